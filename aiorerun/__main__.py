@@ -1,0 +1,31 @@
+"""The command line: ``python -m aiorerun``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from aiorerun.demo import command as demo
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command and returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m aiorerun", description="Log to Rerun from asyncio programs."
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    about = "record the machine this runs on into a file that Rerun opens"
+    command = commands.add_parser("demo", help=about, description=about.capitalize() + ".")
+    demo.add_arguments(command)
+    command.set_defaults(run=demo.run)
+    arguments = parser.parse_args(argv)
+    code: int = arguments.run(arguments)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

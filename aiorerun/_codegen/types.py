@@ -1,0 +1,227 @@
+"""Writes the modules of ``aiorerun.datatypes`` and ``aiorerun.components``, and the catalog of encodings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiorerun._codegen import docs, selection
+from aiorerun._codegen.model import constant, short
+from aiorerun._codegen.source import HEADER, docstring, qualified, signature, type_doc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aiorerun._codegen.model import Model, Type
+
+_NATIVES = {"int": "IntNative", "float": "FloatNative", "bool": "BoolNative", "str": "TextNative"}
+
+
+def modules(model: Model) -> Iterator[tuple[str, str]]:
+    """Path (below the package) and text of each module."""
+    for package, items in (("datatypes", model.datatypes), ("components", model.components)):
+        subjects: dict[str, list[Type]] = {}
+        for item in items:
+            subjects.setdefault(model.subject_of_type(item), []).append(item)
+        for subject, members in sorted(subjects.items()):
+            yield f"{package}/{subject}.py", _module(model, package, subject, members)
+    yield "types/coerce/catalog.py", _catalog(model)
+
+
+def handwritten(item: Type) -> str | None:
+    """The module of a native class that is not generated."""
+    table = selection.HANDWRITTEN_COMPONENTS if item.is_component else selection.HANDWRITTEN_DATATYPES
+    return table.get(item.short)
+
+
+def public_names(model: Model, item: Type) -> dict[str, str]:
+    """Everything a type exports, and the modules."""
+    subject = model.subject_of_type(item)
+    names = {item.short: handwritten(item) or subject, f"{item.short}Batch": subject}
+    if _has_aliases(item):
+        names |= {f"{item.short}Like": subject, f"{item.short}ArrayLike": subject}
+    return names
+
+
+def _has_aliases(item: Type) -> bool:
+    return bool(item.raw["like"])
+
+
+def _is_generated(item: Type) -> bool:
+    return handwritten(item) is None
+
+
+def _module(model: Model, package: str, subject: str, items: list[Type]) -> str:
+    body = "".join(_type(model, package, item, items) for item in items)
+    aliases = _aliases(model, package, subject, items)
+    names = sorted(
+        {name for item in items for name, module in public_names(model, item).items() if module == subject}
+        | set(_extra_aliases(package, subject))
+    )
+    encodings = sorted({constant(item.encoding) for item in items})
+    natives = sorted({name for name in [*_NATIVES.values(), "NamedValue", "VectorNative"] if f"({name})" in body})
+    enums = any(item.variants for item in items)
+    bases = sorted(
+        {
+            (_module_of(model, model.types[item.encoding]), short(item.encoding))
+            for item in items
+            if item.is_component and not item.variants and item.encoding != item.name and _is_generated(item)
+        }
+    )
+    mixins = [name for name in ("Batch", "ComponentBatch", "ComponentMixin") if f"({name})" in body or f", {name})" in body]
+    checked = aliases + body
+    others = [name for name in ("components", "datatypes") if f"{name}." in checked.replace("rerun.", "") and name != package]
+    own = sorted(
+        f"from aiorerun.{package}.{module} import {item.short}\n"
+        for item in items
+        if (module := handwritten(item)) is not None
+    )
+    parts = [
+        HEADER,
+        f'"""{package.capitalize()}: {docs.SUBJECTS[subject]}."""\n\n',
+        "from __future__ import annotations\n\n",
+        f"from typing import TYPE_CHECKING, Any{', Literal' if enums else ''}{', TypeAlias' if aliases else ''}\n\n"
+        if aliases
+        else "from typing import TYPE_CHECKING\n\n",
+        "".join(f"from aiorerun.{module} import {_imported(items, name)}\n" for module, name in bases),
+        f"from aiorerun.datatypes._natives import {', '.join(natives)}\n" if natives else "",
+        f"from aiorerun.types.batches import {', '.join(mixins)}\n",
+        f"from aiorerun.types.coerce.catalog import {', '.join(encodings)}\n",
+        "\nif TYPE_CHECKING:\n",
+        "    from collections.abc import Sequence\n\n" if "Sequence[" in checked else "",
+        "    import numpy as np\n" if "np." in checked.replace("npt.", "") else "",
+        "    import numpy.typing as npt\n\n" if "npt." in checked else "",
+        f"    from aiorerun import {', '.join(others)}\n" if others else "",
+        "".join(f"    {line}" for line in own if aliases),
+        "\n",
+        f"__all__ = [{', '.join(map(repr, names))}]\n\n\n",
+        body,
+        aliases,
+    ]
+    return "".join(parts)
+
+
+def _module_of(model: Model, item: Type) -> str:
+    package = "components" if item.is_component else "datatypes"
+    return f"{package}.{handwritten(item) or model.subject_of_type(item)}"
+
+
+def _type(model: Model, package: str, item: Type, items: list[Type]) -> str:
+    text = ""
+    if item.variants:
+        text += _enum(item)
+    elif _is_generated(item):
+        text += _component(item, items) if item.is_component else _datatype(model, item)
+    return text + _batch(model, package, item)
+
+
+def _enum(item: Type) -> str:
+    assert item.variants is not None
+    members = "".join(f"    {name} = {value}\n" for name, value in item.variants.items())
+    return f"class {item.short}(NamedValue):\n{docstring(type_doc(item))}\n{members}\n\n"
+
+
+def _datatype(model: Model, item: Type) -> str:
+    ((attribute, annotation),) = item.raw["attributes"]
+    native = _NATIVES.get(annotation, "VectorNative")
+    (parameter,) = item.parameters
+    annotate = {parameter.name: qualified(parameter.annotation, model, inside="datatypes")}
+    value = "self._array()" if native == "VectorNative" else "self._value"
+    return (
+        f"class {item.short}({native}):\n{docstring(type_doc(item))}\n"
+        f"    __slots__ = ()\n\n    ENCODING = {constant(item.encoding)}\n"
+        f'    ATTRIBUTE = "{attribute}"\n\n'
+        f"    def __init__({signature('self', [parameter], annotate)}) -> None:\n"
+        f"        self._set({parameter.name})\n\n"
+        f"    @property\n    def {attribute}(self) -> {annotation}:\n"
+        f'        """{docs.ATTRIBUTES.get(attribute, "The value")}."""\n'
+        f"        return {value}\n\n\n"
+    )
+
+
+def _component(item: Type, items: list[Type]) -> str:
+    return (
+        f"class {item.short}({_base(item, items)}, ComponentMixin):\n{docstring(type_doc(item))}\n"
+        f'    __slots__ = ()\n\n    COMPONENT_TYPE = "{item.name}"\n\n\n'
+    )
+
+
+def _base(item: Type, items: list[Type]) -> str:
+    return _imported(items, short(item.encoding)).rpartition(" ")[2]
+
+
+def _imported(items: list[Type], base: str) -> str:
+    """A datatype under the name that components of the module use for it."""
+    clash = any(item.short == base for item in items)
+    return f"{base} as {base}Datatype" if clash else base
+
+
+def _batch(model: Model, package: str, item: Type) -> str:
+    like = item.short if _has_aliases(item) else short(item.encoding)
+    annotation = qualified(f"{like}ArrayLike", model, inside=package)
+    base = "ComponentBatch" if item.is_component else "Batch"
+    component = f'    COMPONENT_TYPE = "{item.name}"\n' if item.is_component else ""
+    return (
+        f"class {item.short}Batch({base}):\n"
+        f'    """Any number of :class:`{item.short}`."""\n\n'
+        f"    __slots__ = ()\n\n    ENCODING = {constant(item.encoding)}\n{component}\n"
+        "    if TYPE_CHECKING:\n\n"
+        f"        def __init__(self, data: {annotation} | None, strict: bool | None = None) -> None: ...\n\n\n"
+    )
+
+
+def _extra_aliases(package: str, subject: str) -> dict[str, str]:
+    return selection.ALIASES.get(subject, {}) if package == "datatypes" else {}
+
+
+def _aliases(model: Model, package: str, subject: str, items: list[Type]) -> str:
+    rows: dict[str, str] = {}
+    for item in items:
+        for kind, suffix in (("like", "Like"), ("array_like", "ArrayLike")):
+            if kind in item.raw["like"]:
+                name = f"{item.short}{suffix}"
+                rows[name] = selection.WIDENED.get(name, item.raw["like"][kind])
+    rows |= _extra_aliases(package, subject)
+    if not rows:
+        return ""
+    checked = "".join(
+        f"    {name}: TypeAlias = {qualified(text, model, inside=package)}\n" for name, text in rows.items()
+    )
+    return f"if TYPE_CHECKING:\n{checked}else:\n    {' = '.join(rows)} = Any\n"
+
+
+def _catalog(model: Model) -> str:
+    families: dict[str, set[str]] = {}
+    lines: list[str] = []
+    for item in model.encodings:
+        family, expression = _family(item)
+        families.setdefault(family, set()).add(expression.partition("(")[0])
+        lines.append(f"{constant(item.name)}: Final = {expression}\n")
+    imports = "".join(
+        f"from aiorerun.types.coerce.{family} import {', '.join(sorted(names))}\n"
+        for family, names in sorted(families.items())
+    )
+    return (
+        f'{HEADER}"""Every encoding there is, once: forms compare them by identity."""\n\n'
+        f"from __future__ import annotations\n\nfrom typing import Final\n\n{imports}\n{''.join(lines)}"
+    )
+
+
+def _family(item: Type) -> tuple[str, str]:
+    """Module and expression of the encoding of a type."""
+    if item.short in selection.FAMILIES:
+        return selection.FAMILIES[item.short]
+    if item.variants:
+        return "enums", f'EnumEncoding("{item.short}", {item.variants!r})'
+    arrow = item.raw["arrow"]
+    kind = arrow["type"]
+    if kind == "bool":
+        return "numbers", "BoolEncoding()"
+    if kind == "utf8":
+        return "text", "TextEncoding()"
+    if kind.startswith(("float", "int", "uint")):
+        return "numbers", f'NumberEncoding("{kind}")'
+    if kind == "fixed_size_list":
+        return "vectors", f'VectorEncoding("{arrow["item"]["type"]["type"]}", {arrow["size"]})'
+    if kind == "list" and arrow["item"]["type"]["type"] == "uint8":
+        return "blobs", "BlobEncoding()"
+    raise LookupError(f"{item.name}: which family encodes {arrow}? Name one in selection.FAMILIES")

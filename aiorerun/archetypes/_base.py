@@ -1,0 +1,298 @@
+"""What all archetypes share: capturing their values, and giving them back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeAlias
+
+from aiorerun import errors
+from aiorerun.types.batches import ComponentBatch, ComponentColumn, ComponentColumnList, DescribedComponentBatch
+from aiorerun.types.descriptors import ComponentDescriptor
+from aiorerun.types.encoding import DYNAMIC, FIXED, Captured, Encoding
+from aiorerun.types.form import ColumnSpec, Form, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Self
+
+    Plan: TypeAlias = Callable[[tuple[Any, ...]], Row]
+
+_NONE: Final = type(None)
+_PLANS_LIMIT: Final = 1024
+
+
+class Field(NamedTuple):
+    """One field of an archetype.
+
+    Attributes:
+        name: Its name in Python.
+        descriptor: The name of its component.
+        encoding: How its values are encoded.
+    """
+
+    name: str
+    descriptor: ComponentDescriptor
+    encoding: Encoding
+
+
+def fields(archetype: str, *rows: tuple[str, str, Encoding]) -> tuple[Field, ...]:
+    """The table of an archetype's fields, from names, component types and encodings."""
+    short = archetype.rpartition(".")[2]
+    return tuple(
+        [
+            Field(name, ComponentDescriptor(f"{short}:{name}", archetype, component), encoding)
+            for name, component, encoding in rows
+        ]
+    )
+
+
+class Archetype:
+    """A thing that can be logged: a fixed set of components that mean something together.
+
+    An archetype copies what it is given and never changes afterwards. Fields that were not given are
+    not logged, so logging an archetype with some fields leaves the others of the entity as they are.
+    """
+
+    __slots__ = ("_row",)
+
+    NAME: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+    _row: Row
+    _plans: ClassVar[dict[tuple[type, ...], Plan]]
+    _by_name: ClassVar[dict[str, Field]]
+
+    def __init_subclass__(cls) -> None:
+        cls._plans = {}
+        if "FIELDS" in cls.__dict__:
+            cls._by_name = {field.name: field for field in cls.FIELDS}
+
+    @classmethod
+    def archetype(cls) -> str:
+        """Full name, e.g. ``"rerun.archetypes.Points3D"``."""
+        return cls.NAME
+
+    @classmethod
+    def archetype_short_name(cls) -> str:
+        """Name without the module, e.g. ``"Points3D"``."""
+        return cls.NAME.rpartition(".")[2]
+
+    @classmethod
+    def cleared(cls) -> Self:
+        """An instance that clears every field of the entity."""
+        return cls._from_values(True, (None,) * len(cls.FIELDS))
+
+    @classmethod
+    def _from_values(cls, clear_unset: bool, values: tuple[Any, ...]) -> Self:
+        new = cls.__new__(cls)
+        if clear_unset:
+            values = tuple([() if value is None else value for value in values])
+        new._capture(*values)
+        return new
+
+    def _capture(self, *values: Any) -> None:
+        """Captures one value per field, in the order of ``FIELDS``; ``None`` leaves a field out."""
+        kinds = tuple(map(type, values))
+        plan = self._plans.get(kinds)
+        if plan is None:
+            plan = self._plan_for(kinds)
+        try:
+            self._row = plan(values)
+        except Exception:  # noqa: BLE001 - found out in detail below
+            self._row = self._capture_each(values)
+
+    @classmethod
+    def _plan_for(cls, kinds: tuple[type, ...]) -> Plan:
+        """How to capture values of these types; ``None`` values cost nothing."""
+        steps = [
+            (position, field, *field.encoding.converter(kind))
+            for position, (field, kind) in enumerate(zip(cls.FIELDS, kinds, strict=True))
+            if kind is not _NONE
+        ]
+        if any(shape == DYNAMIC for _, _, shape, _ in steps):
+            plan = _dynamic_plan(steps)
+        else:
+            plan = _static_plan(steps)
+        if len(cls._plans) >= _PLANS_LIMIT:
+            cls._plans.clear()
+        cls._plans[kinds] = plan
+        return plan
+
+    def _capture_each(self, values: tuple[Any, ...]) -> Row:
+        """Captures field by field, so that an error is told of the field it belongs to.
+
+        Raises:
+            TypeError, ValueError, OverflowError: In strict mode, for the first value that does not fit.
+                Otherwise the field is captured empty, which clears it.
+        """
+        columns: list[ColumnSpec] = []
+        fixed: list[bytes] = []
+        objects: list[Any] = []
+        for field, value in zip(self.FIELDS, values, strict=True):
+            if value is None:
+                continue
+            try:
+                shape, data = field.encoding.capture(value)
+            except Exception as error:  # noqa: BLE001 - whatever goes wrong in data, the program goes on
+                self._report(told_of(field.name, error))
+                shape, data = field.encoding.empty()
+            columns.append(ColumnSpec(field.descriptor, field.encoding, shape))
+            (fixed if shape == FIXED else objects).append(data)
+        return Form.of(columns), b"".join(fixed), tuple(objects)
+
+    @classmethod
+    def _report(cls, error: Exception) -> None:
+        """Raises in strict mode, otherwise warns, in the name of the archetype."""
+        errors.report(cls.__name__, error)
+
+    @classmethod
+    def _columns(cls, *values: Any) -> ComponentColumnList:
+        columns: list[ComponentColumn] = []
+        for field, value in zip(cls.FIELDS, values, strict=True):
+            if value is None:
+                continue
+            try:
+                captured = field.encoding.capture(value)
+            except (TypeError, ValueError, OverflowError) as error:
+                raise told_of(f"{cls.__name__}.columns: {field.name}", error) from error
+            batch = _batch_class(field.descriptor.component_type).of(field.encoding, captured)
+            size = len(batch)
+            rows = field.encoding.rows_of(value, size)
+            if rows and size % rows:
+                raise ValueError(
+                    f"{cls.__name__}.columns: {field.name}: {size} instances cannot be spread evenly over "
+                    f"the {rows} rows that the first axis stands for; for one row, add an axis of length 1"
+                )
+            lengths = None if rows == size else [size // rows] * rows
+            columns.append(ComponentColumn(field.descriptor, batch, lengths=lengths))
+        return ComponentColumnList(columns)
+
+    def as_component_batches(self) -> list[DescribedComponentBatch]:
+        """The fields that are set, as batches with their descriptors."""
+        form, fixed, objects = self._row
+        return [
+            DescribedComponentBatch(
+                _batch_class(spec.descriptor.component_type).of(spec.encoding, (spec.shape, data)),
+                spec.descriptor,
+            )
+            for spec, data in zip(form.columns, form.split(fixed, objects), strict=True)
+        ]
+
+    def __getattr__(self, name: str) -> Any:
+        field = type(self)._by_name.get(name) if self.FIELDS else None
+        if field is None:
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}", name=name, obj=self)
+        captured = self._captured(field)
+        if captured is None:
+            return None
+        return _batch_class(field.descriptor.component_type).of(field.encoding, captured)
+
+    def _captured(self, field: Field) -> Captured | None:
+        form, fixed, objects = self._row
+        for spec, data in zip(form.columns, form.split(fixed, objects), strict=True):
+            if spec.descriptor is field.descriptor:
+                return spec.shape, data
+        return None
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._by_name]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Archetype):
+            return NotImplemented
+        if type(self) is not type(other):
+            return False
+        mine, theirs = self.as_component_batches(), other.as_component_batches()
+        return len(mine) == len(theirs) and all(
+            a.component_descriptor() == b.component_descriptor() and a.batch == b.batch
+            for a, b in zip(mine, theirs, strict=True)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        shown = [_shown(batch) for batch in self.as_component_batches()]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def told_of(where: str, error: Exception) -> Exception:
+    """An error of the same built-in kind that says where the value was given."""
+    for kind in (OverflowError, ValueError, TypeError):
+        if isinstance(error, kind):
+            return kind(f"{where}: {error}").with_traceback(error.__traceback__)
+    return TypeError(f"{where}: {error}").with_traceback(error.__traceback__)
+
+
+def _shown(batch: DescribedComponentBatch) -> str:
+    name = batch.component_descriptor().component.partition(":")[2]
+    array = batch.as_arrow_array()
+    first = array[:3].to_pylist()
+    if len(str(first)) > 100:
+        return f"{name}=<{len(array)} × {array.type}>"
+    more = f", … {len(array) - 3} more" if len(array) > 3 else ""
+    return f"{name}={str(first)[:-1]}{more}]"
+
+
+def _batch_class(component_type: str | None) -> type[ComponentBatch]:
+    """The class of a component's batches. Loaded when someone asks for batches, not for logging."""
+    from aiorerun import components
+
+    assert component_type is not None
+    found: type[ComponentBatch] = getattr(components, component_type.rpartition(".")[2] + "Batch")
+    return found
+
+
+def _static_plan(steps: list[tuple[int, Field, int, Callable[[Any], Any]]]) -> Plan:
+    """A plan for values whose types settle the form."""
+    form = Form.of([ColumnSpec(field.descriptor, field.encoding, shape) for _, field, shape, _ in steps])
+    packers = [(position, convert) for position, _, shape, convert in steps if shape == FIXED]
+    others = [(position, convert) for position, _, shape, convert in steps if shape != FIXED]
+
+    def plan(values: tuple[Any, ...]) -> Row:
+        fixed = b"".join([convert(values[position]) for position, convert in packers])
+        return form, fixed, tuple([convert(values[position]) for position, convert in others])
+
+    if packers and others:
+        return plan
+    if len(others) == 1:
+        position, convert = others[0]
+        return lambda values: (form, b"", (convert(values[position]),))
+    if len(others) == 2:
+        (position, convert), (position2, convert2) = others
+        return lambda values: (form, b"", (convert(values[position]), convert2(values[position2])))
+    if len(packers) == 1:
+        position, convert = packers[0]
+        return lambda values: (form, convert(values[position]), ())
+    return plan
+
+
+def _dynamic_plan(steps: list[tuple[int, Field, int, Callable[[Any], Any]]]) -> Plan:
+    """A plan for values of which only a look shows their shape."""
+    forms: dict[tuple[int, ...], Form] = {}
+
+    def form_of(shapes: tuple[int, ...]) -> Form:
+        columns = [
+            ColumnSpec(field.descriptor, field.encoding, shape)
+            for (_, field, _, _), shape in zip(steps, shapes, strict=True)
+        ]
+        form = forms[shapes] = Form.of(columns)
+        return form
+
+    def plan(values: tuple[Any, ...]) -> Row:
+        shapes: list[int] = []
+        fixed = b""
+        objects: list[Any] = []
+        for position, _, shape, convert in steps:
+            if shape:
+                data = convert(values[position])
+            else:
+                shape, data = convert(values[position])  # noqa: PLW2901 - DYNAMIC becomes the shape
+            shapes.append(shape)
+            if shape == FIXED:
+                fixed += data
+            else:
+                objects.append(data)
+        key = tuple(shapes)
+        form = forms.get(key)
+        return form or form_of(key), fixed, tuple(objects)
+
+    return plan

@@ -1,0 +1,1 @@
+"""Chunks as encoded messages, and messages as RRD streams, both ways. Pure: no I/O, no event loop."""

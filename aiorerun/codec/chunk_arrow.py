@@ -1,0 +1,174 @@
+"""Chunks to Arrow record batches and back, by plain pyarrow: the reference for the faster encoder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from aiorerun.codec import chunk_schema as names
+from aiorerun.codec.errors import RrdError
+from aiorerun.pipeline.chunk import Chunk, ComponentData, IndexColumn
+from aiorerun.types.descriptors import ComponentDescriptor
+from aiorerun.types.flat_arrow import as_arrow_buffer, flatten, unflatten
+from aiorerun.types.timeline import Timeline, TimelineKind
+from aiorerun.types.tuid import Tuid
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from aiorerun.types.flat import Buffer
+
+
+def to_record_batch(chunk: Chunk) -> pa.RecordBatch:
+    """A chunk as the record batch that is written for it; large buffers are shared."""
+    num_rows = chunk.num_rows
+    values = [unflatten(component.values) for component in chunk.components]
+    schema = names.chunk_schema(
+        chunk.entity_path,
+        str(chunk.id),
+        ((column.timeline, column.is_sorted) for column in chunk.indexes),
+        (
+            (component.descriptor, array.type)
+            for component, array in zip(chunk.components, values, strict=True)
+        ),
+    )
+    arrays = [_plain(names.ROW_ID_TYPE, num_rows, chunk.row_ids)]
+    arrays.extend(
+        _plain(names.TIME_TYPES[column.timeline.kind], num_rows, column.values) for column in chunk.indexes
+    )
+    arrays.extend(
+        _lists(component, array, num_rows) for component, array in zip(chunk.components, values, strict=True)
+    )
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _plain(kind: pa.DataType, num_rows: int, values: npt.NDArray[Any]) -> pa.Array[Any]:
+    return pa.Array.from_buffers(kind, num_rows, [None, as_arrow_buffer(values)], 0)
+
+
+def _lists(component: ComponentData, values: pa.Array[Any], num_rows: int) -> pa.Array[Any]:
+    validity: Buffer | None = None
+    nulls = 0
+    if component.present is not None:
+        validity = np.packbits(component.present, bitorder="little")
+        nulls = num_rows - int(np.count_nonzero(component.present))
+    buffers = [as_arrow_buffer(validity), as_arrow_buffer(component.offsets)]
+    return pa.Array.from_buffers(names.list_type(values.type), num_rows, buffers, nulls, 0, [values])
+
+
+def encode_reference(chunk: Chunk) -> bytes:
+    """The Arrow IPC stream of a chunk, written by pyarrow."""
+    batch = to_record_batch(chunk)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
+
+
+def decode_ipc(data: Buffer, *, validate: bool = True) -> pa.RecordBatch:
+    """The first record batch of an Arrow IPC stream.
+
+    Args:
+        data: The stream; the arrays of the batch share its memory.
+        validate: Check the contents of all arrays, so that nothing done with them can go out of bounds.
+
+    Raises:
+        RrdError: It is not such a stream, or holds no batch.
+    """
+    try:
+        with pa.ipc.open_stream(pa.BufferReader(as_arrow_buffer(data))) as reader:
+            batch = reader.read_next_batch()
+        if validate:
+            batch.validate(full=True)
+    except StopIteration:
+        raise RrdError("the Arrow stream of a chunk holds no record batch") from None
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise RrdError(f"the Arrow stream of a chunk cannot be read: {error}") from error
+    return batch
+
+
+def from_record_batch(batch: pa.RecordBatch) -> Chunk:
+    """The chunk whose record batch this is.
+
+    Raises:
+        RrdError: It is not the batch of a chunk.
+    """
+    metadata = batch.schema.metadata or {}
+    try:
+        chunk_id = Tuid.parse(metadata[names.CHUNK_ID].decode())
+        entity_path = metadata[names.ENTITY_PATH].decode()
+    except (KeyError, ValueError) as error:
+        raise RrdError(f"a record batch does not say which chunk it is: {error!r}") from error
+    row_ids: npt.NDArray[Any] | None = None
+    indexes: list[IndexColumn] = []
+    components: list[ComponentData] = []
+    for field, array in zip(batch.schema, batch.columns, strict=True):
+        kind = (field.metadata or {}).get(names.KIND, b"data")
+        if kind in (b"control", b"row_id"):
+            row_ids = _row_ids(array)
+        elif kind in (b"index", b"time"):
+            indexes.append(_index(field, array))
+        elif kind in (b"data", b"component"):
+            components.append(_component(field, array))
+        else:
+            raise RrdError(f"column {field.name!r} is of unknown kind {kind!r}")
+    if row_ids is None:
+        raise RrdError(f"the chunk of {entity_path} has no row ids")
+    return Chunk(chunk_id, entity_path, row_ids, tuple(indexes), tuple(components))
+
+
+def _row_ids(array: pa.Array[Any]) -> npt.NDArray[Any]:
+    if array.type != names.ROW_ID_TYPE or array.null_count:
+        raise RrdError(f"row ids are 16 bytes each and never null, not {array.type}")
+    return np.frombuffer(_values_of(array), ">u8").reshape(len(array), 2)
+
+
+def _values_of(array: pa.Array[Any]) -> Buffer:
+    values = flatten(array).buffers[1]
+    assert values is not None
+    return values
+
+
+def _index(field: pa.Field[Any], array: pa.Array[Any]) -> IndexColumn:
+    types = pa.types
+    if types.is_timestamp(field.type) and field.type.unit == "ns" and field.type.tz in (None, "UTC"):
+        kind = TimelineKind.TIMESTAMP
+    elif field.type == names.TIME_TYPES[TimelineKind.DURATION]:
+        kind = TimelineKind.DURATION
+    elif types.is_int64(field.type):
+        kind = TimelineKind.SEQUENCE
+    else:
+        raise RrdError(f"timeline {field.name!r} has values of type {field.type}")
+    if array.null_count:
+        raise RrdError(f"timeline {field.name!r} has nulls")
+    name = field.metadata.get(names.INDEX_NAME, field.name.encode()).decode()
+    is_sorted = field.metadata.get(names.IS_SORTED) == b"true"
+    return IndexColumn(Timeline(name, kind), np.frombuffer(_values_of(array), np.int64), is_sorted)
+
+
+def _component(field: pa.Field[Any], array: pa.Array[Any]) -> ComponentData:
+    metadata = field.metadata or {}
+    descriptor = ComponentDescriptor(
+        metadata.get(names.COMPONENT, field.name.encode()).decode(),
+        _text(metadata.get(names.ARCHETYPE)),
+        _text(metadata.get(names.COMPONENT_TYPE)),
+    )
+    if not pa.types.is_list(field.type):
+        # Flat columns count as one instance per row.
+        offsets = np.arange(len(array) + 1, dtype=np.int32)
+        return ComponentData(descriptor, offsets, flatten(array))
+    present = None
+    if array.null_count:
+        present = array.is_valid().to_numpy(zero_copy_only=False)
+    offsets = np.zeros(1, np.int32)
+    if len(array):
+        offsets = array.offsets.to_numpy()
+    values = array.values.slice(offsets[0], offsets[-1] - offsets[0])
+    return ComponentData(descriptor, offsets - offsets[0], flatten(values), present)
+
+
+def _text(data: bytes | None) -> str | None:
+    return None if data is None else data.decode()

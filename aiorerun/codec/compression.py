@@ -1,0 +1,103 @@
+"""LZ4, where it gains something."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+
+from aiorerun.codec.errors import RrdError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aiorerun.codec.chunk_template import Segment
+    from aiorerun.types.flat import Buffer
+
+NONE: Final = 1
+LZ4: Final = 2
+
+_MAX_INPUT: Final = 0x7E00_0000
+"""More than this an LZ4 block cannot hold."""
+
+_TRIED: Final = 128 << 10
+"""Messages up to this size are compressed to see what it gains; longer ones are probed before."""
+_PROBED: Final = 4 << 10
+"""Pieces from this size on are probed."""
+_SAMPLE: Final = 2 << 10
+_SAMPLES: Final = 8
+_WINDOW: Final = 64 << 10
+"""As far back as LZ4 sees. One sample is that long, to find what repeats at a distance (image rows)."""
+_MIN_GAIN: Final = 0.015
+
+# Blocks without frame or size in front; it keeps no state.
+_codec: Final = pa.Codec("lz4_raw")
+
+
+def compress(segments: Sequence[Segment], nbytes: int) -> tuple[Sequence[Segment], int, int]:
+    """Compresses the bytes of a message if that gains something.
+
+    Args:
+        segments: The bytes, in pieces.
+        nbytes: How many there are.
+
+    Returns:
+        The bytes to write, how many these are, and how they are compressed. Bytes that are not worth
+        compressing come back as they are, without a copy.
+    """
+    if nbytes > _MAX_INPUT or (nbytes > _TRIED and not is_worth_compressing(segments)):
+        return segments, nbytes, NONE
+    whole = segments[0] if len(segments) == 1 else b"".join(segments)
+    data: bytes = _codec.compress(whole, asbytes=True)
+    if len(data) > nbytes * (1 - _MIN_GAIN):
+        return segments, nbytes, NONE
+    return (data,), len(data), LZ4
+
+
+def decompress(data: Buffer, compression: int, uncompressed_size: int) -> Buffer:
+    """Undoes :func:`compress`. The caller has checked the size.
+
+    Raises:
+        RrdError: The data is damaged, or compressed in an unknown way.
+    """
+    if compression in (0, NONE):
+        return data
+    if compression != LZ4:
+        raise RrdError(f"unknown compression {compression}")
+    try:
+        whole: pa.Buffer = _codec.decompress(data, decompressed_size=uncompressed_size)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise RrdError(f"a message cannot be decompressed: {error}") from error
+    return whole
+
+
+def is_worth_compressing(segments: Sequence[Segment]) -> bool:
+    """Whether samples of the bytes promise that compressing makes them smaller by 1.5 % or more."""
+    wanted = sum(map(len, segments)) * _MIN_GAIN
+    gain = 0.0
+    for segment in segments:
+        size = len(segment)
+        # What is not probed is tables, offsets and names, which shrink to about a half.
+        gain += size / 2 if size < _PROBED else size * _sampled_gain(segment)
+        if gain >= wanted:
+            return True
+    return False
+
+
+def _sampled_gain(data: Segment) -> float:
+    """By which part of its size compressing would shrink a piece, about."""
+    size = len(data)
+    if size <= _SAMPLE * _SAMPLES:
+        return _gain(data)
+    view = memoryview(data)
+    start = (size - _WINDOW) // 2 if size > _WINDOW else 0
+    gain = _gain(view[start : start + _WINDOW])
+    if gain >= _MIN_GAIN or size <= _WINDOW:
+        return gain
+    distance = (size - _SAMPLE) // (_SAMPLES - 1)
+    samples = [view[position * distance :][:_SAMPLE] for position in range(_SAMPLES)]
+    return max(gain, sum(map(_gain, samples)) / _SAMPLES)
+
+
+def _gain(data: Segment) -> float:
+    return max(0.0, 1 - len(_codec.compress(data, asbytes=True)) / len(data))

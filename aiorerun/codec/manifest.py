@@ -1,0 +1,278 @@
+"""The manifest of a store: a table of its chunks, and the schema of everything in it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from aiorerun.codec import chunk_schema as names
+from aiorerun.codec.chunk_index import record_dtype
+from aiorerun.codec.compression import LZ4, NONE, compress
+from aiorerun.codec.manifest_names import column_name, component_parts, schema_name
+from aiorerun.codec.messages import store_id_payload
+from aiorerun.codec.protobuf import bytes_field, varint_field
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import numpy.typing as npt
+
+    from aiorerun.codec.chunk_index import ChunkGroup
+    from aiorerun.types.descriptors import ComponentDescriptor
+    from aiorerun.types.store import StoreId
+    from aiorerun.types.timeline import Timeline
+
+_INDEX: Final = b"rerun:index"
+_CLEAR: Final = "rerun.archetypes.Clear"
+_ENCODER_V0: Final = 1
+
+
+class GroupRows(NamedTuple):
+    """The chunks of one group.
+
+    Attributes:
+        group: What they have in common.
+        records: One after the other.
+        rows: Where each of them is in the table, that is among the chunks of its store.
+    """
+
+    group: ChunkGroup
+    records: bytes | bytearray
+    rows: npt.NDArray[np.intp]
+
+
+class Places(NamedTuple):
+    """Where the chunks of a store are in the stream: first bytes of the payloads, and their sizes."""
+
+    offsets: npt.NDArray[np.uint64]
+    sizes: npt.NDArray[np.uint64]
+
+
+def manifest_payload(store: StoreId, groups: Sequence[GroupRows], places: Places) -> bytes:
+    """The ``RrdManifest`` message of a store."""
+    schema = _stream_of(recording_schema(groups))
+    table = _Table(len(places.offsets))
+    for group in groups:
+        table.add(group)
+    data = _stream_of(table.finish(groups, places))
+    segments, _, compression = compress((data,), len(data))
+    part = (
+        varint_field(1, _ENCODER_V0)
+        + bytes_field(2, b"".join(segments))
+        + varint_field(3, compression)
+        + varint_field(4, len(data))
+    )
+    return b"".join(
+        (
+            bytes_field(1, store_id_payload(store)),
+            bytes_field(2, bytes_field(1, schema)),
+            bytes_field(3, hashlib.sha256(schema).digest()),
+            bytes_field(4, part),
+        )
+    )
+
+
+def _stream_of(content: pa.Schema | pa.RecordBatch) -> bytes:
+    """An Arrow IPC stream of one batch, or of none."""
+    sink = pa.BufferOutputStream()
+    is_batch = isinstance(content, pa.RecordBatch)
+    with pa.ipc.new_stream(sink, content.schema if is_batch else content) as writer:
+        if is_batch:
+            writer.write_batch(content)
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
+
+
+# --- the schema of the recording -------------------------------------------------------------------
+
+
+class _Component:
+    """What all chunks together say about one component of one entity."""
+
+    __slots__ = ("descriptor", "is_empty", "is_static", "kind")
+
+    def __init__(self, descriptor: ComponentDescriptor, kind: pa.DataType) -> None:
+        self.descriptor = descriptor
+        self.kind = kind
+        self.is_static = False
+        self.is_empty = True
+
+
+def recording_schema(groups: Iterable[GroupRows]) -> pa.Schema:
+    """One field per column that occurs in any chunk, sorted by name."""
+    timelines: dict[str, Timeline] = {}
+    components: dict[tuple[str, str], _Component] = {}
+    for (path, columns, _, empty), _, _ in groups:
+        for timeline in columns.timelines:
+            timelines.setdefault(timeline.name, timeline)
+        for position, descriptor in enumerate(columns.descriptors):
+            key = (path, descriptor.component)
+            known = components.get(key)
+            if known is None:
+                known = components[key] = _Component(descriptor, columns.types[position])
+            known.is_static |= not columns.timelines
+            known.is_empty &= position in empty
+    fields = [names.row_id_field(is_sorted=False)]
+    fields.extend(names.index_field(timeline, is_sorted=False) for timeline in timelines.values())
+    fields.extend(_schema_field(path, component) for (path, _), component in components.items())
+    return pa.schema(sorted(fields, key=_field_name))
+
+
+def _field_name(field: pa.Field[Any]) -> str:
+    name: str = field.name
+    return name
+
+
+def _schema_field(entity_path: str, component: _Component) -> pa.Field[Any]:
+    descriptor = component.descriptor
+    metadata = names.component_metadata(descriptor)
+    metadata[names.ENTITY_PATH] = entity_path.encode()
+    if component.is_static:
+        metadata[b"rerun:is_static"] = b"true"
+    if descriptor.archetype == _CLEAR:
+        metadata[b"rerun:is_tombstone"] = b"true"
+    if component.is_empty:
+        metadata[b"rerun:is_semantically_empty"] = b"true"
+    name = schema_name(entity_path, descriptor.component)
+    return pa.field(name, names.list_type(component.kind), metadata=metadata)
+
+
+# --- the table of chunks ---------------------------------------------------------------------------
+
+
+class _Ranges:
+    """Earliest and latest time per chunk, where there is one."""
+
+    __slots__ = ("end", "known", "kind", "start")
+
+    def __init__(self, kind: pa.DataType, num_chunks: int) -> None:
+        self.kind = kind
+        self.known = np.zeros(num_chunks, np.bool_)
+        self.start = np.zeros(num_chunks, np.int64)
+        self.end = np.zeros(num_chunks, np.int64)
+
+    def set(self, rows: npt.NDArray[np.intp], times: npt.NDArray[np.int64]) -> None:
+        """Fills in some chunks; ``times`` has earliest and latest."""
+        self.known[rows] = True
+        self.start[rows] = times[:, 0]
+        self.end[rows] = times[:, 1]
+
+    def columns(self, *parts: str) -> Iterable[tuple[str, pa.Array[Any]]]:
+        """Both columns with their names."""
+        missing = ~self.known
+        for which in ("start", "end"):
+            numbers = pa.array(getattr(self, which), mask=missing)
+            yield column_name(*parts, which), numbers.view(self.kind)
+
+
+class _Table:
+    """Gathers what the records of all groups say, in columns."""
+
+    def __init__(self, num_chunks: int) -> None:
+        self._num_chunks = num_chunks
+        self._ids = np.zeros(num_chunks, "V16")
+        self._num_rows = np.zeros(num_chunks, np.uint64)
+        self._uncompressed = np.zeros(num_chunks, np.uint64)
+        self._is_static = np.zeros(num_chunks, np.bool_)
+        self._paths = np.zeros(num_chunks, np.int32)
+        self._path_codes: dict[str, int] = {}
+        self._static: dict[ComponentDescriptor, npt.NDArray[np.bool_]] = {}
+        self._times: dict[str, _Ranges] = {}
+        self._component_times: dict[tuple[str, ComponentDescriptor], tuple[_Ranges, npt.NDArray[np.uint64]]] = {}
+
+    def add(self, group_rows: GroupRows) -> None:
+        """Takes in the chunks of a group."""
+        group, records, rows = group_rows
+        data = np.frombuffer(records, record_dtype(group))
+        self._ids[rows] = data["id"]
+        self._num_rows[rows] = data["num_rows"]
+        self._uncompressed[rows] = data["uncompressed_size"]
+        self._paths[rows] = self._path_codes.setdefault(group.entity_path, len(self._path_codes))
+        columns = group.columns
+        is_static = not columns.timelines
+        self._is_static[rows] = is_static
+        for descriptor in columns.descriptors:
+            has_static = self._static.get(descriptor)
+            if has_static is None:
+                has_static = self._static[descriptor] = np.zeros(self._num_chunks, np.bool_)
+            if is_static:
+                has_static[rows] = True
+        for number, timeline in enumerate(columns.timelines):
+            times = data["times"][:, number]
+            filled = data["num_rows"] > 0
+            self._ranges(timeline).set(rows[filled], times[filled])
+            for position, descriptor in enumerate(columns.descriptors):
+                if position in group.sparse:
+                    sparse = data["sparse"][:, group.sparse.index(position)]
+                    own = sparse[:, 1 + 2 * number : 3 + 2 * number]
+                    self._add_component(timeline, descriptor, rows, sparse[:, 0], own)
+                else:
+                    self._add_component(timeline, descriptor, rows, data["num_rows"], times)
+
+    def _ranges(self, timeline: Timeline) -> _Ranges:
+        ranges = self._times.get(timeline.name)
+        if ranges is None:
+            ranges = _Ranges(names.TIME_TYPES[timeline.kind], self._num_chunks)
+            self._times[timeline.name] = ranges
+        return ranges
+
+    def _add_component(
+        self,
+        timeline: Timeline,
+        descriptor: ComponentDescriptor,
+        rows: npt.NDArray[np.intp],
+        counts: npt.NDArray[np.int64],
+        times: npt.NDArray[np.int64],
+    ) -> None:
+        key = (timeline.name, descriptor)
+        found = self._component_times.get(key)
+        if found is None:
+            ranges = _Ranges(self._times[timeline.name].kind, self._num_chunks)
+            found = self._component_times[key] = (ranges, np.zeros(self._num_chunks, np.uint64))
+        ranges, num_rows = found
+        num_rows[rows] = counts
+        filled = counts > 0
+        ranges.set(rows[filled], times[filled])
+
+    def finish(self, groups: Sequence[GroupRows], places: Places) -> pa.RecordBatch:
+        """The table."""
+        paths = pa.array(list(self._path_codes)).take(pa.array(self._paths))
+        ids = pa.Array.from_buffers(names.ROW_ID_TYPE, self._num_chunks, [None, pa.py_buffer(self._ids)])
+        arrays: list[pa.Array[Any]] = []
+        fields: list[pa.Field[Any]] = []
+
+        def column(name: str, array: pa.Array[Any], metadata: dict[bytes, bytes] | None = None) -> None:
+            # Times are null where a chunk has none.
+            nullable = name.endswith((":start", ":end", ":num_rows"))
+            fields.append(pa.field(name, array.type, nullable=nullable, metadata=metadata))
+            arrays.append(array)
+
+        column("chunk_entity_path", paths)
+        column("chunk_id", ids)
+        column("chunk_is_static", pa.array(self._is_static))
+        column("chunk_num_rows", pa.array(self._num_rows))
+        column("chunk_byte_offset", pa.array(places.offsets))
+        column("chunk_byte_size", pa.array(places.sizes))
+        column("chunk_byte_size_uncompressed", pa.array(self._uncompressed))
+        for descriptor, has_static in self._static.items():
+            name = column_name(*component_parts(descriptor), "has_static_data")
+            column(name, pa.array(has_static), {_INDEX: b"rerun:static", **_described(descriptor)})
+        for timeline, ranges in self._times.items():
+            for name, array in ranges.columns(timeline):
+                column(name, array, {_INDEX: timeline.encode()})
+        for (timeline, descriptor), (ranges, num_rows) in self._component_times.items():
+            metadata = {_INDEX: timeline.encode(), **_described(descriptor)}
+            parts = (timeline, *component_parts(descriptor))
+            for name, array in ranges.columns(*parts):
+                column(name, array, metadata)
+            column(column_name(*parts, "num_rows"), pa.array(num_rows), metadata)
+        return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _described(descriptor: ComponentDescriptor) -> dict[bytes, bytes]:
+    metadata = names.component_metadata(descriptor)
+    del metadata[names.KIND]
+    return metadata

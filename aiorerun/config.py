@@ -1,0 +1,259 @@
+"""When rows become chunks, and the limits of the pipeline.
+
+The settings of the batcher come from the program, else from the environment, else from the sinks.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import math
+import operator
+import os
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAX_BYTES_IN_FLIGHT: Final = 104_857_600
+"""Above so many bytes on the way to the sinks, ``log`` waits."""
+MAX_WAIT_SECS: Final = 5.0
+"""So long ``log`` waits at most; then the row is dropped and counted."""
+CLOSE_TIMEOUT_SECS: Final = 10.0
+"""So long closing a stream takes at most."""
+START_BUFFER_WARN_BYTES: Final = 1 << 30
+"""At so many bytes in the buffer before the first sink, there is a warning."""
+
+U64_MAX: Final = (1 << 64) - 1
+
+_MIB: Final = 1 << 20
+_LONGEST_TICK: Final = dt.timedelta.max.total_seconds()
+
+logger = logging.getLogger("aiorerun")
+
+
+class ChunkBatcherConfig:
+    """When the rows of an entity are gathered into a chunk and sent: at the first trigger reached.
+
+    Args:
+        flush_tick: Period of the time trigger, in seconds or as ``timedelta``; ``timedelta.max``
+            and ``math.inf`` switch it off.
+        flush_num_bytes: So many bytes of payload of an entity are sent at once.
+        flush_num_rows: So many rows of an entity are sent at once.
+        chunk_max_rows_if_unsorted: A chunk of so many rows is split where it is unsorted in time.
+
+    What is left out, or ``None``, is taken from :meth:`DEFAULT`. All are attributes that can be
+    read and set.
+
+    Raises:
+        TypeError: A value is no number.
+        ValueError: It is negative, NaN or beyond 64 bits.
+    """
+
+    __slots__ = ("_chunk_max_rows_if_unsorted", "_flush_num_bytes", "_flush_num_rows", "_tick_secs")
+
+    def __init__(
+        self,
+        flush_tick: float | dt.timedelta | None = None,
+        flush_num_bytes: int | None = None,
+        flush_num_rows: int | None = None,
+        chunk_max_rows_if_unsorted: int | None = None,
+    ) -> None:
+        self.flush_tick = 0.2 if flush_tick is None else flush_tick
+        self.flush_num_bytes = _MIB if flush_num_bytes is None else flush_num_bytes
+        self.flush_num_rows = U64_MAX if flush_num_rows is None else flush_num_rows
+        self.chunk_max_rows_if_unsorted = (
+            8192 if chunk_max_rows_if_unsorted is None else chunk_max_rows_if_unsorted
+        )
+
+    @property
+    def flush_tick(self) -> dt.timedelta:
+        """Period of the time trigger; ``timedelta.max`` for none."""
+        return dt.timedelta.max if math.isinf(self._tick_secs) else dt.timedelta(seconds=self._tick_secs)
+
+    @flush_tick.setter
+    def flush_tick(self, value: float | dt.timedelta) -> None:  # pyright: ignore[reportPropertyTypeMismatch]
+        self._tick_secs = _seconds(value)
+
+    @property
+    def flush_tick_secs(self) -> float:
+        """Period of the time trigger in seconds; ``math.inf`` for none."""
+        return self._tick_secs
+
+    @property
+    def flush_num_bytes(self) -> int:
+        """So many bytes of payload of an entity are sent at once."""
+        return self._flush_num_bytes
+
+    @flush_num_bytes.setter
+    def flush_num_bytes(self, value: int) -> None:
+        self._flush_num_bytes = _u64(value, "flush_num_bytes")
+
+    @property
+    def flush_num_rows(self) -> int:
+        """So many rows of an entity are sent at once."""
+        return self._flush_num_rows
+
+    @flush_num_rows.setter
+    def flush_num_rows(self, value: int) -> None:
+        self._flush_num_rows = _u64(value, "flush_num_rows")
+
+    @property
+    def chunk_max_rows_if_unsorted(self) -> int:
+        """A chunk of so many rows is split where it is unsorted in time."""
+        return self._chunk_max_rows_if_unsorted
+
+    @chunk_max_rows_if_unsorted.setter
+    def chunk_max_rows_if_unsorted(self, value: int) -> None:
+        self._chunk_max_rows_if_unsorted = _u64(value, "chunk_max_rows_if_unsorted")
+
+    @staticmethod
+    def DEFAULT() -> ChunkBatcherConfig:  # noqa: N802
+        """For most uses: a chunk per 200 ms or MiB."""
+        return ChunkBatcherConfig()
+
+    @staticmethod
+    def LOW_LATENCY() -> ChunkBatcherConfig:  # noqa: N802
+        """For streaming to a viewer: a chunk per 8 ms or MiB."""
+        return ChunkBatcherConfig(flush_tick=0.008)
+
+    @staticmethod
+    def ALWAYS() -> ChunkBatcherConfig:  # noqa: N802
+        """A chunk per row, at once; costly."""
+        return ChunkBatcherConfig(math.inf, 0, 0, 256)
+
+    @staticmethod
+    def ALWAYS_TEST_ONLY() -> ChunkBatcherConfig:  # noqa: N802
+        """Another name of :meth:`ALWAYS`."""
+        return ChunkBatcherConfig.ALWAYS()
+
+    @staticmethod
+    def NEVER() -> ChunkBatcherConfig:  # noqa: N802
+        """No trigger: only flushing, and the limits of the pipeline, make chunks."""
+        return ChunkBatcherConfig(math.inf, U64_MAX, U64_MAX, 256)
+
+    def _values(self) -> tuple[float, int, int, int]:
+        return (
+            self._tick_secs,
+            self._flush_num_bytes,
+            self._flush_num_rows,
+            self._chunk_max_rows_if_unsorted,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ChunkBatcherConfig):
+            return NotImplemented
+        return self._values() == other._values()
+
+    __hash__ = None  # type: ignore[assignment] # it can be changed
+
+    def __repr__(self) -> str:
+        return (
+            f"ChunkBatcherConfig(flush_tick={self.flush_tick!r}, flush_num_bytes={self._flush_num_bytes}, "
+            f"flush_num_rows={self._flush_num_rows}, "
+            f"chunk_max_rows_if_unsorted={self._chunk_max_rows_if_unsorted})"
+        )
+
+
+def batcher_config_from_env(default: ChunkBatcherConfig) -> ChunkBatcherConfig:
+    """The settings of the environment, and of ``default`` where it has none.
+
+    ``RERUN_FLUSH_TICK_SECS`` holds seconds, ``RERUN_FLUSH_NUM_BYTES`` an integer or a size such as
+    ``10MB`` or ``2KiB``, ``RERUN_FLUSH_NUM_ROWS`` and ``RERUN_CHUNK_MAX_ROWS_IF_UNSORTED`` integers.
+    ``RERUN_MAX_CHUNK_ROWS_IF_UNSORTED`` is the old name of the last one, and goes before it. If one
+    of them cannot be read, that is logged as an error and none of them counts.
+
+    Returns:
+        A configuration of its own; ``default`` is not touched.
+    """
+    config = ChunkBatcherConfig(*default._values())
+    for name, attribute, read in _VARIABLES:
+        text = os.environ.get(name)
+        if text is None:
+            continue
+        try:
+            setattr(config, attribute, read(text))
+        except ValueError as error:
+            reason = f"{name}={text!r} is not understood ({error})"
+            logger.error("%s: all batcher settings of the environment are ignored", reason)  # noqa: TRY400
+            return ChunkBatcherConfig(*default._values())
+    return config
+
+
+def _seconds(value: float | dt.timedelta) -> float:
+    if isinstance(value, dt.timedelta):
+        seconds = value.total_seconds()
+    elif isinstance(value, bool) or not hasattr(value, "__float__"):
+        raise TypeError(
+            f"flush_tick must be seconds or a timedelta, got {type(value).__name__}: pass a number, e.g. 0.2"
+        )
+    else:
+        try:
+            seconds = float(value)
+        except OverflowError:  # an int beyond all floats
+            seconds = math.copysign(math.inf, value)
+    if math.isnan(seconds) or seconds < 0:
+        raise ValueError(f"flush_tick must be 0 or more, got {value}: pass timedelta.max for no tick")
+    return math.inf if seconds >= _LONGEST_TICK else seconds
+
+
+def _u64(value: int, name: str) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name} must be an int, got {type(value).__name__}: pass int(...)")
+    number = operator.index(value)
+    if not 0 <= number <= U64_MAX:
+        raise ValueError(f"{name} must be from 0 to 2**64 - 1, got {number}")
+    return number
+
+
+_INTEGER: Final = re.compile(r"\+?[0-9]+", re.ASCII)
+_FLOAT: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
+_SIZE: Final = re.compile(r"\+?([0-9]+\.?[0-9]*|\.[0-9]+) ?(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)", re.ASCII)
+_UNITS: Final = {
+    "B": 1,
+    "kB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+    "KiB": 1 << 10,
+    "MiB": 1 << 20,
+    "GiB": 1 << 30,
+    "TiB": 1 << 40,
+}
+
+
+def _read_seconds(text: str) -> float:
+    if _FLOAT.fullmatch(text) is None:
+        raise ValueError("seconds such as 0.2 are expected")
+    seconds = float(text)
+    if seconds < 0:
+        raise ValueError("it must not be negative")
+    if seconds > U64_MAX:
+        raise ValueError("it is too long")
+    return seconds
+
+
+def _read_integer(text: str) -> int:
+    if _INTEGER.fullmatch(text) is None:
+        raise ValueError("an integer is expected")
+    return int(text)
+
+
+def _read_size(text: str) -> int:
+    size = _SIZE.fullmatch(text)
+    if size is not None:
+        return round(float(size[1]) * _UNITS[size[2]])
+    if _INTEGER.fullmatch(text) is None:
+        raise ValueError("an integer or a size such as 10MB or 2KiB is expected")
+    return int(text)
+
+
+_VARIABLES: Final[tuple[tuple[str, str, Callable[[str], float]], ...]] = (
+    ("RERUN_FLUSH_TICK_SECS", "flush_tick", _read_seconds),
+    ("RERUN_FLUSH_NUM_BYTES", "flush_num_bytes", _read_size),
+    ("RERUN_FLUSH_NUM_ROWS", "flush_num_rows", _read_integer),
+    ("RERUN_CHUNK_MAX_ROWS_IF_UNSORTED", "chunk_max_rows_if_unsorted", _read_integer),
+    # Last, so that it overrides the name that replaces it.
+    ("RERUN_MAX_CHUNK_ROWS_IF_UNSORTED", "chunk_max_rows_if_unsorted", _read_integer),
+)

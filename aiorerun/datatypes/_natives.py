@@ -1,0 +1,168 @@
+"""What native classes share: one instance of a datatype as a Python object that never changes."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from aiorerun.types.coerce.values import refusal
+from aiorerun.types.encoding import ARRAY, BLOB, FIXED, TEXT, Captured
+from aiorerun.types.native import Native
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    import numpy.typing as npt
+
+
+class ValueNative(Native):
+    """A single Python value, under one name."""
+
+    __slots__ = ("_value",)
+
+    ATTRIBUTE: ClassVar[str] = "value"
+
+    _value: Any
+
+    def _captured(self) -> Captured:
+        return self.ENCODING.capture(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        return bool(self._value == cast("Self", other)._value)
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.ATTRIBUTE}={self._value!r})"
+
+
+class NumberNative(ValueNative):
+    """A number."""
+
+    __slots__ = ()
+
+    def __array__(self, dtype: npt.DTypeLike = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        import numpy as np
+
+        return np.array(self._value, dtype=dtype)
+
+
+class FloatNative(NumberNative):
+    """A number with a fraction."""
+
+    __slots__ = ()
+
+    def _set(self, value: Any) -> None:
+        self._value = float(value)
+
+    def __float__(self) -> float:
+        return float(self._value)
+
+
+class IntNative(NumberNative):
+    """A whole number."""
+
+    __slots__ = ()
+
+    def _set(self, value: Any) -> None:
+        self._value = int(value)
+        self._captured()  # tells now what does not fit
+
+    def __int__(self) -> int:
+        return int(self._value)
+
+    __index__ = __int__
+
+
+class BoolNative(ValueNative):
+    """A boolean."""
+
+    __slots__ = ()
+
+    def _set(self, value: Any) -> None:
+        self._value = bool(value)
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+
+class TextNative(ValueNative):
+    """A text."""
+
+    __slots__ = ()
+
+    def _set(self, value: Any) -> None:
+        self._value = str(value)
+
+    def _captured(self) -> Captured:
+        return TEXT, self._value
+
+    def __str__(self) -> str:
+        return str(self._value)
+
+
+class VectorNative(Native):
+    """A fixed number of numbers, or bytes."""
+
+    __slots__ = ("_shape", "_data")
+
+    ATTRIBUTE: ClassVar[str] = "data"
+
+    def _set(self, value: Any) -> None:
+        shape, data = self.ENCODING.capture(value)
+        if shape == ARRAY and len(data) == 1:
+            shape, data = FIXED, data.tobytes()
+        if shape not in (FIXED, BLOB):
+            raise refusal(value, f"exactly one {type(self).__name__}")
+        self._shape = shape
+        self._data: Any = data if isinstance(data, bytes) else data.tobytes()
+
+    def _captured(self) -> Captured:
+        return self._shape, self._data
+
+    def _array(self) -> npt.NDArray[Any]:
+        import numpy as np
+
+        return np.frombuffer(self._data, getattr(self.ENCODING, "dtype", "uint8"))
+
+    def __array__(self, dtype: npt.DTypeLike = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        import numpy as np
+
+        return np.array(self._array(), dtype=dtype)
+
+    def __len__(self) -> int:
+        return len(self._array())
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        import numpy as np
+
+        return bool(np.array_equal(self._array(), cast("Self", other)._array()))
+
+    def __hash__(self) -> int:
+        return hash(self._data)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.ATTRIBUTE}={self._array().tolist()})"
+
+
+class NamedValue(Enum):
+    """One of a few named values. Wherever one is expected, its name in any case or its number do too."""
+
+    @classmethod
+    def auto(cls, val: str | int | Self) -> Self:
+        """The member for a name in any case, a number, or a member."""
+        if isinstance(val, str):
+            folded = val.lower()
+            for member in cls:
+                if member.name.lower() == folded:
+                    return member
+            raise ValueError(f"{val!r} is no {cls.__name__}: there are {', '.join(m.name for m in cls)}")
+        return cls(val)
+
+    def __str__(self) -> str:
+        return str(self.name)

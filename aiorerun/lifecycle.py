@@ -1,0 +1,63 @@
+"""What happens at interpreter exit and after a fork."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from aiorerun.engine import engines
+from aiorerun.stream_base import streams
+from aiorerun.types.ids import ids
+
+if TYPE_CHECKING:
+    from aiorerun.engine import Engine
+
+logger = logging.getLogger("aiorerun")
+
+
+def finish_all() -> None:
+    """Finishes streams whose event loop is gone: delivers what they hold and closes their sinks.
+
+    Runs at interpreter exit. Their workers still live, so no thread has to be started.
+    """
+    left = [engine for engine in engines if _is_orphan(engine)]
+    if not left:
+        return
+    try:
+        asyncio.run(_finish(left))
+    except Exception as error:
+        logger.error(  # noqa: TRY400 - one line at exit, no traceback
+            "recordings could not be finished at exit: %s: %s", type(error).__name__, error
+        )
+
+
+async def _finish(left: list[Engine]) -> None:
+    outcomes = await asyncio.gather(*(engine.finish() for engine in left), return_exceptions=True)
+    for engine, outcome in zip(left, outcomes, strict=True):
+        if isinstance(outcome, BaseException):
+            logger.error("%r could not be finished at exit: %s", engine.store.recording_id, outcome)
+
+
+def _is_orphan(engine: Engine) -> bool:
+    loop = engine.loop
+    return loop is None or loop.is_closed() or not loop.is_running()
+
+
+def _after_fork_in_child() -> None:
+    """The child starts empty: the parent's rows and sinks stay with the parent."""
+    ids.reseed()
+    portal = sys.modules.get("aiorerun.portal")
+    if portal is not None:
+        portal.after_fork_in_child()
+    for stream in list(streams):
+        stream._engine.start_empty()
+    engines.clear()
+
+
+atexit.register(finish_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

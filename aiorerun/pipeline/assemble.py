@@ -1,0 +1,288 @@
+"""Assembling: rows that were cut off become chunks. Runs in the worker, once per chunk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from aiorerun.pipeline.capture import Accumulator, Cut
+from aiorerun.pipeline.chunk import Chunk, ComponentData, IndexColumn
+from aiorerun.types.encoding import ARRAY, ARROW, BLOB, FIXED, TEXT, TEXTS
+from aiorerun.types.flat import FlatArray
+from aiorerun.types.flat_arrow import flatten, unflatten
+from aiorerun.types.timepoint import STATIC
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    import numpy.typing as npt
+
+    from aiorerun.types.form import ColumnSpec, Row
+    from aiorerun.types.timepoint import RowLayout
+    from aiorerun.types.tuid import TuidSource
+
+BLOCK: Final = 4096
+"""Rows that are joined, or let go, in one step; between steps other threads get their turn."""
+
+
+def no_pause() -> None:
+    """Stands for "nobody else needs a turn"."""
+
+
+def assemble(
+    cuts: Iterable[Cut], ids: TuidSource, max_rows_if_unsorted: int, pause: Callable[[], None] = no_pause
+) -> Iterator[Chunk]:
+    """Makes chunks of rows that were cut off.
+
+    Rows of equal groups (entity, timelines, components and their encodings) share chunks, ordered by
+    when they were logged. The rows of the cuts are let go on the way.
+
+    Args:
+        cuts: What was cut off; their ``rows`` are empty afterwards.
+        ids: Where row and chunk ids come from.
+        max_rows_if_unsorted: A chunk with at least this many rows and an unsorted timeline is split.
+        pause: Called between steps of about a millisecond.
+    """
+    groups: dict[Any, list[Cut]] = {}
+    for cut in cuts:
+        groups.setdefault(cut.source.group, []).append(cut)
+    for group in groups.values():
+        parts = [_Part(cut, pause) for cut in group]
+        block = parts[0] if len(parts) == 1 else _Merged(parts)
+        yield from _chunks(group[0], block, ids, max_rows_if_unsorted)
+        pause()
+
+
+def single_row_chunk(entity_path: str, row: Row, ids: TuidSource, clock_ns: int) -> Chunk:
+    """A static chunk of one row, made at once: for what does not go through the batcher.
+
+    Args:
+        entity_path: In normal form.
+        row: The row.
+        ids: Where its ids come from.
+        clock_ns: When it was logged, on the monotonic clock of the capture.
+    """
+    form, fixed, objects = row
+    accumulator = Accumulator(None, entity_path, form, STATIC)
+    head = STATIC.pack(clock_ns) + fixed
+    cut = Cut(accumulator, [head, *objects], 0)
+    return next(assemble([cut], ids, 1))
+
+
+class _Part:
+    """The rows of one cut in columns, in the order in which they were logged."""
+
+    __slots__ = ("clock", "columns", "layout", "num_rows", "times")
+
+    def __init__(self, cut: Cut, pause: Callable[[], None]) -> None:
+        form = cut.source.form
+        self.layout = cut.source.layout
+        self.num_rows = cut.num_rows
+        stride = cut.source.stride
+        heads, objects = _take(cut.rows, stride, pause)
+        width = self.layout.width + form.fixed_width
+        table = np.frombuffer(heads, np.uint8).reshape(self.num_rows, width)
+        times = np.ascontiguousarray(table[:, : self.layout.width]).view("<i8")
+        order = _order(times[:, 0])
+        if order is not None:
+            table, times = table[order], times[order]
+            objects = [[column[row] for row in order] for column in objects]
+        self.clock = times[:, 0]
+        self.times = times[:, 1:]
+        self.columns: dict[Any, tuple[ColumnSpec, Any]] = {}
+        start = self.layout.width
+        remaining = iter(objects)
+        for spec in form.columns:
+            if spec.shape == FIXED:
+                end = start + spec.encoding.width
+                self.columns[spec.descriptor] = (spec, table[:, start:end])
+                start = end
+            else:
+                self.columns[spec.descriptor] = (spec, next(remaining))
+            pause()
+
+
+def _take(rows: list[Any], stride: int, pause: Callable[[], None]) -> tuple[bytes, list[list[Any]]]:
+    """Takes rows apart: all heads joined, and one list per object column.
+
+    Empties ``rows`` step by step, so that letting go of many objects never holds other threads up for long.
+    """
+    objects = [rows[position::stride] for position in range(1, stride)]
+    heads: list[bytes] = []
+    step = BLOCK * stride
+    for start in range(0, len(rows), step):
+        heads.append(b"".join(rows[start : start + step : stride]))
+        pause()
+    while rows:
+        del rows[-step:]
+        pause()
+    return (heads[0] if len(heads) == 1 else b"".join(heads)), objects
+
+
+def _order(clock: npt.NDArray[np.int64]) -> npt.NDArray[np.intp] | None:
+    """How to sort the rows by when they were logged; ``None`` if they are. Threads may interleave."""
+    if len(clock) < 2 or bool((clock[1:] >= clock[:-1]).all()):
+        return None
+    return np.argsort(clock, kind="stable")
+
+
+class _Merged:
+    """Rows of several cuts whose values were kept in different shapes, as one."""
+
+    __slots__ = ("clock", "columns", "layout", "num_rows", "times")
+
+    def __init__(self, parts: Sequence[_Part]) -> None:
+        self.layout = parts[0].layout
+        self.num_rows = sum(part.num_rows for part in parts)
+        clock = np.concatenate([part.clock for part in parts])
+        order = np.argsort(clock, kind="stable")
+        self.clock = clock[order]
+        self.times = np.concatenate([part.times for part in parts])[order]
+        self.columns: dict[Any, tuple[npt.NDArray[np.int32], FlatArray]] = {}
+        for descriptor in parts[0].columns:
+            columns = [_values(*part.columns[descriptor]) for part in parts]
+            self.columns[descriptor] = _reordered(columns, order)
+
+
+def _reordered(
+    columns: Sequence[tuple[npt.NDArray[np.int32], FlatArray]], order: npt.NDArray[np.intp]
+) -> tuple[npt.NDArray[np.int32], FlatArray]:
+    """Joins columns (lengths, values) and puts their rows in another order."""
+    import pyarrow as pa
+
+    lengths = np.concatenate([lengths for lengths, _ in columns])
+    values = pa.concat_arrays([unflatten(values) for _, values in columns])
+    starts = _offsets(lengths)[:-1]
+    wanted = lengths[order]
+    # Instance i of the result is instance "start of its row + position in its row" of the input.
+    within = np.arange(wanted.sum(), dtype=np.int64) - np.repeat(_offsets(wanted)[:-1], wanted)
+    taken = values.take(pa.array(np.repeat(starts[order], wanted) + within))
+    return wanted, flatten(taken)
+
+
+def _chunks(cut: Cut, block: _Part | _Merged, ids: TuidSource, max_rows_if_unsorted: int) -> Iterator[Chunk]:
+    layout = block.layout
+    bounds = _bounds(block.times, max_rows_if_unsorted)
+    for start, end in bounds:
+        rows = slice(start, end)
+        chunk_id = ids.next()
+        components = [
+            _component(descriptor, _sliced(block, descriptor, rows)) for descriptor in block.columns
+        ]
+        components.sort(key=_component_order)
+        yield Chunk(
+            id=chunk_id,
+            entity_path=cut.source.entity_path,
+            row_ids=ids.row_ids(block.clock[rows]),
+            indexes=_indexes(layout, block.times[rows]),
+            components=tuple(components),
+        )
+
+
+def _bounds(times: npt.NDArray[np.int64], max_rows: int) -> list[tuple[int, int]]:
+    """Where to split rows.
+
+    A chunk is closed before a row if it has ``max_rows`` rows or more and one of its timelines goes
+    backwards somewhere in it.
+    """
+    num_rows = len(times)
+    if num_rows <= max_rows or not times.shape[1]:
+        return [(0, num_rows)]
+    backwards = np.flatnonzero((times[1:] < times[:-1]).any(axis=1)) + 1
+    bounds: list[tuple[int, int]] = []
+    start = 0
+    while True:
+        position = int(np.searchsorted(backwards, start, side="right"))
+        if position == len(backwards):
+            break
+        end = max(start + max(max_rows, 1), int(backwards[position]) + 1)
+        if end >= num_rows:
+            break
+        bounds.append((start, end))
+        start = end
+    bounds.append((start, num_rows))
+    return bounds
+
+
+def _indexes(layout: RowLayout, times: npt.NDArray[np.int64]) -> tuple[IndexColumn, ...]:
+    columns: list[IndexColumn] = []
+    for position, timeline in enumerate(layout.timelines):
+        values = np.ascontiguousarray(times[:, position])
+        is_sorted = len(values) < 2 or bool((values[1:] >= values[:-1]).all())
+        columns.append(IndexColumn(timeline, values, is_sorted))
+    columns.sort(key=_timeline_name)
+    return tuple(columns)
+
+
+def _timeline_name(column: IndexColumn) -> bytes:
+    return column.timeline.name.encode()
+
+
+def _component_order(column: ComponentData) -> tuple[str, str, str]:
+    descriptor = column.descriptor
+    return (descriptor.archetype or "", descriptor.component, descriptor.component_type or "")
+
+
+def _component(descriptor: Any, column: tuple[npt.NDArray[np.int32], FlatArray]) -> ComponentData:
+    lengths, values = column
+    return ComponentData(descriptor, _offsets(lengths), values)
+
+
+def _sliced(block: _Part | _Merged, descriptor: Any, rows: slice) -> tuple[npt.NDArray[np.int32], FlatArray]:
+    """Lengths and values of one component for some of the rows."""
+    whole = rows.start == 0 and rows.stop == block.num_rows
+    if isinstance(block, _Part):
+        spec, data = block.columns[descriptor]
+        return _values(spec, data if whole else data[rows])
+    lengths, values = block.columns[descriptor]
+    if whole:
+        return lengths, values
+    offsets = _offsets(lengths)
+    first, last = int(offsets[rows.start]), int(offsets[rows.stop])
+    return lengths[rows], flatten(unflatten(values).slice(first, last - first))
+
+
+def _values(spec: ColumnSpec, data: Any) -> tuple[npt.NDArray[np.int32], FlatArray]:
+    """Lengths per row and all values of one component, from captured data in one shape."""
+    shape, encoding = spec.shape, spec.encoding
+    if shape == FIXED:
+        values = encoding.fixed_column(np.ascontiguousarray(data))
+        return np.ones(len(data), np.int32), values
+    if shape == ARRAY:
+        values = encoding.array_column(data[0] if len(data) == 1 else np.concatenate(data))
+        return np.fromiter(map(len, data), np.int32, len(data)), values
+    if shape == TEXT:
+        return np.ones(len(data), np.int32), text_column(data)
+    if shape == TEXTS:
+        texts = [text for row in data for text in row]
+        return np.fromiter(map(len, data), np.int32, len(data)), text_column(texts)
+    if shape == BLOB:
+        return np.ones(len(data), np.int32), encoding.blob_column(data)
+    assert shape == ARROW
+    return np.fromiter(map(len, data), np.int32, len(data)), _arrow_column(data)
+
+
+def _arrow_column(arrays: Sequence[Any]) -> FlatArray:
+    import pyarrow as pa
+
+    return flatten(arrays[0] if len(arrays) == 1 else pa.concat_arrays(arrays))
+
+
+def text_column(texts: Sequence[str]) -> FlatArray:
+    """UTF-8 values of many strings."""
+    import pyarrow as pa
+
+    joined = "".join(texts)
+    data = joined.encode()
+    if len(data) == len(joined):
+        lengths = np.fromiter(map(len, texts), np.int32, len(texts))
+    else:
+        lengths = np.fromiter((len(text.encode()) for text in texts), np.int32, len(texts))
+    return FlatArray(pa.utf8(), len(texts), [(len(texts), 0)], [None, _offsets(lengths), data])
+
+
+def _offsets(lengths: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    offsets = np.zeros(len(lengths) + 1, np.int32)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets

@@ -1,0 +1,392 @@
+"""Capture: what ``log`` does with a row. This is the code that runs once per call.
+
+A row becomes one ``bytes`` (its times and fixed-width values, packed) plus one object per other
+column, appended to the list of its accumulator. Accumulators are kept per entity, form and timeline
+set. Appending is atomic under the GIL, so threads need no lock; cutting the lists off is guarded.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
+
+from aiorerun.types.entity_path import normalize_entity_path
+from aiorerun.types.form import Form, nbytes
+from aiorerun.types.rows import row_of
+from aiorerun.types.timepoint import LOG_TICK, LOG_TIME, STATIC, RowLayout, Timepoint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiorerun.config import ChunkBatcherConfig
+
+ROW_OVERHEAD: Final = 48
+"""Bytes that keeping a row costs beside its payload: object header and list slot."""
+
+MAX_CHUNK_ROWS: Final = 1 << 24
+"""Rows of a chunk, whatever the configuration says."""
+
+LOOK_BYTES: Final = 1 << 20
+"""After this many more bytes in one accumulator somebody looks at how much waits in all of them."""
+
+IDLE_CUTS: Final = 256
+"""An accumulator that stayed empty for this many cuts is given up."""
+
+OPEN: Final = 0
+"""Gate: rows are taken."""
+DISABLED: Final = 1
+"""Gate: rows are dropped without a word."""
+CLOSED: Final = 2
+"""Gate: the stream is closed, logging is an error."""
+FULL: Final = 3
+"""Gate: over the byte limit."""
+UNOPENED: Final = 4
+"""Gate: rows are taken, and the first caller on an event loop opens the sink the environment asks for."""
+
+
+class _GuardedList(list[Any]):
+    """A list whose appending is locked, for builds of Python without a GIL."""
+
+    def __init__(self, lock: Any) -> None:
+        super().__init__()
+        self._lock = lock
+
+    def append(self, item: Any) -> None:
+        with self._lock:
+            super().append(item)
+
+    def extend(self, items: Any) -> None:
+        with self._lock:
+            super().extend(items)
+
+
+def _gil_enabled() -> bool:
+    check = getattr(sys, "_is_gil_enabled", None)
+    return True if check is None else bool(check())
+
+
+class Accumulator:
+    """Rows of one entity, form and timeline set that wait to be cut off.
+
+    Attributes:
+        rows: ``stride`` entries per row: the packed head, then the objects. Always the same list.
+        group: Cuts of equal groups become rows of the same chunk.
+        full: A cut is due when ``rows`` has this many entries.
+        limit: Somebody looks at it when ``rows`` has this many entries. 0 once it is given up.
+        object_bytes: What the objects of the waiting rows hold on to; guarded by the capture's lock.
+    """
+
+    __slots__ = (
+        "entity_path", "form", "full", "group", "idle_cuts", "key", "layout", "limit", "object_bytes", "row_bytes",
+        "rows", "stride",
+    )  # fmt: skip
+
+    def __init__(self, key: Any, entity_path: str, form: Form, layout: RowLayout) -> None:
+        self.key = key
+        self.entity_path = entity_path
+        self.form = form
+        self.layout = layout
+        self.rows: list[Any] = []
+        self.stride = 1 + len(form.objects)
+        self.row_bytes = layout.width + form.fixed_width + ROW_OVERHEAD + 8 * (self.stride - 1)
+        self.object_bytes = 0
+        self.idle_cuts = 0
+        self.full = 1
+        self.limit = 1
+        columns = frozenset((spec.descriptor, spec.encoding) for spec in form.columns)
+        self.group = (entity_path, layout.timelines, columns)
+
+
+class Cut:
+    """Rows taken off an accumulator: what a chunk will be assembled from.
+
+    Attributes:
+        source: The accumulator they came from (for its form and layout).
+        rows: The entries, ``source.stride`` per row. Whoever assembles the chunk empties it.
+        num_rows: How many rows.
+        cost: The bytes it holds on to, for the byte limit.
+    """
+
+    __slots__ = ("cost", "num_rows", "rows", "source")
+
+    def __init__(self, source: Accumulator, rows: list[Any], cost: int) -> None:
+        self.source = source
+        self.rows = rows
+        self.num_rows = len(rows) // source.stride
+        self.cost = cost
+
+
+class Capture:
+    """Takes the rows of one recording stream.
+
+    Args:
+        config: When an accumulator is full.
+        clock: Monotonic nanoseconds; orders the rows.
+        wall: Nanoseconds since the epoch, for ``log_time``.
+        max_waiting_bytes: A built-in invariant: whatever the configuration says, not many more bytes than
+            this wait to be cut off.
+
+    Attributes:
+        gate: Whether rows are taken; set by the stream.
+        due: Monotonic nanoseconds from which on ``add`` asks for attention.
+        inject: Which of ``log_time`` and ``log_tick`` rows get.
+    """
+
+    __slots__ = (
+        "_accumulators", "_clock", "_cut_rows", "_guarded", "_lock", "_max_bytes", "_max_rows", "_max_waiting",
+        "_object_bytes", "_orphans", "_tick", "_wall", "due", "gate", "inject",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        config: ChunkBatcherConfig,
+        *,
+        clock: Callable[[], int],
+        wall: Callable[[], int],
+        max_waiting_bytes: int,
+    ) -> None:
+        self._accumulators: dict[Any, Accumulator] = {}
+        self._orphans: list[Accumulator] = []
+        self._clock = clock
+        self._wall = wall
+        self._cut_rows = 0
+        self._max_waiting = max_waiting_bytes
+        self._object_bytes = 0
+        self._lock = Lock()
+        self._guarded = not _gil_enabled()
+        self._tick = itertools.count()
+        self.due = 0
+        self.gate = OPEN
+        self._set_thresholds(config)
+        self.inject = LOG_TIME | LOG_TICK
+
+    def add(
+        self, entity_path: Any, entity: Any, extra: tuple[Any, ...], times: Timepoint | None
+    ) -> Accumulator | None:
+        """Takes one row, if the gate is open (the caller has looked).
+
+        Args:
+            entity_path: As the user gave it.
+            entity: An archetype or anything else ``log`` accepts.
+            extra: More of them, for the same row.
+            times: The current times; ``None`` for a static row.
+
+        Returns:
+            The accumulator, if it is full or something is due; else ``None``.
+
+        Raises:
+            TypeError, ValueError: Not a path, or nothing that can be logged.
+        """
+        tick = next(self._tick)
+        if extra:
+            form, fixed, objects = row_of(entity, extra)
+        else:
+            try:
+                form, fixed, objects = entity._row
+            except AttributeError:
+                form, fixed, objects = row_of(entity, extra)
+        if times is None:
+            layout = STATIC
+            values: tuple[int, ...] = ()
+        else:
+            timelines, values = times
+            layout = timelines.layouts[self.inject]
+        try:
+            accumulator = self._accumulators[entity_path, form, layout]
+        except (KeyError, TypeError):
+            if not form.columns:
+                return None
+            accumulator = self._open(entity_path, form, layout)
+        if layout.keep is not None:
+            values = tuple([values[position] for position in layout.keep])
+        now = self._clock()
+        inject = layout.inject
+        if inject == 3:
+            head = layout.pack(now, self._wall(), tick, *values)
+        elif inject == LOG_TIME:
+            head = layout.pack(now, self._wall(), *values)
+        elif inject == LOG_TICK:
+            head = layout.pack(now, tick, *values)
+        else:
+            head = layout.pack(now, *values)
+        rows = accumulator.rows
+        if objects:
+            return self._add_objects(accumulator, head + fixed, objects, now)
+        rows.append(head + fixed)
+        if len(rows) >= accumulator.limit or now >= self.due:
+            return self._attention(accumulator)
+        return None
+
+    def _add_objects(
+        self, accumulator: Accumulator, head: bytes, objects: tuple[Any, ...], now: int
+    ) -> Accumulator | None:
+        size = 0
+        for spec, value in zip(accumulator.form.objects, objects, strict=True):
+            size += nbytes(spec.shape, value)
+        with self._lock:
+            # Objects can be large, so their bytes are counted exactly, and before anyone can cut them off.
+            self._object_bytes += size
+            accumulator.object_bytes += size
+        accumulator.rows.extend((head, *objects))
+        if (
+            len(accumulator.rows) >= accumulator.limit
+            or now >= self.due
+            or accumulator.object_bytes >= self._max_bytes
+            or self._object_bytes >= self._max_waiting
+        ):
+            return self._attention(accumulator)
+        return None
+
+    def _attention(self, accumulator: Accumulator) -> Accumulator:
+        if accumulator.limit == 0:
+            # Given up between our look-up and our append: let the next cut find the row.
+            with self._lock:
+                self._orphans.append(accumulator)
+        return accumulator
+
+    def _open(self, entity_path: Any, form: Form, layout: RowLayout) -> Accumulator:
+        normal = normalize_entity_path(entity_path)
+        key = (entity_path if isinstance(entity_path, str) else normal, form, layout)
+        with self._lock:
+            found = self._accumulators.get(key)
+            if found is None:
+                found = Accumulator(key, normal, form, layout)
+                if self._guarded:
+                    found.rows = _GuardedList(self._lock)
+                self._set_limit(found)
+                self._accumulators[key] = found
+            return found
+
+    def _set_thresholds(self, config: ChunkBatcherConfig) -> None:
+        self._max_rows = min(config.flush_num_rows, MAX_CHUNK_ROWS)
+        self._max_bytes = min(config.flush_num_bytes, self._max_waiting)
+
+    def _set_limit(self, accumulator: Accumulator) -> None:
+        rows = max(1, min(self._max_rows, self._max_bytes // accumulator.row_bytes))
+        accumulator.full = rows * accumulator.stride
+        self._look_again(accumulator)
+
+    def _look_again(self, accumulator: Accumulator) -> None:
+        more = LOOK_BYTES // accumulator.row_bytes * accumulator.stride
+        accumulator.limit = min(accumulator.full, len(accumulator.rows) + more)
+
+    def cut_full(self, accumulator: Accumulator) -> list[Cut]:
+        """What has to be cut off at once: this accumulator if it has reached a threshold, everything if too
+        much waits in all of them.
+        """
+        with self._lock:
+            if len(accumulator.rows) >= accumulator.full or accumulator.object_bytes >= self._max_bytes:
+                cut = self._cut(accumulator)
+                return [] if cut is None else [cut]
+            if accumulator.limit and len(accumulator.rows) >= accumulator.limit:
+                self._look_again(accumulator)
+            elif self._object_bytes < self._max_waiting:
+                return []
+            if self._waiting_bytes() < self._max_waiting:
+                return []
+            return self._cut_all()
+
+    def configure(self, config: ChunkBatcherConfig) -> None:
+        """Applies other thresholds from now on."""
+        with self._lock:
+            self._set_thresholds(config)
+            for accumulator in self._accumulators.values():
+                self._set_limit(accumulator)
+
+    def cut_all(self) -> list[Cut]:
+        """Takes all waiting rows off, and gives up accumulators that have long been empty."""
+        with self._lock:
+            return self._cut_all()
+
+    def _cut_all(self) -> list[Cut]:
+        cuts: list[Cut] = []
+        idle: list[Accumulator] = []
+        for accumulator in [*self._accumulators.values(), *self._orphans]:
+            cut = self._cut(accumulator)
+            if cut is not None:
+                accumulator.idle_cuts = 0
+                cuts.append(cut)
+                continue
+            accumulator.idle_cuts += 1
+            if accumulator.idle_cuts > IDLE_CUTS and accumulator.limit:
+                idle.append(accumulator)
+        self._orphans.clear()
+        for accumulator in idle:
+            self._give_up(accumulator, cuts)
+        return cuts
+
+    def _cut(self, accumulator: Accumulator) -> Cut | None:
+        rows = accumulator.rows
+        # The list object never changes and rows may be appended meanwhile: take what is there now.
+        count = len(rows)
+        if not count:
+            return None
+        taken = rows[:count]
+        del rows[:count]
+        num_rows = count // accumulator.stride
+        cost = num_rows * accumulator.row_bytes + accumulator.object_bytes
+        self._object_bytes -= accumulator.object_bytes
+        accumulator.object_bytes = 0
+        if accumulator.limit:
+            self._look_again(accumulator)
+        self._cut_rows += num_rows
+        return Cut(accumulator, taken, cost)
+
+    def _give_up(self, accumulator: Accumulator, cuts: list[Cut]) -> None:
+        # A thread may hold this accumulator right now; with the limit at 0 its append asks for
+        # attention, which puts the accumulator among the orphans for the next cut.
+        accumulator.limit = 0
+        del self._accumulators[accumulator.key]
+        late = self._cut(accumulator)
+        if late is not None:
+            cuts.append(late)
+
+    def clear(self) -> None:
+        """Forgets all rows and counts, for a forked child. The lock is made anew: it may be held."""
+        self._lock = Lock()
+        self._accumulators = {}
+        self._orphans = []
+        self._cut_rows = 0
+        self._object_bytes = 0
+        self._tick = itertools.count()
+
+    def count_ready_rows(self, rows: int) -> int:
+        """Counts rows that come as ready-made chunks; returns the new total."""
+        with self._lock:
+            self._cut_rows += rows
+            return self._cut_rows
+
+    def skip_tick(self) -> None:
+        """Consumes one ``log_tick``, for a call that logs no row of its own."""
+        next(self._tick)
+
+    @property
+    def waiting_rows(self) -> int:
+        """Rows that wait to be cut off."""
+        with self._lock:
+            return self._waiting_rows()
+
+    def _waiting_rows(self) -> int:
+        everyone = [*self._accumulators.values(), *self._orphans]
+        return sum(len(accumulator.rows) // accumulator.stride for accumulator in everyone)
+
+    @property
+    def accepted_rows(self) -> int:
+        """All rows taken so far."""
+        with self._lock:
+            return self._cut_rows + self._waiting_rows()
+
+    @property
+    def waiting_bytes(self) -> int:
+        """About how many bytes the waiting rows hold on to."""
+        with self._lock:
+            return self._waiting_bytes()
+
+    def _waiting_bytes(self) -> int:
+        plain = sum(
+            len(accumulator.rows) // accumulator.stride * accumulator.row_bytes
+            for accumulator in self._accumulators.values()
+        )
+        return plain + self._object_bytes

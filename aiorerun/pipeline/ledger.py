@@ -1,0 +1,140 @@
+"""The ledger: what became of every row, and how many bytes are under way. Thread-safe, no I/O."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True, slots=True)
+class SinkStats:
+    """Counters of one sink.
+
+    Attributes:
+        name: What the sink is.
+        rows_written: Rows it has taken.
+        rows_dropped: Rows it failed to take.
+        messages_written: Messages it has taken: chunks, and those that announce the recording.
+        bytes_written: Encoded bytes of those messages, without the framing of the file.
+        queued_bytes: Encoded bytes that wait for it now.
+        error: The last error, if any.
+    """
+
+    name: str
+    rows_written: int
+    rows_dropped: int
+    messages_written: int
+    bytes_written: int
+    queued_bytes: int
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStats:
+    """Counters of a recording stream; ``rows_accepted = rows_delivered + rows_dropped + rows_pending``.
+
+    Attributes:
+        rows_accepted: Rows that ``log`` has taken.
+        rows_delivered: Rows that every sink has written.
+        rows_dropped: Accepted rows that at least one sink did not get, or that could not be encoded.
+        rows_pending: Accepted rows still under way, or waiting for a sink.
+        rows_refused: Rows that were never accepted because the pipeline was over its byte limit.
+        chunks: Chunks made so far.
+        bytes_written: Encoded bytes written, summed over all sinks so far.
+        pending_bytes: About how many bytes are under way.
+        reasons: Why rows were dropped or refused, and how many.
+        sinks: One entry per attached sink.
+    """
+
+    rows_accepted: int
+    rows_delivered: int
+    rows_dropped: int
+    rows_pending: int
+    rows_refused: int
+    chunks: int
+    bytes_written: int
+    pending_bytes: int
+    reasons: dict[str, int] = field(default_factory=dict)
+    sinks: tuple[SinkStats, ...] = ()
+
+
+class Ledger:
+    """Counts rows and bytes, and lets waiting callers in one by one when there is room.
+
+    Args:
+        limit: Bytes that may be under way before callers have to wait.
+
+    Attributes:
+        in_flight: Bytes that were cut off and are not written yet.
+        exempt: Whether the limit does not apply (start buffer, memory sink).
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.in_flight = 0
+        self.exempt = True
+        self.rows_delivered = 0
+        self.rows_dropped = 0
+        self.rows_refused = 0
+        self.chunks = 0
+        self.reasons: Counter[str] = Counter()
+        self._waiters: deque[Callable[[], None]] = deque()
+        self._lock = Lock()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more may be accepted right now."""
+        return self.in_flight > self.limit and not self.exempt
+
+    def take(self, cost: int) -> None:
+        """Counts bytes that were cut off."""
+        with self._lock:
+            self.in_flight += cost
+
+    def settle(self, cost: int, rows: int, lost_because: str | None) -> None:
+        """Counts the end of rows: delivered, or lost for a reason."""
+        with self._lock:
+            self.in_flight -= cost
+            if lost_because is None:
+                self.rows_delivered += rows
+            else:
+                self.rows_dropped += rows
+                self.reasons[lost_because] += rows
+
+    def refuse(self, reason: str) -> None:
+        """Counts a row that was not accepted."""
+        with self._lock:
+            self.rows_refused += 1
+            self.reasons[reason] += 1
+
+    def count_chunks(self, chunks: int) -> None:
+        """Counts chunks that were made."""
+        with self._lock:
+            self.chunks += chunks
+
+    def wait(self, wake: Callable[[], None]) -> None:
+        """Queues a caller; ``wake`` is called once when it is its turn."""
+        with self._lock:
+            self._waiters.append(wake)
+
+    def leave(self, wake: Callable[[], None]) -> None:
+        """Takes a caller that gave up out of the queue."""
+        with self._lock:
+            if wake in self._waiters:
+                self._waiters.remove(wake)
+
+    def admit(self) -> bool:
+        """Wakes the next waiting caller if there is room; returns whether nobody waits and there is room."""
+        with self._lock:
+            if self.is_over:
+                return False
+            if not self._waiters:
+                return True
+            wake = self._waiters.popleft()
+        wake()
+        return False

@@ -1,0 +1,54 @@
+"""What a sink is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from aiorerun.codec.messages import Message
+    from aiorerun.types.store import StoreId
+
+T = TypeVar("T")
+
+
+class SinkContext(Protocol):
+    """What a sink is told when it is opened."""
+
+    @property
+    def store(self) -> StoreId:
+        """The recording whose messages it will get."""
+        ...
+
+    async def run_blocking(self, function: Callable[[], T]) -> T:
+        """Runs a blocking function in the worker thread, first in, first out, and gives its result."""
+        ...
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """A place that encoded messages are written to. Users may write their own.
+
+    All methods are coroutines and are called by one task that aiorerun owns, never two at a time.
+    None of them is cancelled, unless the time allowed for closing is over.
+
+    A sink that raises from ``write`` loses the messages of that call: they are counted and reported,
+    and the next messages are tried again.
+    """
+
+    async def open(self, context: SinkContext) -> None:
+        """Gets ready to write. Raising refuses the sink: the former sinks stay."""
+        ...
+
+    async def write(self, messages: Sequence[Message]) -> None:
+        """Takes messages in order, all of them or (raising) none."""
+        ...
+
+    async def flush(self) -> None:
+        """Returns when all that was written has left the process."""
+        ...
+
+    async def aclose(self) -> None:
+        """Finishes and releases everything. Called once, also after errors."""
+        ...

@@ -1,0 +1,148 @@
+"""The file sink: an RRD file that other programs can read while it is being written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from aiorerun.errors import SinkOpenError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from aiorerun.codec.messages import Message
+    from aiorerun.codec.rrd import RrdEncoder
+    from aiorerun.sinks.base import SinkContext
+    from aiorerun.types.flat import Buffer
+
+_MAX_SEGMENTS: Final = 512
+"""Buffers handed to one system call; Linux allows 1024."""
+
+
+class FileSink:
+    """Writes a recording to a file.
+
+    Every flushed chunk is in the file at once, so it can be read while it grows; the footer that
+    random access needs is written when the sink is closed. A failed write (full disk) is undone up to
+    the last complete message, so the file stays readable and later messages are tried again.
+
+    Args:
+        path: The file; overwritten if it exists. Its directory must exist.
+        write_footer: Whether to finish the file with a footer.
+    """
+
+    is_file = True
+    """Chunks of single rows deserve a warning."""
+
+    def __init__(self, path: str | os.PathLike[str], *, write_footer: bool = True) -> None:
+        self.path = Path(path)
+        self.write_footer = write_footer
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, FileSink):
+            return NotImplemented
+        return (str(self.path), self.write_footer) == (str(other.path), other.write_footer)
+
+    def __hash__(self) -> int:
+        return hash((str(self.path), self.write_footer))
+
+    def __repr__(self) -> str:
+        return f"FileSink({str(self.path)!r}, write_footer={self.write_footer})"
+
+    async def open(self, context: SinkContext) -> None:
+        """Creates the file and writes the stream header.
+
+        Raises:
+            SinkOpenError: The directory is missing, or the file cannot be created or written.
+        """
+        self._run = context.run_blocking
+        await self._run(self._open)
+
+    async def write(self, messages: Sequence[Message]) -> None:
+        """Appends messages; they are visible to other processes when this returns.
+
+        Raises:
+            OSError: They could not be written; the file ends where it ended before.
+        """
+        await self._run(partial(self._write, messages))
+
+    async def flush(self) -> None:
+        """Nothing to do: written messages have been passed to the operating system."""
+
+    async def aclose(self) -> None:
+        """Writes the footer and closes the file."""
+        await self._run(self._close)
+
+    def _open(self) -> None:
+        from aiorerun.codec.rrd import RrdEncoder
+
+        self._encoder: RrdEncoder = RrdEncoder()
+        self._end = 0
+        try:
+            self._fd = os.open(
+                self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0), 0o666
+            )
+        except OSError as error:
+            raise SinkOpenError(
+                error.errno, f"cannot create {str(self.path)!r}: {error.strerror} (its directory must exist)"
+            ) from error
+        try:
+            self._append(self._encoder.start())
+        except OSError as error:
+            os.close(self._fd)
+            raise SinkOpenError(error.errno, f"cannot write {str(self.path)!r}: {error.strerror}") from error
+
+    def _write(self, messages: Sequence[Message]) -> None:
+        segments: list[Buffer] = []
+        for message in messages:
+            segments.extend(self._encoder.encode(message))
+        try:
+            self._append(segments)
+        except OSError:
+            self._encoder.undo(len(messages))
+            raise
+
+    def _close(self) -> None:
+        try:
+            self._append(self._encoder.finish(write_footer=self.write_footer))
+        finally:
+            os.close(self._fd)
+
+    def _append(self, segments: Sequence[Buffer]) -> None:
+        """Writes buffers at the end of the file, or leaves it as it was."""
+        try:
+            written = _write_all(self._fd, segments)
+        except OSError:
+            # Not every target can be cut back (pipes, devices); the first error is what counts.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, self._end)
+                os.lseek(self._fd, self._end, os.SEEK_SET)
+            raise
+        self._end += written
+
+
+def _write_joined(fd: int, buffers: Sequence[Any]) -> int:
+    """What ``os.writev`` does, where there is none."""
+    return os.write(fd, b"".join(buffers))
+
+
+_writev: Callable[[int, Sequence[Any]], int] = getattr(os, "writev", _write_joined)
+
+
+def _write_all(fd: int, segments: Sequence[Buffer]) -> int:
+    """Writes all buffers with as few system calls as possible; returns the number of bytes."""
+    pending: list[Any] = [memoryview(segment).cast("B") for segment in segments if len(segment)]
+    total = 0
+    first = 0
+    while first < len(pending):
+        written = _writev(fd, pending[first : first + _MAX_SEGMENTS])
+        total += written
+        while first < len(pending) and written >= len(pending[first]):
+            written -= len(pending[first])
+            first += 1
+        if written:
+            pending[first] = pending[first][written:]
+    return total

@@ -1,0 +1,234 @@
+"""The asyncio recording stream: a face of capture, engine and sinks. No logic of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from aiorerun.context import ActiveRecordings
+from aiorerun.errors import report, strict_scope
+from aiorerun.pipeline.capture import CLOSED, FULL, UNOPENED
+from aiorerun.stream_base import BaseRecordingStream, check_timeout
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+    from types import TracebackType
+    from typing import Self
+
+    from aiorerun.sinks.base import Sink
+    from aiorerun.sinks.memory import MemorySink
+    from aiorerun.types.batches import AsComponents, DescribedComponentBatch
+
+
+class AsyncRecordingStream(BaseRecordingStream):
+    """A recording, logged from asyncio.
+
+    ``log`` captures the row and returns; rows are batched, encoded in a worker thread and written by
+    sink tasks on the event loop. A new stream starts on a buffer that keeps everything for the first
+    sink (:meth:`save`, :meth:`memory_recording`, …).
+
+    ``async with stream:`` makes it the active recording and, on leaving, flushes and disconnects it.
+    ``with stream:`` only makes it active.
+
+    Args:
+        application_id: Groups recordings of the same program; must not be empty.
+        recording_id: Names this recording. By default one id per process and application, shared with
+            ``multiprocessing`` children: two streams without an id are one recording.
+        make_default: Make it the global recording.
+        make_thread_default: Make it the recording of the current context.
+        default_enabled: ``False`` drops everything; the environment variable ``RERUN`` overrides it.
+        send_properties: Record the start time under ``/__properties``.
+        batcher_config: When rows become chunks; overrides the environment and the sinks' defaults.
+        max_bytes_in_flight: Over this many bytes under way, ``log`` waits.
+        max_wait: Seconds that ``log`` waits per stall before rows are refused.
+        close_timeout: Seconds that closing a sink may take before what is left is dropped and counted.
+
+    Raises:
+        ValueError: The application id is empty.
+    """
+
+    _active: ClassVar[ActiveRecordings[AsyncRecordingStream]] = ActiveRecordings("aiorerun_active")
+
+    async def log(
+        self,
+        entity_path: str | list[object],
+        entity: AsComponents | Iterable[DescribedComponentBatch],
+        *extra: AsComponents | Iterable[DescribedComponentBatch],
+        static: bool = False,
+        strict: bool | None = None,
+    ) -> None:
+        """Logs one row: the components of ``entity`` and ``extra`` at the current times.
+
+        The row is captured, arrays included, when the call first runs; what happens to them later does
+        not change it. It suspends only if the pipeline is over its byte limit (at most ``max_wait``
+        seconds per stall, then the row is refused and counted) or to let an overdue flush run.
+        Cancelling it never loses a row that was captured.
+
+        Args:
+            entity_path: Where: ``"world/points"``, with special characters escaped, or a list of parts.
+            entity: What: an archetype, anything with ``as_component_batches()``, or described batches.
+            *extra: More of the same, merged into the same row.
+            static: Record it without times: it then holds always, and hides temporal data.
+            strict: Overrides the strict mode for this call.
+
+        Raises:
+            TypeError, ValueError: Wrong use, in strict mode only.
+            StreamClosedError: The stream was closed; in strict mode only.
+        """
+        capture = self._capture
+        if capture.gate:
+            if not await self._let_in(strict):
+                return
+            self._log_late(entity_path, entity, extra, static, strict)
+            return
+        try:
+            if strict is None:
+                accumulator = capture.add(entity_path, entity, extra, None if static else self._times.get())
+            else:
+                with strict_scope(strict):
+                    accumulator = capture.add(
+                        entity_path, entity, extra, None if static else self._times.get()
+                    )
+        except Exception as error:
+            report("log", error, strict=strict)
+            return
+        if accumulator is not None and self._engine.attend(accumulator):
+            await asyncio.sleep(0)
+
+    async def _let_in(self, strict: bool | None) -> bool:
+        gate = self._capture.gate
+        if gate == FULL:
+            if await self._engine.wait_for_room():
+                return True
+            self._engine.refuse()
+        elif gate == UNOPENED:
+            await self._force_save()
+            return True
+        elif gate == CLOSED:
+            self._report_closed(strict)
+        return False
+
+    async def save(
+        self, path: str | os.PathLike[str], default_blueprint: None = None, *, write_footer: bool = True
+    ) -> None:
+        """Writes the recording to a file from now on; what the start buffer holds goes there first.
+
+        The former sinks are flushed and closed. The file can be read while it is written. Cancelling
+        the call does not undo the change.
+
+        Args:
+            path: The file; overwritten. Its directory must exist.
+            default_blueprint: Not available yet; must be ``None``.
+            write_footer: Whether to finish the file with a footer, needed for random access.
+
+        Raises:
+            SinkOpenError: The file cannot be created; the former sinks stay.
+        """
+        from aiorerun.sinks.file import FileSink
+
+        await self._replace_sinks((FileSink(path, write_footer=write_footer),), default_blueprint)
+
+    async def memory_recording(self) -> MemoryRecording:
+        """Keeps the recording in memory from now on.
+
+        Returns:
+            What drains it.
+        """
+        from aiorerun.sinks.memory import MemorySink
+
+        sink = MemorySink()
+        await self._replace_sinks((sink,))
+        return MemoryRecording(self, sink)
+
+    async def set_sinks(self, *sinks: Sink, default_blueprint: None = None) -> None:
+        """Replaces all sinks; each of several gets everything. None at all means back to a buffer.
+
+        The stream is cut at the call: what was logged before goes to the former sinks, which are
+        flushed and closed, or, from the start buffer, to the new ones.
+
+        Raises:
+            ValueError: The same sink twice.
+            TypeError: Something that is not a sink.
+            SinkOpenError: A sink could not be opened; the former sinks stay.
+        """
+        await self._replace_sinks(sinks, default_blueprint)
+
+    async def flush(self, *, timeout_sec: float = 1e38) -> None:
+        """Hands everything logged before to the sinks and waits until it has left the process.
+
+        Cancelling the call, or a timeout, loses nothing: the flush goes on by itself.
+
+        Args:
+            timeout_sec: How long to wait. 0 starts the flush without waiting for it.
+
+        Raises:
+            FlushTimeoutError: It took longer.
+            ValueError: The timeout is negative or not a number.
+            Exception: What a sink raised, if it lost rows since the last flush.
+        """
+        check_timeout(timeout_sec)
+        await self._flush_sinks(timeout_sec)
+
+    async def disconnect(self) -> None:
+        """Flushes and closes all sinks; later rows wait in a buffer, bounded by the byte limit."""
+        await self._disconnect_sinks()
+
+    async def aclose(self) -> None:
+        """Disconnects and closes the stream: logging to it is an error afterwards."""
+        await self._close()
+
+    # --- scopes --------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        self._active.enter(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._active.leave(self)
+
+    async def __aenter__(self) -> Self:
+        self._active.enter(self)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self.disconnect()
+        finally:
+            self._active.leave(self)
+
+    def __del__(self) -> None:
+        engine = getattr(self, "_engine", None)
+        if engine is None or not engine.has_sinks:
+            return
+        warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self)
+        engine.disconnect_soon()
+
+
+active: Final = AsyncRecordingStream._active
+"""The active recordings of the asyncio API."""
+
+
+class MemoryRecording:
+    """What a stream keeps in memory, see :meth:`AsyncRecordingStream.memory_recording`."""
+
+    def __init__(self, stream: AsyncRecordingStream, sink: MemorySink) -> None:
+        self._stream = stream
+        self._sink = sink
+
+    async def num_msgs(self) -> int:
+        """Flushes, then counts the messages: chunks, and those that announce the recording."""
+        await self._stream.flush()
+        return self._sink.num_messages
+
+    async def drain_as_bytes(self) -> bytes:
+        """Flushes, then takes everything as one complete RRD stream with a footer."""
+        from aiorerun.sinks.memory import encode_stream
+
+        await self._stream.flush()
+        return encode_stream(self._sink.take_messages())

@@ -1,0 +1,452 @@
+"""What both recording streams have in common: capture, times, state, and their sinks on an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import os
+import time
+import warnings
+import weakref
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+from uuid import UUID
+
+from aiorerun.config import CLOSE_TIMEOUT_SECS, MAX_BYTES_IN_FLIGHT, MAX_WAIT_SECS
+from aiorerun.context import ActiveRecordings, StoreTimes
+from aiorerun.engine import Engine, Ready
+from aiorerun.errors import (
+    FlushTimeoutError,
+    QueueFullError,
+    RerunWarning,
+    StreamClosedError,
+    caller_stacklevel,
+    read_switch,
+    report,
+    strict_mode,
+    strict_scope,
+)
+from aiorerun.pipeline.capture import CLOSED, DISABLED, FULL, OPEN, UNOPENED
+from aiorerun.types.ids import ids
+from aiorerun.types.store import StoreId, StoreKind, normalize_application_id, process_recording_id
+from aiorerun.types.time import time_value
+from aiorerun.types.timepoint import LOG_TICK, LOG_TIME, NO_TIMES, time_of, with_time, without_time
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterable
+    from datetime import datetime, timedelta
+    from types import TracebackType
+
+    import numpy as np
+
+    from aiorerun.codec.messages import Message
+    from aiorerun.config import ChunkBatcherConfig
+    from aiorerun.pipeline.ledger import StreamStats
+    from aiorerun.sinks.base import Sink
+    from aiorerun.types.batches import AsComponents, DescribedComponentBatch
+    from aiorerun.types.timeline import TimelineKind
+
+    from_iterable = Iterable[DescribedComponentBatch]
+
+FORCE_SAVE_VARIABLE: Final = "_RERUN_TEST_FORCE_SAVE"
+PROPERTIES_PATH: Final = "/__properties"
+
+logger = logging.getLogger("aiorerun")
+
+streams: weakref.WeakSet[BaseRecordingStream] = weakref.WeakSet()
+
+
+class BaseRecordingStream:
+    """What the asyncio and the blocking recording stream have in common; see those."""
+
+    _active: ClassVar[ActiveRecordings[Any]]
+
+    def __init__(
+        self,
+        application_id: str,
+        *,
+        recording_id: str | UUID | None = None,
+        make_default: bool = False,
+        make_thread_default: bool = False,
+        default_enabled: bool = True,
+        send_properties: bool = True,
+        batcher_config: ChunkBatcherConfig | None = None,
+        max_bytes_in_flight: int | None = None,
+        max_wait: float | None = None,
+        close_timeout: float | None = None,
+    ) -> None:
+        self._prepare()
+        application_id = normalize_application_id(application_id)
+        if recording_id is None:
+            recording_id = process_recording_id(application_id)
+        self._store = StoreId(StoreKind.RECORDING, application_id, str(recording_id))
+        self._times = StoreTimes.of(self._store)
+        self._engine = Engine(
+            self._store,
+            batcher_config,
+            ids,
+            max_bytes_in_flight=MAX_BYTES_IN_FLIGHT if max_bytes_in_flight is None else max_bytes_in_flight,
+            max_wait=MAX_WAIT_SECS if max_wait is None else max_wait,
+            close_timeout=CLOSE_TIMEOUT_SECS if close_timeout is None else close_timeout,
+        )
+        self._engine.on_refusal = _warn_about_refusal
+        self._capture = self._engine.capture
+        self._capture.inject = _injection()
+        switch = read_switch("RERUN")
+        if not (default_enabled if switch is None else switch):
+            self._capture.gate = DISABLED
+        self._forced_path = os.environ.get(FORCE_SAVE_VARIABLE)
+        self._forced = False
+        if self._forced_path is not None and self._capture.gate == OPEN:
+            self._capture.gate = UNOPENED
+        if send_properties and self._capture.gate != DISABLED:
+            self._send_start_time(time.time_ns())
+        streams.add(self)
+        if make_default:
+            self._active.set_global(self)
+        if make_thread_default:
+            self._active.set_local(self)
+        self._start()
+
+    def _prepare(self) -> None:
+        """Called before anything else is set up."""
+
+    def _start(self) -> None:
+        """Called when everything is set up."""
+
+    def __repr__(self) -> str:
+        store = self._store
+        return f"{type(self).__name__}({store.application_id!r}, recording_id={store.recording_id!r})"
+
+    def _send_start_time(self, nanos: int) -> None:
+        engine = self._engine
+        clock_ns = time.perf_counter_ns()
+
+        def make() -> list[Message]:
+            from aiorerun.archetypes import RecordingInfo
+            from aiorerun.codec.messages import chunk_message
+            from aiorerun.pipeline.assemble import single_row_chunk
+
+            row = RecordingInfo(start_time=nanos)._row
+            return [chunk_message(engine.store, single_row_chunk(PROPERTIES_PATH, row, ids, clock_ns))]
+
+        self._capture.count_ready_rows(1)
+        engine.push(Ready(make, 1, 1024))
+
+    def log_nowait(
+        self,
+        entity_path: str | list[object],
+        entity: AsComponents | Iterable[DescribedComponentBatch],
+        *extra: AsComponents | Iterable[DescribedComponentBatch],
+        static: bool = False,
+        strict: bool | None = None,
+    ) -> None:
+        """Like :meth:`log`, from plain code and from any thread: it never suspends.
+
+        Over the byte limit the row is refused: counted, with one warning, or an error in strict mode.
+
+        Raises:
+            QueueFullError: Over the byte limit, in strict mode only.
+            TypeError, ValueError, StreamClosedError: As for :meth:`log`.
+        """
+        gate = self._capture.gate
+        if gate:
+            if gate == FULL:
+                self._refuse_now(strict)
+            elif gate == CLOSED:
+                self._report_closed(strict)
+            if gate != UNOPENED:
+                return
+        self._log_late(entity_path, entity, extra, static, strict)
+
+    def _log_late(
+        self, entity_path: Any, entity: Any, extra: tuple[Any, ...], static: bool, strict: bool | None
+    ) -> None:
+        """Takes a row whatever the gate says, then lets the next caller in."""
+        try:
+            with strict_scope(strict):
+                accumulator = self._capture.add(
+                    entity_path, entity, extra, None if static else self._times.get()
+                )
+        except Exception as error:
+            report("log", error, strict=strict)
+        else:
+            if accumulator is not None:
+                self._engine.attend(accumulator)
+        if self._capture.gate == FULL:
+            self._engine.admit_next()
+
+    def _refuse_now(self, strict: bool | None) -> None:
+        self._engine.refuse()
+        if strict_mode() if strict is None else strict:
+            raise QueueFullError(
+                f"log_nowait: {self!r} is over its byte limit and its sinks do not keep up; use `await log(...)` "
+                "to wait for room, or a larger max_bytes_in_flight"
+            )
+
+    def _report_closed(self, strict: bool | None) -> None:
+        report("log", StreamClosedError(f"{self!r} is closed; make a new stream to log more"), strict=strict)
+
+    # --- times ---------------------------------------------------------------------------------
+
+    def set_time(
+        self,
+        timeline: str,
+        *,
+        sequence: int | None = None,
+        duration: int | float | timedelta | np.timedelta64 | None = None,
+        timestamp: int | float | datetime | np.datetime64 | None = None,
+    ) -> None:
+        """Sets the current time of a timeline for what this task logs from now on.
+
+        It holds in the current context: other tasks, threads and recordings never see it.
+
+        Args:
+            timeline: Name of the timeline. Its kind should never change.
+            sequence: A number that counts something.
+            duration: Seconds (``int``, ``float``), or a ``timedelta`` of any precision.
+            timestamp: Seconds since the epoch, or a ``datetime`` (naive means UTC) of any precision.
+
+        Raises:
+            ValueError: Not exactly one of the three was given; strict mode or not.
+            TypeError, OverflowError: A value of the wrong type or too large, in strict mode only.
+        """
+        set_timeline(self._times, timeline, sequence, duration, timestamp)
+
+    def disable_timeline(self, timeline: str) -> None:
+        """Forgets the current time of one timeline in this context; an unknown name changes nothing."""
+        self._times.set(without_time(self._times.get(), timeline))
+
+    def reset_time(self) -> None:
+        """Forgets all current times in this context."""
+        self._times.set(NO_TIMES)
+
+    def at(
+        self,
+        timeline: str,
+        *,
+        sequence: int | None = None,
+        duration: int | float | timedelta | np.timedelta64 | None = None,
+        timestamp: int | float | datetime | np.datetime64 | None = None,
+    ) -> TimeScope:
+        """A scope in which a timeline has a time: ``with rec.at("frame", sequence=3): ...``.
+
+        Same parameters and errors as :meth:`set_time`. On leaving, the timeline gets its former time
+        back, or none.
+        """
+        return TimeScope(self._times, timeline, sequence, duration, timestamp)
+
+    def set_log_tick_enabled(self, enabled: bool) -> None:
+        """Whether rows get the counter ``log_tick`` (on by default; ``RERUN_LOG_TICK``)."""
+        self._set_injected(LOG_TICK, enabled)
+
+    def set_log_time_enabled(self, enabled: bool) -> None:
+        """Whether rows get the wall clock ``log_time`` (on by default; ``RERUN_LOG_TIME``)."""
+        self._set_injected(LOG_TIME, enabled)
+
+    def _set_injected(self, flag: int, enabled: bool) -> None:
+        if enabled:
+            self._capture.inject |= flag
+        else:
+            self._capture.inject &= ~flag
+
+    # --- sinks, on an event loop ---------------------------------------------------------------
+
+    async def _replace_sinks(self, sinks: tuple[Sink, ...], default_blueprint: None = None) -> None:
+        _check_sinks(sinks)
+        if default_blueprint is not None:
+            raise TypeError("default_blueprint: blueprints are not available in this version; pass None")
+        if self._capture.gate == CLOSED:
+            raise StreamClosedError(f"{self!r} is closed")
+        if self._capture.gate == DISABLED:
+            logger.warning("%r is disabled; the call to change its sinks is ignored", self)
+        elif self._forced_path is not None:
+            await self._force_save()
+        else:
+            await self._on_engine_loop(self._switch(sinks))
+
+    async def _switch(self, sinks: tuple[Sink, ...]) -> None:
+        await asyncio.shield(self._engine.switch(sinks))
+
+    async def _force_save(self) -> None:
+        from aiorerun.sinks.file import FileSink
+
+        if self._forced or self._forced_path is None:
+            return
+        self._forced = True
+        if self._capture.gate == UNOPENED:
+            self._capture.gate = OPEN
+        await self._on_engine_loop(self._switch((FileSink(self._forced_path),)))
+
+    async def _flush_sinks(self, timeout_sec: float) -> None:
+        if self._forced_path is not None:
+            await self._force_save()
+        await self._on_engine_loop(self._flush(timeout_sec))
+
+    async def _flush(self, timeout_sec: float) -> None:
+        future = self._engine.flush()
+        if timeout_sec == 0:
+            future.add_done_callback(_retrieve)
+            return
+        try:
+            async with asyncio.timeout(None if timeout_sec > 1e9 else timeout_sec):
+                await asyncio.shield(future)
+        except TimeoutError as error:
+            if future.done() and not future.cancelled() and future.exception() is error:
+                raise
+            future.add_done_callback(_retrieve)
+            raise FlushTimeoutError(f"flush: not everything was written within {timeout_sec} s") from None
+        except asyncio.CancelledError:
+            future.add_done_callback(_retrieve)
+            raise
+
+    async def _disconnect_sinks(self) -> None:
+        if self._forced_path is not None:
+            await self._force_save()
+        elif self._engine.has_sinks:
+            await self._on_engine_loop(self._switch(()))
+
+    async def _close(self) -> None:
+        if self._forced_path is not None:
+            await self._force_save()
+        if self._capture.gate != DISABLED:
+            self._capture.gate = CLOSED
+        if self._engine.has_sinks:
+            await self._on_engine_loop(self._switch(()))
+        else:
+            self._warn_about_lost_buffer()
+
+    def _warn_about_lost_buffer(self) -> None:
+        pending = self.stats().rows_pending
+        if pending > 1:
+            logger.warning("%r is closed with %d rows that no sink ever took", self, pending)
+
+    async def _on_engine_loop(self, call: Coroutine[Any, Any, None]) -> None:
+        """Awaits a coroutine on the loop that drives the sinks, which may run in another thread."""
+        loop = self._engine.loop
+        if loop is None or not self._engine.is_foreign:
+            await call
+            return
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(call, loop))
+
+    # --- state ---------------------------------------------------------------------------------
+
+    def get_recording_id(self) -> str:
+        """The recording id."""
+        return self._store.recording_id
+
+    def get_application_id(self) -> str:
+        """The application id, in its normal form."""
+        return self._store.application_id
+
+    def is_enabled(self) -> bool:
+        """Whether it takes rows at all."""
+        return self._capture.gate != DISABLED
+
+    def stats(self) -> StreamStats:
+        """What became of the rows so far; from any thread."""
+        return self._engine.stats()
+
+
+class TimeScope:
+    """See :meth:`AsyncRecordingStream.at`."""
+
+    __slots__ = ("_arguments", "_former", "_timeline", "_times")
+
+    def __init__(
+        self, times: StoreTimes | None, timeline: str, sequence: Any, duration: Any, timestamp: Any
+    ) -> None:
+        self._times = times
+        self._timeline = timeline
+        self._arguments = (sequence, duration, timestamp)
+        self._former: tuple[TimelineKind, int] | None = None
+        # Checked here and now, so that the error points at the line with the wrong argument.
+        time_value(timeline, *self._arguments)
+
+    def __enter__(self) -> None:
+        if self._times is None:
+            return
+        self._former = time_of(self._times.get(), self._timeline)
+        set_timeline(self._times, self._timeline, *self._arguments)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._times is None:
+            return
+        now = self._times.get()
+        if self._former is None:
+            self._times.set(without_time(now, self._timeline))
+        else:
+            self._times.set(with_time(now, self._timeline, *self._former))
+
+
+def set_timeline(times: StoreTimes, timeline: str, sequence: Any, duration: Any, timestamp: Any) -> None:
+    """Sets one time in the current context; see :meth:`AsyncRecordingStream.set_time`."""
+    try:
+        kind, value = time_value(timeline, sequence, duration, timestamp)
+    except Exception as error:
+        if (sequence is not None) + (duration is not None) + (timestamp is not None) != 1:
+            raise
+        report("set_time", error)
+        return
+    timepoint = times.get()
+    position = timepoint[0].positions.get(timeline)
+    if position is None or timepoint[0].timelines[position].kind is not kind:
+        _check_kind(times, timeline, kind)
+    times.set(with_time(timepoint, timeline, kind, value))
+
+
+def _check_kind(times: StoreTimes, timeline: str, kind: TimelineKind) -> None:
+    """Warns once if a timeline is used with another kind than before; strict mode raises."""
+    before = times.kinds.setdefault(timeline, kind)
+    if before is kind:
+        return
+    error = ValueError(
+        f"timeline {timeline!r} was a {before.name.lower()} and is now set as a {kind.name.lower()}; viewers do not "
+        "support that: use one kind per timeline name"
+    )
+    if strict_mode():
+        raise error
+    times.kinds[timeline] = kind
+    report("set_time", error)
+
+
+def check_timeout(timeout_sec: float) -> None:
+    """Raises ``ValueError`` for a timeout that is negative or not a number."""
+    if math.isnan(timeout_sec) or timeout_sec < 0:
+        raise ValueError(
+            f"flush: timeout_sec must not be negative or NaN, got {timeout_sec!r}; 0 does not wait"
+        )
+
+
+def _check_sinks(sinks: tuple[Any, ...]) -> None:
+    for sink in sinks:
+        missing = [
+            name for name in ("open", "write", "flush", "aclose") if not callable(getattr(sink, name, None))
+        ]
+        if missing:
+            raise TypeError(
+                f"set_sinks: {sink!r} is not a sink, it has no {', '.join(missing)}; see aiorerun.sinks.Sink"
+            )
+    for position, sink in enumerate(sinks):
+        if sink in sinks[:position]:
+            raise ValueError(f"Duplicate sinks detected: {sink!r}")
+
+
+def _injection() -> int:
+    flags = 0
+    for flag, variable in ((LOG_TIME, "RERUN_LOG_TIME"), (LOG_TICK, "RERUN_LOG_TICK")):
+        if read_switch(variable) is not False:
+            flags |= flag
+    return flags
+
+
+def _warn_about_refusal(message: str) -> None:
+    warnings.warn(message, RerunWarning, stacklevel=caller_stacklevel())
+
+
+def _retrieve(future: asyncio.Future[None]) -> None:
+    """Marks the outcome of a flush nobody waits for as seen; sinks report their errors themselves."""
+    if not future.cancelled():
+        future.exception()

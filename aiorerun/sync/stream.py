@@ -1,0 +1,232 @@
+"""The blocking recording stream: the same parts as the asyncio one, driven by a private loop."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+
+from aiorerun.context import ActiveRecordings
+from aiorerun.errors import report, strict_scope
+from aiorerun.pipeline.capture import CLOSED, FULL, UNOPENED
+from aiorerun.stream_base import BaseRecordingStream, check_timeout, logger, streams
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Awaitable, Callable, Iterable
+    from types import TracebackType
+    from typing import Self
+
+    from aiorerun.portal import PortalLease
+    from aiorerun.sinks.base import Sink
+    from aiorerun.sinks.memory import MemorySink
+    from aiorerun.types.batches import AsComponents, DescribedComponentBatch
+
+T = TypeVar("T")
+
+
+class RecordingStream(BaseRecordingStream):
+    """A recording, logged from plain code and any number of threads.
+
+    ``log`` appends the row in the calling thread; batching, encoding and writing happen on a private
+    event loop in a background thread that all streams share. A new stream starts on a buffer that
+    keeps everything for the first sink (:meth:`save`, :meth:`memory_recording`, …). Files get their
+    footer at :meth:`disconnect`, when another sink replaces them, when the last reference to the
+    stream goes, or at interpreter exit.
+
+    ``with stream:`` makes it the active recording and flushes it on leaving.
+
+    The arguments are those of :class:`aiorerun.AsyncRecordingStream`.
+    """
+
+    _active: ClassVar[ActiveRecordings[RecordingStream]] = ActiveRecordings("aiorerun_sync_active")
+
+    def _prepare(self) -> None:
+        self._lease: PortalLease | None = None
+        self._lease_lock = threading.Lock()
+
+    def _start(self) -> None:
+        if self._capture.gate == UNOPENED:
+            self._call(self._force_save)
+
+    # --- logging -------------------------------------------------------------------------------
+
+    def log(
+        self,
+        entity_path: str | list[object],
+        entity: AsComponents | Iterable[DescribedComponentBatch],
+        *extra: AsComponents | Iterable[DescribedComponentBatch],
+        static: bool = False,
+        strict: bool | None = None,
+    ) -> None:
+        """Logs one row: the components of ``entity`` and ``extra`` at the current times.
+
+        The row is captured in the calling thread, arrays included. It blocks only if the pipeline is
+        over its byte limit, at most ``max_wait`` seconds per stall; then the row is refused and counted.
+
+        Args:
+            entity_path: Where: ``"world/points"``, with special characters escaped, or a list of parts.
+            entity: What: an archetype, anything with ``as_component_batches()``, or described batches.
+            *extra: More of the same, merged into the same row.
+            static: Record it without times: it then holds always, and hides temporal data.
+            strict: Overrides the strict mode for this call.
+
+        Raises:
+            TypeError, ValueError: Wrong use, in strict mode only.
+            StreamClosedError: The stream was closed; in strict mode only.
+        """
+        capture = self._capture
+        if capture.gate:
+            if self._let_in(strict):
+                self._log_late(entity_path, entity, extra, static, strict)
+            return
+        try:
+            if strict is None:
+                accumulator = capture.add(entity_path, entity, extra, None if static else self._times.get())
+            else:
+                with strict_scope(strict):
+                    accumulator = capture.add(
+                        entity_path, entity, extra, None if static else self._times.get()
+                    )
+        except Exception as error:
+            report("log", error, strict=strict)
+            return
+        if accumulator is not None:
+            self._engine.attend(accumulator)
+
+    def _let_in(self, strict: bool | None) -> bool:
+        gate = self._capture.gate
+        if gate == FULL:
+            if self._engine.wait_for_room_blocking():
+                return True
+            self._engine.refuse()
+        elif gate == CLOSED:
+            self._report_closed(strict)
+        return False
+
+    # --- sinks ---------------------------------------------------------------------------------
+
+    def save(
+        self, path: str | os.PathLike[str], default_blueprint: None = None, *, write_footer: bool = True
+    ) -> None:
+        """Writes the recording to a file from now on; see :meth:`aiorerun.AsyncRecordingStream.save`.
+
+        Raises:
+            SinkOpenError: The file cannot be created; the former sinks stay.
+        """
+        from aiorerun.sinks.file import FileSink
+
+        self._call(self._replace_sinks, (FileSink(path, write_footer=write_footer),), default_blueprint)
+
+    def memory_recording(self) -> MemoryRecording:
+        """Keeps the recording in memory from now on; returns what drains it."""
+        from aiorerun.sinks.memory import MemorySink
+
+        sink = MemorySink()
+        self._call(self._replace_sinks, (sink,))
+        return MemoryRecording(self, sink)
+
+    def set_sinks(self, *sinks: Sink, default_blueprint: None = None) -> None:
+        """Replaces all sinks; see :meth:`aiorerun.AsyncRecordingStream.set_sinks`."""
+        self._call(self._replace_sinks, sinks, default_blueprint)
+
+    def flush(self, *, timeout_sec: float = 1e38) -> None:
+        """Hands everything logged before to the sinks and waits until it has left the process.
+
+        Args:
+            timeout_sec: How long to wait. 0 starts the flush without waiting for it.
+
+        Raises:
+            FlushTimeoutError: It took longer; nothing is lost, the flush goes on.
+            ValueError: The timeout is negative or not a number.
+        """
+        check_timeout(timeout_sec)
+        if self._engine.has_sinks or self._forced_path is not None:
+            self._call(self._flush_sinks, timeout_sec)
+
+    def disconnect(self) -> None:
+        """Flushes and closes all sinks; later rows wait in a buffer, bounded by the byte limit."""
+        if self._engine.has_sinks:
+            self._call(self._disconnect_sinks)
+        if not self._engine.has_sinks:
+            self._release()
+
+    def close(self) -> None:
+        """Disconnects and closes the stream: logging to it is an error afterwards."""
+        self._call(self._close)
+        self._release()
+
+    # --- the private loop ----------------------------------------------------------------------
+
+    def _call(self, function: Callable[..., Awaitable[T]], *args: Any) -> T:
+        with self._lease_lock:
+            if self._lease is None or not self._lease.is_valid:
+                from aiorerun.portal import PortalLease
+
+                self._lease = PortalLease()
+            lease = self._lease
+        return lease.call(function, *args)
+
+    def _release(self) -> None:
+        with self._lease_lock:
+            lease, self._lease = self._lease, None
+        if lease is not None and lease.is_valid:
+            lease.release()
+
+    # --- scopes --------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        self._active.enter(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.flush()
+        finally:
+            self._active.leave(self)
+
+    def __del__(self) -> None:
+        engine = getattr(self, "_engine", None)
+        if engine is not None and engine.has_sinks:
+            # Never waits: this may run anywhere, on the private loop as well. The lease stays taken, so
+            # that the loop lives until interpreter exit.
+            engine.disconnect_soon()
+
+
+active: Final = RecordingStream._active
+"""The active recordings of the blocking API."""
+
+
+class MemoryRecording:
+    """What a stream keeps in memory, see :meth:`RecordingStream.memory_recording`."""
+
+    def __init__(self, stream: RecordingStream, sink: MemorySink) -> None:
+        self._stream = stream
+        self._sink = sink
+
+    def num_msgs(self) -> int:
+        """Flushes, then counts the messages: chunks, and those that announce the recording."""
+        self._stream.flush()
+        return self._sink.num_messages
+
+    def drain_as_bytes(self) -> bytes:
+        """Flushes, then takes everything as one complete RRD stream with a footer."""
+        from aiorerun.sinks.memory import encode_stream
+
+        self._stream.flush()
+        return encode_stream(self._sink.take_messages())
+
+
+def disconnect_all() -> None:
+    """Disconnects all blocking streams: files get their footers. Runs at interpreter exit."""
+    for stream in list(streams):
+        if isinstance(stream, RecordingStream):
+            try:
+                stream.disconnect()
+            except Exception as error:
+                logger.error("%r could not be finished at exit: %s: %s", stream, type(error).__name__, error)
+
+
+atexit.register(disconnect_all)

@@ -1,0 +1,1 @@
+"""What is logged: descriptors, encodings, rows, entity paths, times and ids. No I/O, no threads."""

@@ -1,0 +1,1 @@
+"""Coercion: how what users pass becomes captured data. One module per family of encodings."""

@@ -1,0 +1,164 @@
+"""Single numbers and booleans: ``Scalar``, ``Radius``, ``ClassId``, ``ShowLabels`` …"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any, Final
+
+from aiorerun.types.coerce.values import first_axis, is_arrow_array, is_numpy, refusal
+from aiorerun.types.encoding import ARRAY, ARROW, DYNAMIC, FIXED, Captured, Converter, Encoding
+from aiorerun.types.flat import FlatArray
+from aiorerun.types.native import Native
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+_FORMATS: Final = {
+    "float32": "<f", "float64": "<d", "int8": "<b", "int16": "<h", "int32": "<i", "int64": "<q",
+    "uint8": "<B", "uint16": "<H", "uint32": "<I", "uint64": "<Q",
+}  # fmt: skip
+
+
+class NumberEncoding(Encoding):
+    """Numbers of one numpy dtype.
+
+    Args:
+        dtype: Name of the dtype, which is also the name of the Arrow type.
+        word: What an instance is called in error messages.
+    """
+
+    __slots__ = ("_pack", "dtype", "width", "word")
+
+    def __init__(self, dtype: str, word: str = "") -> None:
+        packer = struct.Struct(_FORMATS[dtype])
+        self.dtype = dtype
+        self.width = packer.size
+        self.word = word or ("numbers" if dtype.startswith("float") else f"whole numbers ({dtype})")
+        self._pack: Callable[[Any], bytes] = packer.pack
+
+    def __repr__(self) -> str:
+        return f"NumberEncoding({self.dtype!r})"
+
+    def arrow_type(self) -> pa.DataType:
+        """The Arrow type of one instance."""
+        import pyarrow as pa
+
+        return pa.type_for_alias(self.dtype)
+
+    def converter(self, kind: type) -> Converter:
+        """The quickest way to capture values of one type."""
+        if kind is float and not self.dtype.startswith("float"):
+            return DYNAMIC, self.capture
+        if kind in (float, int, bool) or (is_numpy(kind) and hasattr(kind, "is_integer")):
+            return FIXED, self._pack
+        if kind in (list, tuple):
+            return ARRAY, self._flat
+        if is_numpy(kind) and kind.__name__ == "ndarray":
+            return DYNAMIC, self._from_array
+        return DYNAMIC, self.capture
+
+    def _flat(self, value: Any) -> npt.NDArray[Any]:
+        import numpy as np
+
+        return np.array(value, self.dtype).ravel()
+
+    def _from_array(self, value: npt.NDArray[Any]) -> Captured:
+        # astype copies always, in C order, and never more than once.
+        array = value.astype(self.dtype, "C")
+        if not array.ndim:
+            return FIXED, array.tobytes()
+        return ARRAY, array.ravel()
+
+    def capture(self, value: Any) -> Captured:
+        """Copies a value into one of the shapes."""
+        if is_arrow_array(value):
+            if value.type == self.arrow_type():
+                return ARROW, value
+            value = value.to_numpy(zero_copy_only=False)
+        if value is None:
+            value = ()
+        import numpy as np
+
+        try:
+            array = np.array(value, self.dtype)
+        except Exception as error:
+            raise refusal(value, f"one or more {self.word}", error) from error
+        if not array.ndim:
+            return FIXED, array.tobytes()
+        return ARRAY, array.ravel()
+
+    def rows_of(self, value: Any, size: int) -> int:
+        """Over how many rows ``Archetype.columns`` spreads the instances."""
+        return first_axis(value, size)
+
+    def fixed_column(self, raw: npt.NDArray[np.uint8]) -> FlatArray:
+        """Values of many FIXED instances."""
+        return FlatArray(self.arrow_type(), len(raw), [(len(raw), 0)], [None, raw])
+
+    def array_column(self, array: npt.NDArray[Any]) -> FlatArray:
+        """Values of ARRAY instances."""
+        return FlatArray(self.arrow_type(), len(array), [(len(array), 0)], [None, array])
+
+
+class BoolEncoding(Encoding):
+    """Booleans: whatever Python or numpy finds true or false."""
+
+    __slots__ = ()
+    width = 1
+
+    def __repr__(self) -> str:
+        return "BoolEncoding()"
+
+    def arrow_type(self) -> pa.DataType:
+        """The Arrow type of one instance."""
+        import pyarrow as pa
+
+        return pa.bool_()
+
+    def converter(self, kind: type) -> Converter:
+        """The quickest way to capture values of one type."""
+        if kind is bool:
+            return FIXED, _pack_bool
+        return DYNAMIC, self.capture
+
+    def capture(self, value: Any) -> Captured:
+        """Copies a value into one of the shapes."""
+        if is_arrow_array(value):
+            if value.type == self.arrow_type():
+                return ARROW, value
+            value = value.to_pylist()
+        if value is None:
+            value = ()
+        if isinstance(value, Native):
+            return FIXED, _pack_bool(bool(value))
+        import numpy as np
+
+        try:
+            array = np.array(value, np.bool_)
+        except Exception as error:
+            raise refusal(value, "one or more booleans", error) from error
+        if not array.ndim:
+            return FIXED, array.tobytes()
+        return ARRAY, array.ravel()
+
+    def rows_of(self, value: Any, size: int) -> int:
+        """Over how many rows ``Archetype.columns`` spreads the instances."""
+        return first_axis(value, size)
+
+    def fixed_column(self, raw: npt.NDArray[np.uint8]) -> FlatArray:
+        """Values of many FIXED instances."""
+        return self.array_column(raw.reshape(-1))
+
+    def array_column(self, array: npt.NDArray[Any]) -> FlatArray:
+        """Values of ARRAY instances."""
+        import numpy as np
+
+        bits = np.packbits(array, bitorder="little")
+        return FlatArray(self.arrow_type(), len(array), [(len(array), 0)], [None, bits])
+
+
+_pack_bool: Final = struct.Struct("<?").pack

@@ -1,0 +1,214 @@
+"""Vectors and matrices: a fixed number of numbers per instance."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any
+
+from aiorerun.types.coerce.values import first_axis, is_arrow_array, is_numpy, refusal
+from aiorerun.types.encoding import ARRAY, ARROW, DYNAMIC, FIXED, Captured, Converter, Encoding
+from aiorerun.types.flat import FlatArray
+from aiorerun.types.native import Native
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+_CODES = {"float32": "f", "float64": "d", "uint8": "B", "uint32": "I", "int32": "i"}
+
+
+class VectorEncoding(Encoding):
+    """``size`` numbers per instance.
+
+    Accepts arrays of shape ``(size,)``, ``(n, size)`` and flat ones of ``n * size`` numbers.
+
+    Args:
+        dtype: Name of the dtype, which is also the name of the Arrow type.
+        size: How many numbers an instance has.
+    """
+
+    __slots__ = ("_pack", "dtype", "size", "width")
+
+    def __init__(self, dtype: str, size: int) -> None:
+        packer = struct.Struct(f"<{size}{_CODES[dtype]}")
+        self.dtype = dtype
+        self.size = size
+        self.width = packer.size
+        self._pack: Callable[..., bytes] = packer.pack
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.dtype!r}, {self.size})"
+
+    @property
+    def accepted(self) -> str:
+        """What error messages ask for."""
+        return f"one or more vectors of {self.size} numbers"
+
+    def array_of(self, data: bytes) -> npt.NDArray[Any]:
+        """The numbers of a FIXED instance."""
+        import numpy as np
+
+        return np.frombuffer(data, self.dtype)
+
+    def arrow_type(self) -> pa.DataType:
+        """The Arrow type of one instance."""
+        import pyarrow as pa
+
+        return pa.list_(pa.field("item", pa.type_for_alias(self.dtype), nullable=False), self.size)
+
+    def converter(self, kind: type) -> Converter:
+        """The quickest way to capture values of one type."""
+        if kind in (list, tuple):
+            return DYNAMIC, self._from_sequence
+        if is_numpy(kind) and kind.__name__ == "ndarray":
+            return DYNAMIC, self._array_converter()
+        if issubclass(kind, Native) and kind.ENCODING is self:
+            return DYNAMIC, kind._captured
+        return DYNAMIC, self.capture
+
+    def _from_sequence(self, value: Any) -> Captured:
+        try:
+            return FIXED, self._pack(*value)
+        except (struct.error, OverflowError, TypeError):
+            return self.capture(value)
+
+    def _array_converter(self) -> Callable[[npt.NDArray[Any]], Captured]:
+        import numpy as np
+
+        dtype, size, shaped = np.dtype(self.dtype), self.size, self._shaped
+
+        def from_array(value: npt.NDArray[Any]) -> Captured:
+            # astype copies always, in C order, and never more than once.
+            array = value.astype(dtype, "C")
+            shape = array.shape
+            if len(shape) == 2 and shape[1] == size:
+                return ARRAY, array
+            return shaped(array)
+
+        return from_array
+
+    def capture(self, value: Any) -> Captured:
+        """Copies a value into one of the shapes."""
+        if is_arrow_array(value):
+            if value.type == self.arrow_type():
+                return ARROW, value
+            value = value.to_numpy(zero_copy_only=False)
+        if value is None:
+            value = ()
+        if isinstance(value, Native) and value.ENCODING is self:
+            return value._captured()
+        import numpy as np
+
+        try:
+            array = np.array(value, self.dtype)
+        except Exception as error:
+            raise refusal(value, self.accepted, error) from error
+        return self._shaped(array)
+
+    def _shaped(self, array: npt.NDArray[Any]) -> Captured:
+        """Finds the instances in an array that nobody else holds."""
+        shape, size = array.shape, self.size
+        if len(shape) == 1:
+            if shape[0] == size:
+                return FIXED, array.tobytes()
+            if shape[0] % size == 0:
+                return ARRAY, array.reshape(-1, size)
+        elif len(shape) == 2:
+            if shape[1] == size:
+                return ARRAY, array
+        elif shape:
+            # Axes of length 1 may stand anywhere, as they do after slicing with a length of 1.
+            long = [length for length in shape if length != 1]
+            if long and long[-1] == size:
+                return ARRAY, array.reshape(-1, size)
+        raise refusal(array, self.accepted)
+
+    def rows_of(self, value: Any, size: int) -> int:
+        """Over how many rows ``Archetype.columns`` spreads the instances."""
+        return first_axis(value, size)
+
+    def fixed_column(self, raw: npt.NDArray[np.uint8]) -> FlatArray:
+        """Values of many FIXED instances."""
+        return self._column(len(raw), raw)
+
+    def array_column(self, array: npt.NDArray[Any]) -> FlatArray:
+        """Values of ARRAY instances."""
+        return self._column(len(array), array)
+
+    def _column(self, length: int, data: npt.NDArray[Any]) -> FlatArray:
+        nodes = [(length, 0), (length * self.size, 0)]
+        return FlatArray(self.arrow_type(), length, nodes, [None, None, data])
+
+
+class RangeEncoding(VectorEncoding):
+    """Pairs of numbers, start and end; a ``slice`` is one too."""
+
+    __slots__ = ()
+
+    def capture(self, value: Any) -> Captured:
+        """Copies a value into one of the shapes."""
+        if isinstance(value, slice):
+            value = (value.start, value.stop)
+        return super().capture(value)
+
+
+class MatrixEncoding(VectorEncoding):
+    """Square matrices, which users write in rows and Rerun keeps in columns.
+
+    Args:
+        dtype: Name of the dtype.
+        side: Rows and columns of a matrix.
+    """
+
+    __slots__ = ("side",)
+
+    def __init__(self, dtype: str, side: int) -> None:
+        super().__init__(dtype, side * side)
+        self.side = side
+
+    def __repr__(self) -> str:
+        return f"MatrixEncoding({self.dtype!r}, {self.side})"
+
+    @property
+    def accepted(self) -> str:
+        """What error messages ask for."""
+        return f"one or more {self.side}x{self.side} matrices, in rows"
+
+    def _from_sequence(self, value: Any) -> Captured:
+        return self.capture(value)
+
+    def _array_converter(self) -> Callable[[npt.NDArray[Any]], Captured]:
+        return self.capture
+
+    def capture(self, value: Any) -> Captured:
+        """Copies a value into one of the shapes."""
+        if isinstance(value, list | tuple) and any(isinstance(item, Native) for item in value):
+            return self._from_natives(value)
+        if isinstance(value, bytes | str | dict) and not value:
+            value = ()
+        return super().capture(value)
+
+    def _from_natives(self, value: Any) -> Captured:
+        import numpy as np
+
+        parts: list[bytes] = []
+        for item in value:
+            shape, data = self.capture(item)
+            if shape != FIXED:
+                raise refusal(item, "one matrix")
+            parts.append(data)
+        return ARRAY, np.frombuffer(b"".join(parts), self.dtype).reshape(-1, self.size)
+
+    def _shaped(self, array: npt.NDArray[Any]) -> Captured:
+        shape, side = array.shape, self.side
+        if shape in ((self.size,), (side, side)):
+            return FIXED, array.reshape(side, side).T.tobytes()
+        if (len(shape) == 2 and shape[1] == self.size) or shape[1:] == (side, side):
+            columns = array.reshape(-1, side, side).transpose(0, 2, 1)
+            return ARRAY, columns.reshape(-1, self.size)
+        if shape and shape[0] == 0:
+            return ARRAY, array.reshape(0, self.size)
+        raise refusal(array, self.accepted)

@@ -1,0 +1,108 @@
+"""Encodings: how a user's value becomes captured data, and captured data an Arrow column.
+
+A value is captured once, when it is logged, in one of a few shapes that are cheap to keep; the
+Arrow array is built once per column of a chunk. Fixed-width single instances, the common small
+case, are plain bytes that are packed into the row itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from aiorerun.types.flat import FlatArray
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+Shape: TypeAlias = int
+"""In which of the shapes below a value is kept."""
+
+FIXED: Final[Shape] = 1
+"""One instance as ``bytes`` of exactly ``Encoding.width``, stored inside the row."""
+ARRAY: Final[Shape] = 2
+"""Any number of instances: a C-contiguous ``np.ndarray`` that nobody else writes to, in the final
+dtype, its first axis the instances."""
+TEXT: Final[Shape] = 3
+"""One instance: a ``str``."""
+TEXTS: Final[Shape] = 4
+"""Any number of instances: a ``tuple`` of ``str``."""
+BLOB: Final[Shape] = 5
+"""One instance that is a list of bytes: ``bytes``, or a 1-D uint8 array nobody else writes to."""
+ARROW: Final[Shape] = 6
+"""Any number of instances: a ``pa.Array`` of the encoding's type."""
+
+PACKED: Final[Shape] = 7
+"""Any number of instances as an object of the encoding's own, which has ``len()`` (the number of
+instances) and ``nbytes``. For instances of varying size that are too frequent for ARROW."""
+
+DYNAMIC: Final[Shape] = 0
+"""Not a shape: a converter that answers with the shape and the data together."""
+
+Captured: TypeAlias = tuple[Shape, Any]
+"""A value in one of the shapes: the shape, and the data."""
+
+Converter: TypeAlias = "tuple[Shape, Callable[[Any], Any]]"
+"""How values of one Python type are captured: always into this shape, or ``DYNAMIC``."""
+
+
+class Encoding:
+    """One way of turning values into Arrow data; subclasses are one per family.
+
+    Attributes:
+        width: Bytes of one instance in the FIXED shape, 0 if the family has no such shape.
+    """
+
+    __slots__ = ()
+    width: int = 0
+
+    def arrow_type(self) -> pa.DataType:
+        """The Arrow type of one instance."""
+        raise NotImplementedError
+
+    def capture(self, value: Any) -> Captured:
+        """Copies a value into one of the shapes.
+
+        Raises:
+            TypeError, ValueError, OverflowError: The value does not fit; the message says what came
+                and what is accepted.
+        """
+        raise NotImplementedError
+
+    def converter(self, kind: type) -> Converter:
+        """The quickest way to capture values whose type is exactly ``kind``.
+
+        The function may fail where ``capture`` would succeed, or with a less helpful error; callers
+        then use ``capture``.
+        """
+        return DYNAMIC, self.capture
+
+    def empty(self) -> Captured:
+        """No instance at all, which clears a component."""
+        return self.capture(())
+
+    def rows_of(self, value: Any, size: int) -> int:
+        """Over how many rows ``Archetype.columns`` spreads ``size`` instances captured from a value.
+
+        Arrays of numbers have one row per element of their first axis; all else one per instance.
+        """
+        return size
+
+    def fixed_column(self, raw: npt.NDArray[np.uint8]) -> FlatArray:
+        """Values of many FIXED instances: ``raw`` has shape (instances, width), C-contiguous."""
+        raise NotImplementedError
+
+    def array_column(self, array: npt.NDArray[Any]) -> FlatArray:
+        """Values of ARRAY instances, those of all rows joined along the first axis."""
+        raise NotImplementedError
+
+    def blob_column(self, blobs: Sequence[bytes | npt.NDArray[np.uint8]]) -> FlatArray:
+        """Values of many BLOB instances."""
+        raise NotImplementedError
+
+    def packed_column(self, items: Sequence[Any]) -> FlatArray:
+        """Values of PACKED instances, those of all rows joined."""
+        raise NotImplementedError

@@ -1,0 +1,121 @@
+"""TUIDs: the 128-bit ids of rows, chunks and messages, ordered by the time they were made."""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    import numpy.typing as npt
+
+_PACKED: Final = struct.Struct(">QQ")
+_HEX_DIGITS: Final = 32
+
+
+class Tuid(NamedTuple):
+    """A 128-bit id: nanoseconds since the epoch and a counter. Ordered as its big-endian bytes."""
+
+    time_ns: int
+    inc: int
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Tuid:
+        """The id whose 16 big-endian bytes these are, as Arrow columns hold them."""
+        return cls(*_PACKED.unpack(data))
+
+    @classmethod
+    def parse(cls, text: str) -> Tuid:
+        """Reads the text form in any letter case, with or without a ``chunk_`` or ``row_`` prefix.
+
+        Raises:
+            ValueError: These are not 32 hexadecimal digits.
+        """
+        digits = text.rpartition("_")[2]
+        if len(digits) != _HEX_DIGITS or not digits.isascii() or not digits.isalnum():
+            raise ValueError(f"expected {_HEX_DIGITS} hexadecimal digits, got {text!r}")
+        try:
+            return cls(int(digits[:16], 16), int(digits[16:], 16))
+        except ValueError:
+            raise ValueError(f"expected {_HEX_DIGITS} hexadecimal digits, got {text!r}") from None
+
+    def to_bytes(self) -> bytes:
+        """The 16 big-endian bytes, which sort like the ids."""
+        return _PACKED.pack(self.time_ns, self.inc)
+
+    def __str__(self) -> str:
+        return f"{self.time_ns:016X}{self.inc:016x}"
+
+
+def _random_start() -> int:
+    # The top bit stays clear, so that the counter never wraps within the life of a process.
+    return int.from_bytes(os.urandom(8), "little") >> 1
+
+
+class TuidSource:
+    """Makes ids that are unique, and ascend in the order in which they are asked for.
+
+    Times come from a monotonic clock that is put on the wall clock once, so they never go back. It may
+    be used from any thread, and goes on with other ids in a forked child.
+
+    Args:
+        clock: A monotonic clock in nanoseconds, by default ``time.perf_counter_ns``.
+        wall: The wall clock in nanoseconds since the epoch, by default ``time.time_ns``.
+    """
+
+    __slots__ = ("_clock", "_lock", "_next_inc", "_pid", "_wall", "wall_anchor_ns")
+
+    def __init__(
+        self, clock: Callable[[], int] = time.perf_counter_ns, wall: Callable[[], int] = time.time_ns
+    ) -> None:
+        self._clock = clock
+        self._wall = wall
+        self.reseed()
+
+    def reseed(self) -> None:
+        """Starts over at a random counter. Happens by itself in a forked child."""
+        # The lock may be held by a thread that does not exist in the child.
+        self._lock = Lock()
+        self._next_inc = _random_start()
+        self.wall_anchor_ns = self._wall() - self._clock()
+        self._pid = os.getpid()
+
+    def block(self, count: int) -> int:
+        """Reserves ``count`` consecutive counter values and returns the first."""
+        if self._pid != os.getpid():
+            self.reseed()
+        with self._lock:
+            first = self._next_inc
+            self._next_inc = first + count
+        return first
+
+    def next(self) -> Tuid:
+        """A fresh id."""
+        inc = self.block(1)
+        return Tuid(self.wall_anchor_ns + self._clock(), inc)
+
+    def row_ids(self, clock_ns: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        """Fresh ids for rows that were captured at these readings of the clock.
+
+        Args:
+            clock_ns: One reading per row, ascending.
+
+        Returns:
+            Big-endian uint64 of shape ``(rows, 2)``: the bytes of the ids one after the other.
+        """
+        import numpy as np
+
+        count = len(clock_ns)
+        first = self.block(count)
+        if count == 1:
+            packed = _PACKED.pack(self.wall_anchor_ns + clock_ns.item(0), first)
+            return np.frombuffer(packed, ">u8").reshape(1, 2)
+        ids = np.empty((count, 2), ">u8")
+        np.add(clock_ns, self.wall_anchor_ns, out=ids[:, 0], casting="unsafe")
+        ids[:, 1] = np.arange(first, first + count, dtype=np.uint64)
+        return ids

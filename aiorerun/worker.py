@@ -1,0 +1,132 @@
+"""The worker: one daemon thread per event loop that does everything that takes time.
+
+Assembling, encoding, compressing and disk writes run here, first in, first out, so that the event loop
+only ever cuts lists off and passes messages on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+
+def pause() -> None:
+    """Lets other threads run: gives the interpreter lock away for a moment."""
+    time.sleep(0)
+
+
+class Worker:
+    """A daemon thread that runs jobs in order.
+
+    It lives as long as somebody holds a lease: :meth:`of` takes one, :meth:`release` gives it back.
+    The thread outlives its event loop, so what is left can still be finished at interpreter exit, when
+    new threads can no longer be started.
+    """
+
+    _by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, Worker] = WeakKeyDictionary()
+    _registry_lock = threading.Lock()
+
+    def __init__(self) -> None:
+        self._jobs: deque[Callable[[], None] | None] = deque()
+        self._wake = threading.Semaphore(0)
+        self._leases = 0
+        self._pid = os.getpid()
+        self._thread = threading.Thread(target=self._run, name="aiorerun-worker", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def of(cls, loop: asyncio.AbstractEventLoop) -> Worker:
+        """The worker of an event loop, started if need be; takes a lease."""
+        with cls._registry_lock:
+            worker = cls._by_loop.get(loop)
+            if worker is None or not worker._leases or worker._pid != os.getpid():
+                worker = cls._by_loop[loop] = cls()
+            worker._leases += 1
+            return worker
+
+    def release(self) -> None:
+        """Gives a lease back; the last one ends the thread after the jobs submitted so far."""
+        with self._registry_lock:
+            self._leases -= 1
+            if self._leases == 0:
+                self._put(None)
+
+    def submit(self, job: Callable[[], None]) -> None:
+        """Runs a job some time soon; it must not raise."""
+        self._put(job)
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """Runs a function in the worker and waits for its result.
+
+        Only tasks that aiorerun owns call this. It cannot be cancelled: a job that has begun to write
+        is waited for, and a cancellation that came meanwhile takes effect at the next suspension.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+
+        def job() -> None:
+            try:
+                result = function()
+            except BaseException as error:
+                _resolve(loop, future, None, error)
+            else:
+                _resolve(loop, future, result, None)
+
+        self._put(job)
+        cancelled = False
+        while not future.done():
+            try:
+                await asyncio.shield(future)
+            except asyncio.CancelledError:
+                if future.done():
+                    break
+                cancelled = True
+            except BaseException:
+                break
+        if cancelled:
+            task = asyncio.current_task()
+            if task is not None:
+                task.cancel()
+        return future.result()
+
+    def _put(self, job: Callable[[], None] | None) -> None:
+        self._jobs.append(job)
+        self._wake.release()
+
+    def _run(self) -> None:
+        while True:
+            self._wake.acquire()
+            job = self._jobs.popleft()
+            if job is None:
+                return
+            job()
+            # Whatever the job held is let go before the next one is waited for.
+            del job
+
+
+def _resolve(
+    loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any], result: Any, error: BaseException | None
+) -> None:
+    def settle() -> None:
+        if future.done():
+            return
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+    try:
+        loop.call_soon_threadsafe(settle)
+    except RuntimeError:
+        # The loop was closed meanwhile; whoever waited is gone with it.
+        return

@@ -1,0 +1,85 @@
+"""What is measured.
+
+Only the standard library here: the process that starts the others must stay small, because Linux counts
+the parent's memory at the start of a process as the child's peak.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+THREADS = 8
+ENTITIES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One thing to measure.
+
+    Args:
+        name: How it is called on the command line and in the SDK modules.
+        title: How it is called in tables.
+        rows: Rows logged in a full run.
+        quick_rows: Rows logged in a smoke run.
+        sinks: Where the rows go, one measurement each.
+        goal: The CPU ratio wanted for the file sink.
+        peers: Other SDKs that are measured beside.
+    """
+
+    name: str
+    title: str
+    rows: int
+    quick_rows: int
+    sinks: tuple[str, ...] = ("file",)
+    goal: float = 1.0
+    peers: tuple[str, ...] = ()
+
+
+WORKLOADS: tuple[Workload, ...] = (
+    Workload(
+        "scalars",
+        "`set_time` + `Scalars`, 1 entity",
+        50_000,
+        500,
+        ("file", "memory"),
+        25.0,
+        ("foxglove", "mcap"),
+    ),
+    Workload("entities", f"`set_time` + `Scalars`, {ENTITIES} entities", 50_000, 500, goal=20.0),
+    Workload("text_log", "`TextLog`", 30_000, 500, goal=15.0),
+    Workload("any_values", "`AnyValues`", 30_000, 500, goal=15.0),
+    Workload("static", "static `Scalars`", 30_000, 500, goal=15.0),
+    Workload("transform", "`Transform3D`", 30_000, 500, ("file", "memory"), 20.0),
+    Workload("points_1k", "`Points3D`, 1,000 points", 5_000, 50, ("file", "memory"), 5.0),
+    Workload("points_1k_colors", "`Points3D`, 1,000 points, colors, radii", 5_000, 50, goal=5.0),
+    Workload("points_100k", "`Points3D`, 100,000 points", 200, 5, ("file", "memory"), 3.0),
+    Workload("image", "`Image`, 640×480×3", 300, 5, ("file", "memory"), 3.5),
+    Workload("threads", f"`Scalars` from {THREADS} threads, blocking API", 80_000, 800, goal=15.0),
+    Workload("one_row_chunks", "`Scalars`, one row per chunk", 5_000, 100),
+)
+
+LATENCY = Workload("latency", "latency of one small `log` while chunks are flushed", 30_000, 300)
+
+IMPORTS: dict[str, dict[str, str]] = {
+    "import": {
+        "rerun": "import rerun",
+        "aiorerun": "import aiorerun",
+    },
+    "import, first `log` of a `Scalars`, close": {
+        "rerun": (
+            "import sys, rerun as rr\n"
+            "rec = rr.RecordingStream('benchmark')\n"
+            "rec.save(sys.argv[1])\n"
+            "rec.log('a', rr.Scalars(1.0))\n"
+            "rec.disconnect()\n"
+        ),
+        "aiorerun": (
+            "import asyncio, sys, aiorerun as rr\n"
+            "async def main():\n"
+            "    async with rr.AsyncRecordingStream('benchmark') as rec:\n"
+            "        await rec.save(sys.argv[1])\n"
+            "        await rec.log('a', rr.Scalars(1.0))\n"
+            "asyncio.run(main())\n"
+        ),
+    },
+}

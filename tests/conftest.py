@@ -1,0 +1,89 @@
+"""What all tests share: asyncio in debug mode, the blocking-call detector, sizes of long tests."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+from blockbuster import blockbuster_ctx
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Variables that change what is recorded; a test that wants one sets it itself.
+_RERUN_VARIABLES = (
+    "RERUN",
+    "RERUN_STRICT",
+    "RERUN_LOG_TICK",
+    "RERUN_LOG_TIME",
+    "RERUN_FLUSH_TICK_SECS",
+    "RERUN_FLUSH_NUM_BYTES",
+    "RERUN_FLUSH_NUM_ROWS",
+    "RERUN_CHUNK_MAX_ROWS_IF_UNSORTED",
+    "_RERUN_TEST_FORCE_SAVE",
+)
+_SOAK_TIMEOUT = 3600
+
+
+def _soak_wanted(config: pytest.Config) -> bool:
+    """Whether the full sizes are asked for: ``AIORERUN_SOAK=1`` or ``-m soak``."""
+    return os.environ.get("AIORERUN_SOAK") == "1" or "soak" in (config.getoption("markexpr") or "")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves soak tests out unless they are asked for, and then gives all tests an hour each."""
+    if not _soak_wanted(config):
+        left_out = [item for item in items if item.get_closest_marker("soak")]
+        if left_out:
+            config.hook.pytest_deselected(items=left_out)
+            items[:] = [item for item in items if not item.get_closest_marker("soak")]
+        return
+    for item in items:
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(_SOAK_TIMEOUT))
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    """Async tests run on asyncio, in debug mode."""
+    return "asyncio", {"debug": True}
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_calls(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Raises in async tests when code of the package makes a blocking call on the event loop."""
+    function = getattr(request.node, "function", None)
+    is_async = inspect.iscoroutinefunction(inspect.unwrap(function)) if function is not None else False
+    if not is_async or request.node.get_closest_marker("may_block") is not None:
+        yield
+        return
+    with blockbuster_ctx("aiorerun"):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the person who runs the tests reaches them."""
+    for name in _RERUN_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+class Sized(Protocol):
+    """Chooses the size of a long test."""
+
+    def __call__(self, reduced: int, full: int) -> int:
+        """``reduced`` in an ordinary run, ``full`` in a soak run."""
+        ...
+
+
+@pytest.fixture
+def sized(request: pytest.FixtureRequest) -> Sized:
+    """``sized(20_000, 1_000_000)`` is the first number, in a soak run the second."""
+    full_size = _soak_wanted(request.config)
+
+    def choose(reduced: int, full: int) -> int:
+        return full if full_size else reduced
+
+    return choose
