@@ -17,12 +17,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m aiorerun", description="Log to Rerun from asyncio programs."
     )
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     about = "record the machine this runs on into a file that Rerun opens"
     command = commands.add_parser("demo", help=about, description=about.capitalize() + ".")
     demo.add_arguments(command)
     command.set_defaults(run=demo.run)
     arguments = parser.parse_args(argv)
+    if "run" not in arguments:
+        parser.print_help(sys.stderr)
+        return 2
     code: int = arguments.run(arguments)
     return code
 

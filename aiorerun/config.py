@@ -192,7 +192,7 @@ def _seconds(value: float | dt.timedelta) -> float:
         try:
             seconds = float(value)
         except OverflowError:  # an int beyond all floats
-            seconds = math.copysign(math.inf, value)
+            seconds = math.inf if value > 0 else -math.inf
     if math.isnan(seconds) or seconds < 0:
         raise ValueError(f"flush_tick must be 0 or more, got {value}: pass timedelta.max for no tick")
     return math.inf if seconds >= _LONGEST_TICK else seconds

@@ -44,6 +44,19 @@ if TYPE_CHECKING:
 NEVER: Final = (1 << 63) - 1
 """A due time that does not come."""
 
+PACE_BYTES: Final = 8 << 20
+"""With more than this under way, ``log`` lets the pipeline catch up if it is making progress: what is
+large is then copied into memory that was just used, which is several times cheaper than fresh memory."""
+
+PACE_SECS: Final = 0.005
+"""The longest such pause of one call."""
+
+FLUSH_TURN_SECS: Final = 0.001
+"""How long a task that only logs makes way for an overdue flush: it takes several turns of the loop."""
+
+PROGRESS_SECS: Final = 0.05
+"""How recent the progress must be: nobody is slowed down by a sink that takes nothing."""
+
 JOB_BYTES: Final = 4 << 20
 """About how many bytes of rows are encoded in one go before the messages are passed on."""
 
@@ -140,9 +153,9 @@ class Engine:
         self.close_timeout = close_timeout
         self._explicit_config = config
         self.config = config or batcher_config_from_env(ChunkBatcherConfig.DEFAULT())
-        # Together they are the limit: what waits to be cut off, and what is under way.
-        max_waiting = max_bytes_in_flight // 8
-        self.ledger = Ledger(max_bytes_in_flight - max_waiting)
+        # The limit covers what is under way, what is cut off next, and what waits to be cut off.
+        max_waiting = max_bytes_in_flight // 16
+        self.ledger = Ledger(max_bytes_in_flight - 2 * max_waiting)
         self.capture = Capture(
             self.config, clock=time.perf_counter_ns, wall=time.time_ns, max_waiting_bytes=max_waiting
         )
@@ -159,7 +172,7 @@ class Engine:
         self._worker: Worker | None = None
         self._timer: asyncio.Handle | None = None
         self._tick_ns = 0
-        self._last_tick = 0
+        self._last_progress = 0.0
         self._runners: list[SinkRunner] = []
         self._bytes_of_closed_sinks = 0
         self._stall_deadline = math.inf
@@ -180,7 +193,7 @@ class Engine:
         self._push(self.capture.cut_full(accumulator))
         now = time.perf_counter_ns()
         if now < self.capture.due:
-            return False
+            return self.ledger.in_flight > PACE_BYTES
         loop = self._loop
         if loop is None or not self._runners:
             self.capture.due = NEVER
@@ -311,6 +324,29 @@ class Engine:
             raise
         return True
 
+    async def pace(self) -> None:
+        """Lets an overdue flush run, and the pipeline catch up if it is making progress; at most 5 ms."""
+        now = time.monotonic()
+        flushed = now + FLUSH_TURN_SECS
+        deadline = now + PACE_SECS
+        await asyncio.sleep(0)
+        while (self.ledger.in_flight and now < flushed) or (self._is_catching_up(now) and now < deadline):
+            await asyncio.sleep(0.0002)
+            now = time.monotonic()
+
+    def _is_catching_up(self, now: float) -> bool:
+        return self.ledger.in_flight > PACE_BYTES and now - self._last_progress < PROGRESS_SECS
+
+    def pace_blocking(self) -> None:
+        """Like :meth:`pace`, for a thread of its own."""
+        if threading.get_ident() == self._thread_id:
+            return
+        now = time.monotonic()
+        deadline = now + PACE_SECS
+        while self._is_catching_up(now) and now < deadline:
+            time.sleep(0.0005)
+            now = time.monotonic()
+
     def wait_for_room_blocking(self) -> bool:
         """Like :meth:`wait_for_room` for a thread of its own."""
         event = threading.Event()
@@ -323,9 +359,9 @@ class Engine:
         self.ledger.leave(event.set)
         return event.is_set()
 
-    def admit_next(self) -> None:
+    def admit_next(self, *, turn_is_over: bool = True) -> None:
         """Lets the next waiting caller in, or opens the gate when nobody waits; from any thread."""
-        if self.capture.gate == FULL and self.ledger.admit():
+        if self.capture.gate == FULL and self.ledger.admit(turn_is_over=turn_is_over):
             self.capture.gate = OPEN
             self._stall_deadline = math.inf
 
@@ -397,6 +433,11 @@ class Engine:
         """Whether the engine is bound to another running loop than the current one."""
         loop = self._loop
         return loop is not None and loop is not asyncio.get_running_loop() and not loop.is_closed()
+
+    @property
+    def is_on_own_thread(self) -> bool:
+        """Whether the current thread is the one that runs its loop."""
+        return threading.get_ident() == self._thread_id
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
@@ -568,7 +609,8 @@ class Engine:
 
     def _settle(self, cost: int, rows: int, lost_because: str | None) -> None:
         self.ledger.settle(cost, rows, lost_because)
-        self.admit_next()
+        self._last_progress = time.monotonic()
+        self.admit_next(turn_is_over=False)
 
     def _lose(self, batch: Batch | Ready, error: Exception) -> None:
         reason = f"could not be encoded: {type(error).__name__}"
@@ -653,7 +695,7 @@ class Engine:
         self.ledger.exempt = all(getattr(runner.sink, "is_memory", False) for runner in self._runners)
         self._backlog_bounded = self._backlog_bounded or bool(self._runners)
         self._configure()
-        self.admit_next()
+        self.admit_next(turn_is_over=False)
 
     async def _hand_over(self, old: Sequence[SinkRunner]) -> None:
         """Announces the recording to new sinks and gives them what no sink has taken for good."""

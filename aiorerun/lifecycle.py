@@ -24,6 +24,7 @@ def finish_all() -> None:
 
     Runs at interpreter exit. Their workers still live, so no thread has to be started.
     """
+    finish_on_running_loops()
     left = [engine for engine in engines if _is_orphan(engine)]
     if not left:
         return
@@ -33,6 +34,18 @@ def finish_all() -> None:
         logger.error(  # noqa: TRY400 - one line at exit, no traceback
             "recordings could not be finished at exit: %s: %s", type(error).__name__, error
         )
+
+
+def finish_on_running_loops() -> None:
+    """Streams whose loop still runs in another thread (the facade's) are finished there."""
+    for engine in list(engines):
+        loop = engine.loop
+        if loop is None or not loop.is_running() or engine.is_on_own_thread:
+            continue
+        try:
+            asyncio.run_coroutine_threadsafe(engine.finish(), loop).result(engine.close_timeout + 1)
+        except Exception as error:
+            logger.error("%r could not be finished at exit: %s", engine.store.recording_id, error)
 
 
 async def _finish(left: list[Engine]) -> None:

@@ -22,6 +22,7 @@ class _Shared:
     lock = threading.Lock()
     pid = 0
     provider: BlockingPortalProvider | None = None
+    leases = 0
 
     @classmethod
     def get(cls) -> BlockingPortalProvider:
@@ -29,6 +30,8 @@ class _Shared:
             if cls.provider is None or cls.pid != os.getpid():
                 cls.provider = BlockingPortalProvider()
                 cls.pid = os.getpid()
+                cls.leases = 0
+            cls.leases += 1
             return cls.provider
 
 
@@ -57,7 +60,21 @@ class PortalLease:
 
     def release(self) -> None:
         """Gives the lease back; the last one stops the loop and its thread."""
+        with _Shared.lock:
+            _Shared.leases -= 1
         self._provider.__exit__(None, None, None)
+
+
+def shut_down() -> None:
+    """Stops the shared loop, whoever still has a lease. For interpreter exit: it cannot be stopped later."""
+    with _Shared.lock:
+        provider, leases = _Shared.provider, _Shared.leases
+        _Shared.leases = 0
+        if _Shared.pid != os.getpid():
+            return
+    for _ in range(leases):
+        assert provider is not None
+        provider.__exit__(None, None, None)
 
 
 def after_fork_in_child() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import warnings
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from aiorerun import lifecycle  # noqa: F401 - registers what happens at exit and after a fork
 from aiorerun.context import ActiveRecordings
 from aiorerun.errors import report, strict_scope
 from aiorerun.pipeline.capture import CLOSED, FULL, UNOPENED
@@ -95,7 +96,7 @@ class AsyncRecordingStream(BaseRecordingStream):
             report("log", error, strict=strict)
             return
         if accumulator is not None and self._engine.attend(accumulator):
-            await asyncio.sleep(0)
+            await self._engine.pace()
 
     async def _let_in(self, strict: bool | None) -> bool:
         gate = self._capture.gate

@@ -211,6 +211,13 @@ class BaseRecordingStream:
             ValueError: Not exactly one of the three was given; strict mode or not.
             TypeError, OverflowError: A value of the wrong type or too large, in strict mode only.
         """
+        if (
+            type(sequence) is int
+            and duration is None
+            and timestamp is None
+            and self._times.advance(timeline, sequence)
+        ):
+            return
         set_timeline(self._times, timeline, sequence, duration, timestamp)
 
     def disable_timeline(self, timeline: str) -> None:

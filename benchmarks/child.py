@@ -1,7 +1,7 @@
 """The process of one run: logs one workload with one SDK and prints what it measured as JSON.
 
-What counts begins after imports and the making of the data: CPU of all threads and the time that passes,
-until the sink is closed.
+What counts begins after imports, the making of the data and a warm-up of some rows into another sink (SDKs
+import on first use what they need): CPU of all threads and the time that passes, until the sink is closed.
 """
 
 from __future__ import annotations
@@ -42,8 +42,16 @@ class Stopwatch:
         }
 
 
+_WARM_UP_ROWS = 16
+
+
 def measure(module: Any, workload: str, sink: str, path: str, data: values.Data) -> dict[str, Any]:
     """Runs a workload with a blocking SDK."""
+    few = values.make(workload, _WARM_UP_ROWS)
+    session = module.Session(workload, sink, f"{path}.warm-up")
+    module.FUNCTIONS[workload](session.rec, few)
+    session.close()
+
     session = module.Session(workload, sink, path)
     watch = Stopwatch()
     result = module.FUNCTIONS[workload](session.rec, data)
@@ -56,6 +64,12 @@ async def measure_async(
     module: Any, workload: str, sink: str, path: str, data: values.Data
 ) -> dict[str, Any]:
     """Runs a workload with an asyncio SDK."""
+    few = values.make(workload, _WARM_UP_ROWS)
+    session = module.Session(workload)
+    await session.open(sink, f"{path}.warm-up")
+    await module.FUNCTIONS[workload](session.rec, few)
+    await session.close()
+
     session = module.Session(workload)
     await session.open(sink, path)
     watch = Stopwatch()

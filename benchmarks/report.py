@@ -53,7 +53,7 @@ def print_result(result: Result) -> None:
     for title, figure, scale, form in lines:
         cells = [form.format(scale * result.median(name, figure)) for name in names]
         line = f"  {title:24}" + "".join(f"{cell:>24}" for cell in cells) + f"{result.ratio(figure):>19.2f}×"
-        if figure == "cpu_s" and result.sink == "file":
+        if figure == "cpu_s" and result.sink == "file" and result.goal:
             met = "reached" if result.ratio(figure) >= result.goal else "MISSED"
             line += f"   goal ≥ {result.goal:g}×: {met}"
         print(line)

@@ -1,4 +1,4 @@
-"""The command: ``python -m aiorerun._codegen [--check] [--extract FULL_DESCRIPTION]``."""
+"""The command: ``python -m aiorerun._codegen [--check] [--extract FILE] [--test-data FOLDER]``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from aiorerun._codegen import archetypes, exports, types
+from aiorerun._codegen import archetypes, exports, test_data, types
 from aiorerun._codegen.extract import dumps, extract
 from aiorerun._codegen.model import DATA, Model
 from aiorerun._codegen.source import HEADER
@@ -27,9 +27,9 @@ def generate() -> dict[str, str]:
 
 def _formatted(path: str, text: str) -> str:
     # The formatter is pinned, so the text is the same everywhere.
-    for arguments in (["check", "--fix-only", "--quiet", "--select", "I,RUF022"], ["format", "--quiet"]):
+    for arguments in (["check", "--fix-only", "--quiet"], ["format", "--quiet"]):
         command = [sys.executable, "-m", "ruff", *arguments, "--stdin-filename", str(PACKAGE / path), "-"]
-        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)  # noqa: S603
+        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemExit(f"{path}: {done.stderr}\n{text}")
         text = done.stdout
@@ -39,7 +39,9 @@ def _formatted(path: str, text: str) -> str:
 def outdated(texts: dict[str, str]) -> list[str]:
     """Modules that differ from what is there, are missing, or should not be there any more."""
     different = [
-        path for path, text in texts.items() if not (PACKAGE / path).is_file() or (PACKAGE / path).read_text() != text
+        path
+        for path, text in texts.items()
+        if not (PACKAGE / path).is_file() or (PACKAGE / path).read_text() != text
     ]
     return sorted({*different, *_orphans(texts)})
 
@@ -59,9 +61,13 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m aiorerun._codegen", description=main.__doc__)
     parser.add_argument("--check", action="store_true", help="only compare; exit with 1 if anything differs")
     parser.add_argument("--extract", metavar="FILE", help="first take the data out of a full description")
+    parser.add_argument("--test-data", metavar="FOLDER", help="also take the tests' data out of full recordings")
     arguments = parser.parse_args(argv)
     if arguments.extract:
         DATA.write_text(dumps(extract(json.loads(Path(arguments.extract).read_text()))))
+    if arguments.test_data:
+        for path in test_data.write(Model.load(), Path(arguments.test_data), PACKAGE.parent / "tests" / "data"):
+            sys.stdout.write(f"wrote: {path.name}\n")
     texts = generate()
     stale = outdated(texts)
     if arguments.check:

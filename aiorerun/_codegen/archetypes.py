@@ -32,13 +32,13 @@ def _module(model: Model, subject: str, items: list[Archetype]) -> str:
         f'"""Archetypes: {docs.SUBJECTS[subject]}."""\n\n',
         "from __future__ import annotations\n\n",
         "import struct\n" if any(item.short in selection.FAST_NUMBER for item in items) else "",
-        "from typing import TYPE_CHECKING\n\n",
+        "from typing import TYPE_CHECKING, ClassVar\n\n",
         "from aiorerun.archetypes._base import Archetype, fields\n",
         f"from aiorerun.types.coerce.catalog import {', '.join(encodings)}\n",
         "from aiorerun.types.encoding import FIXED, TEXT\n" if fast else "",
         "from aiorerun.types.form import ColumnSpec, Form\n" if fast else "",
         "\nif TYPE_CHECKING:\n",
-        "    from typing import Self\n\n",
+        "    from collections.abc import Callable\n    from typing import Self\n\n",
         "    from aiorerun import components, datatypes\n",
         "    from aiorerun.types.batches import ComponentColumnList\n",
         "    from aiorerun.types.descriptors import ComponentDescriptor\n\n",
@@ -95,14 +95,14 @@ def _class(model: Model, item: Archetype) -> str:
 
 
 def _declarations(model: Model, item: Archetype) -> str:
-    lines = ["    if TYPE_CHECKING:\n"]
-    for field in item.fields:
-        lines.append(f"        {field.name}: components.{short(field.component)}Batch | None\n")
-    for field in item.fields:
-        lines.append(
-            f"\n        @staticmethod\n        def descriptor_{field.name}() -> ComponentDescriptor: ...\n"
-        )
-    return "".join(lines) + "\n"
+    names = [
+        f"        {field.name}: components.{short(field.component)}Batch | None\n" for field in item.fields
+    ]
+    getters = [
+        f"        descriptor_{field.name}: ClassVar[Callable[[], ComponentDescriptor]]\n"
+        for field in item.fields
+    ]
+    return "".join(["    if TYPE_CHECKING:\n", *names, *getters, "\n"])
 
 
 def _constructor(model: Model, item: Archetype) -> str:

@@ -50,16 +50,21 @@ _FIELDS: Final = {
     "class_ids": "Classes, which give labels and colors by an annotation context.",
     "color": "The color.",
     "colors": "Colors, one for all or one each.",
+    "colormap": "How distances are colored.",
+    "depth_range": "The range of distances the colors are spread over; by default found out from the data.",
     "draw_order": "What is drawn above what in 2D: higher values are on top.",
     "fill_mode": "Whether the boxes are drawn as solids or as lines.",
     "interpolation_mode": "How the values between two data points are drawn.",
     "keypoint_ids": "Keypoints within the classes, which name and connect points.",
     "labels": "Texts, one for all or one each.",
     "level": "The severity, e.g. ``TextLogLevel.INFO`` or any text.",
+    "magnification_filter": "How pixels are shown that are larger than those of the screen.",
     "markers": "The shape of the points.",
     "media_type": "What kind of text it is, e.g. ``MediaType.MARKDOWN``.",
+    "meter": "How many units make one meter.",
     "names": "Names of the series, for the legend.",
     "origins": "Where the arrows start; by default at the origin.",
+    "point_fill_ratio": "How much of the space between the points of the cloud is filled.",
     "point_shading": "How the points are shaded.",
     "positions": "Where the points are.",
     "radii": "Radii in scene units, or made with ``Radius.ui_points``.",
@@ -74,6 +79,11 @@ _FIELDS: Final = {
 }
 
 _OF_ARCHETYPES: Final = {
+    ("EncodedDepthImage", "blob"): "The contents of the file.",
+    (
+        "EncodedDepthImage",
+        "media_type",
+    ): "``image/png`` or ``application/rvl``; found out from the contents if left out.",
     ("RecordingInfo", "name"): "The name shown for the recording.",
     ("RecordingInfo", "start_time"): "When it began, in nanoseconds since 1970.",
     ("SeriesPoints", "marker_sizes"): "The size of the points, in user interface points.",

@@ -19,21 +19,6 @@ _ABOUT = {
     "datatypes": "Datatypes: what components are made of, such as a vector of three numbers.",
 }
 
-_GETATTR = '''
-
-def __getattr__(name: str) -> Any:
-    module = _MODULES.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{module}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULES})
-'''
-
 
 def modules(model: Model) -> Iterator[tuple[str, str]]:
     """Path (below the package) and text of each module."""
@@ -61,15 +46,17 @@ def _init(package: str, names: dict[str, str]) -> str:
         f"    from aiorerun.{package}.{module} import {', '.join(f'{name} as {name}' for name in members)}\n"
         for module, members in sorted(by_module.items())
     )
-    table = "".join(f'    "{name}": "{module}",\n' for name, module in sorted(names.items()))
+    table = "".join(
+        f'    "{name}": "aiorerun.{package}.{module}",\n' for name, module in sorted(names.items())
+    )
     listed = ", ".join(f'"{name}"' for name in sorted(names))
     return (
         f'{HEADER}"""{_ABOUT[package]}"""\n\n'
         "from __future__ import annotations\n\n"
-        "from importlib import import_module\n"
-        "from typing import TYPE_CHECKING, Any, Final\n\n"
+        "from typing import TYPE_CHECKING, Final\n\n"
+        "from aiorerun._lazy import lazy\n\n"
         f"if TYPE_CHECKING:\n{imports}\n"
         f"__all__ = [{listed}]\n\n"
-        f"_MODULES: Final = {{\n{table}}}\n"
-        f"{_GETATTR}"
+        f"_HOMES: Final = {{\n{table}}}\n\n"
+        "__getattr__, __dir__ = lazy(__name__, _HOMES)\n"
     )

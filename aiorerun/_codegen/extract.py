@@ -40,7 +40,8 @@ def _archetype(spec: dict[str, Any]) -> dict[str, Any]:
     columns = spec["columns"]
     return {
         "fields": [
-            [field["name"], field["component_type"], field["from_fields_annotation"]] for field in spec["fields"]
+            [field["name"], field["component_type"], field["from_fields_annotation"]]
+            for field in spec["fields"]
         ],
         "constructor": [_parameter(item) for item in spec["constructor"]["parameters"]],
         "columns": None if columns is None else {p["name"]: p["annotation"] for p in columns["parameters"]},

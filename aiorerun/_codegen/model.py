@@ -131,7 +131,9 @@ class Model:
     @cached_property
     def encodings(self) -> list[Type]:
         """All types with an encoding of their own, by name."""
-        found = {item.name: item for item in [*self.components, *self.datatypes] if item.encoding == item.name}
+        found = {
+            item.name: item for item in [*self.components, *self.datatypes] if item.encoding == item.name
+        }
         for item in list(found.values()):
             for needed in selection.FAMILY_NEEDS.get(item.short, ()):
                 found.setdefault(needed, self.types[needed])

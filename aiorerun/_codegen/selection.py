@@ -5,12 +5,29 @@ from __future__ import annotations
 from typing import Final
 
 SELECTED: Final = frozenset(
-    {
-        "Arrows3D", "BarChart", "Boxes2D", "Boxes3D", "Clear", "DepthImage", "EncodedDepthImage", "EncodedImage",
-        "Image", "LineStrips3D", "Pinhole", "Points2D", "Points3D", "RecordingInfo", "Scalars", "SeriesLines",
-        "SeriesPoints", "TextDocument", "TextLog", "Transform3D",
-    }
-)  # fmt: skip
+    [
+        "Arrows3D",
+        "BarChart",
+        "Boxes2D",
+        "Boxes3D",
+        "Clear",
+        "DepthImage",
+        "EncodedDepthImage",
+        "EncodedImage",
+        "Image",
+        "LineStrips3D",
+        "Pinhole",
+        "Points2D",
+        "Points3D",
+        "RecordingInfo",
+        "Scalars",
+        "SeriesLines",
+        "SeriesPoints",
+        "TextDocument",
+        "TextLog",
+        "Transform3D",
+    ]
+)
 """The archetypes that exist; their components and datatypes follow."""
 
 EXTRA_COMPONENTS: Final[frozenset[str]] = frozenset()
@@ -35,8 +52,9 @@ _ARCHETYPES_BY_SUBJECT: Final = {
     "geo": "GeoLineStrings GeoPoints",
     "mcap": "McapChannel McapMessage McapSchema McapStatistics",
     "recording": "Clear RecordingInfo",
-    "blueprint_views": "ActiveVisualizers AudioPlayback Background DataframeQuery EntityBehavior EyeControls3D "
-    "ForceCenter ForceCollisionRadius ForceLink ForceManyBody ForcePosition GraphBackground LineGrid3D "
+    "blueprint_views": "ActiveVisualizers AudioPlayback Background DataframeQuery EntityBehavior "
+    "EyeControls3D ForceCenter ForceCollisionRadius ForceLink ForceManyBody ForcePosition GraphBackground "
+    "LineGrid3D "
     "MapBackground MapZoom NearClipPlane PlotBackground PlotInteraction PlotLegend PreviewsConfig ScalarAxis "
     "SpatialInformation TensorScalarMapping TensorSliceSelection TensorViewFit TextDocumentFormat "
     "TextLogColumns TextLogFormat TextLogRows TimeAxis ViewBlueprint ViewContents VisibleTimeRanges "
@@ -55,6 +73,7 @@ TYPE_SUBJECTS: Final = {
     "ChannelDatatype": "image",
     "ColorModel": "image",
     "PixelFormat": "image",
+    "ViewCoordinates": "transform",
     "ViewDir": "transform",
 }
 """Modules of components and datatypes for which the subject of their users is no good answer."""
@@ -65,7 +84,6 @@ HANDWRITTEN_ARCHETYPES: Final = {
     "Boxes3D": "boxes",
     "Clear": "clear",
     "DepthImage": "images",
-    "EncodedDepthImage": "encoded_images",
     "EncodedImage": "encoded_images",
     "Image": "images",
     "Pinhole": "pinhole",
@@ -147,6 +165,8 @@ WIDENED: Final = {
     "RotationAxisAngleArrayLike": "RotationAxisAngle | Sequence[RotationAxisAngle]",
     "BoolArrayLike": "Bool | bool | Sequence[BoolLike] | npt.ArrayLike",
     "BoolLike": "Bool | bool | np.bool_",
+    "Float32ArrayLike": "Float32 | float | Sequence[Float32Like] | npt.ArrayLike",
+    "Float64ArrayLike": "Float64 | float | Sequence[Float64Like] | npt.ArrayLike",
     "Float32Like": "Float32 | float | np.floating[Any] | np.integer[Any]",
     "Float64Like": "Float64 | float | np.floating[Any] | np.integer[Any]",
     "BlobLike": "Blob | bytes | bytearray | memoryview | npt.NDArray[Any]",

@@ -37,13 +37,17 @@ def arguments(rows: Iterable[tuple[str, str]]) -> str:
     """The ``Args`` part of a docstring."""
     lines = ["Args:"]
     for name, text in rows:
-        lines.append(textwrap.fill(f"{name}: {text}", 98, initial_indent="    ", subsequent_indent="        "))
+        lines.append(
+            textwrap.fill(f"{name}: {text}", 98, initial_indent="    ", subsequent_indent="        ")
+        )
     return "\n".join(lines)
 
 
 def qualified(annotation: str, model: Model, *, inside: str = "") -> str:
     """An annotation in which aliases name the package they are in; not those of package ``inside``."""
-    annotation = annotation.replace("encodings.", "datatypes.").replace("blueprint_components.", "components.")
+    annotation = annotation.replace("encodings.", "datatypes.").replace(
+        "blueprint_components.", "components."
+    )
 
     def place(match: re.Match[str]) -> str:
         name = match[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from aiorerun._codegen import docs, selection
@@ -58,8 +59,9 @@ def _module(model: Model, package: str, subject: str, items: list[Type]) -> str:
         | set(_extra_aliases(package, subject))
     )
     encodings = sorted({constant(item.encoding) for item in items})
-    natives = sorted({name for name in [*_NATIVES.values(), "NamedValue", "VectorNative"] if f"({name})" in body})
-    enums = any(item.variants for item in items)
+    natives = sorted(
+        {name for name in [*_NATIVES.values(), "NamedValue", "VectorNative"] if f"({name})" in body}
+    )
     bases = sorted(
         {
             (_module_of(model, model.types[item.encoding]), short(item.encoding))
@@ -67,9 +69,20 @@ def _module(model: Model, package: str, subject: str, items: list[Type]) -> str:
             if item.is_component and not item.variants and item.encoding != item.name and _is_generated(item)
         }
     )
-    mixins = [name for name in ("Batch", "ComponentBatch", "ComponentMixin") if f"({name})" in body or f", {name})" in body]
+    mixins = [
+        name
+        for name in ("Batch", "ComponentBatch", "ComponentMixin")
+        if f"({name})" in body or f", {name})" in body
+    ]
     checked = aliases + body
-    others = [name for name in ("components", "datatypes") if f"{name}." in checked.replace("rerun.", "") and name != package]
+    others = [
+        name
+        for name in ("components", "datatypes")
+        if f"{name}." in checked.replace("rerun.", "") and name != package
+    ]
+    typing = ["TYPE_CHECKING", "ClassVar", *(["Any", "TypeAlias"] if aliases else [])]
+    if "Literal[" in aliases:
+        typing.append("Literal")
     own = sorted(
         f"from aiorerun.{package}.{module} import {item.short}\n"
         for item in items
@@ -79,9 +92,7 @@ def _module(model: Model, package: str, subject: str, items: list[Type]) -> str:
         HEADER,
         f'"""{package.capitalize()}: {docs.SUBJECTS[subject]}."""\n\n',
         "from __future__ import annotations\n\n",
-        f"from typing import TYPE_CHECKING, Any{', Literal' if enums else ''}{', TypeAlias' if aliases else ''}\n\n"
-        if aliases
-        else "from typing import TYPE_CHECKING\n\n",
+        f"from typing import {', '.join(typing)}\n\n",
         "".join(f"from aiorerun.{module} import {_imported(items, name)}\n" for module, name in bases),
         f"from aiorerun.datatypes._natives import {', '.join(natives)}\n" if natives else "",
         f"from aiorerun.types.batches import {', '.join(mixins)}\n",
@@ -92,6 +103,8 @@ def _module(model: Model, package: str, subject: str, items: list[Type]) -> str:
         "    import numpy.typing as npt\n\n" if "npt." in checked else "",
         f"    from aiorerun import {', '.join(others)}\n" if others else "",
         "".join(f"    {line}" for line in own if aliases),
+        "".join(f"    {line}" for line in _foreign(model, package, subject, checked)),
+        "    from aiorerun.types.encoding import Encoding\n",
         "\n",
         f"__all__ = [{', '.join(map(repr, names))}]\n\n\n",
         body,
@@ -125,10 +138,10 @@ def _datatype(model: Model, item: Type) -> str:
     native = _NATIVES.get(annotation, "VectorNative")
     (parameter,) = item.parameters
     annotate = {parameter.name: qualified(parameter.annotation, model, inside="datatypes")}
-    value = "self._array()" if native == "VectorNative" else "self._value"
+    value = "self._array()" if native == "VectorNative" else f"{annotation}(self._value)"
     return (
         f"class {item.short}({native}):\n{docstring(type_doc(item))}\n"
-        f"    __slots__ = ()\n\n    ENCODING = {constant(item.encoding)}\n"
+        f"    __slots__ = ()\n\n    ENCODING: ClassVar[Encoding] = {constant(item.encoding)}\n"
         f'    ATTRIBUTE = "{attribute}"\n\n'
         f"    def __init__({signature('self', [parameter], annotate)}) -> None:\n"
         f"        self._set({parameter.name})\n\n"
@@ -149,6 +162,18 @@ def _base(item: Type, items: list[Type]) -> str:
     return _imported(items, short(item.encoding)).rpartition(" ")[2]
 
 
+def _foreign(model: Model, package: str, subject: str, text: str) -> list[str]:
+    """Imports of names that other modules of the package define."""
+    items = model.datatypes if package == "datatypes" else model.components
+    homes = {name: home for item in items for name, home in public_names(model, item).items()}
+    used = set(re.findall(r"(?<![\w.])[A-Z]\w*", text))
+    return sorted(
+        f"from aiorerun.{package}.{homes[name]} import {name}\n"
+        for name in used
+        if name in homes and homes[name] != subject and name.endswith("Like")
+    )
+
+
 def _imported(items: list[Type], base: str) -> str:
     """A datatype under the name that components of the module use for it."""
     clash = any(item.short == base for item in items)
@@ -163,9 +188,10 @@ def _batch(model: Model, package: str, item: Type) -> str:
     return (
         f"class {item.short}Batch({base}):\n"
         f'    """Any number of :class:`{item.short}`."""\n\n'
-        f"    __slots__ = ()\n\n    ENCODING = {constant(item.encoding)}\n{component}\n"
+        f"    __slots__ = ()\n\n    ENCODING: ClassVar[Encoding] = {constant(item.encoding)}\n{component}\n"
         "    if TYPE_CHECKING:\n\n"
-        f"        def __init__(self, data: {annotation} | None, strict: bool | None = None) -> None: ...\n\n\n"
+        f"        def __init__(self, data: {annotation} | None, strict: bool | None = None) -> None: ...\n"
+        "\n\n"
     )
 
 
@@ -179,14 +205,31 @@ def _aliases(model: Model, package: str, subject: str, items: list[Type]) -> str
         for kind, suffix in (("like", "Like"), ("array_like", "ArrayLike")):
             if kind in item.raw["like"]:
                 name = f"{item.short}{suffix}"
-                rows[name] = selection.WIDENED.get(name, item.raw["like"][kind])
+                rows[name] = selection.WIDENED.get(name) or item.raw["like"][kind]
     rows |= _extra_aliases(package, subject)
     if not rows:
         return ""
     checked = "".join(
-        f"    {name}: TypeAlias = {qualified(text, model, inside=package)}\n" for name, text in rows.items()
+        f"    {name}: TypeAlias = {qualified(rows[name], model, inside=package)}\n"
+        for name in _in_order(rows)
     )
     return f"if TYPE_CHECKING:\n{checked}else:\n    {' = '.join(rows)} = Any\n"
+
+
+def _in_order(rows: dict[str, str]) -> list[str]:
+    """The names such that none comes before another that it uses."""
+    ordered: list[str] = []
+
+    def add(name: str) -> None:
+        if name in rows and name not in ordered:
+            for used in re.findall(r"\w+", rows[name]):
+                if used != name:
+                    add(used)
+            ordered.append(name)
+
+    for name in rows:
+        add(name)
+    return ordered
 
 
 def _catalog(model: Model) -> str:

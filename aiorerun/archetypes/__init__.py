@@ -3,18 +3,17 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from aiorerun._lazy import lazy
 
 if TYPE_CHECKING:
     from aiorerun.archetypes._base import Archetype as Archetype
     from aiorerun.archetypes.bar_chart import BarChart as BarChart
     from aiorerun.archetypes.boxes import Box2DFormat as Box2DFormat, Boxes2D as Boxes2D, Boxes3D as Boxes3D
     from aiorerun.archetypes.clear import Clear as Clear
-    from aiorerun.archetypes.encoded_images import (
-        EncodedDepthImage as EncodedDepthImage,
-        EncodedImage as EncodedImage,
-    )
+    from aiorerun.archetypes.encoded_images import EncodedImage as EncodedImage
+    from aiorerun.archetypes.image import EncodedDepthImage as EncodedDepthImage
     from aiorerun.archetypes.images import DepthImage as DepthImage, Image as Image
     from aiorerun.archetypes.pinhole import Pinhole as Pinhole
     from aiorerun.archetypes.plotting import (
@@ -57,40 +56,29 @@ __all__ = [
     "Transform3D",
 ]
 
-_MODULES: Final = {
-    "Archetype": "_base",
-    "Arrows3D": "spatial3d",
-    "BarChart": "bar_chart",
-    "Box2DFormat": "boxes",
-    "Boxes2D": "boxes",
-    "Boxes3D": "boxes",
-    "Clear": "clear",
-    "DepthImage": "images",
-    "EncodedDepthImage": "encoded_images",
-    "EncodedImage": "encoded_images",
-    "Image": "images",
-    "LineStrips3D": "spatial3d",
-    "Pinhole": "pinhole",
-    "Points2D": "spatial2d",
-    "Points3D": "spatial3d",
-    "RecordingInfo": "recording",
-    "Scalars": "plotting",
-    "SeriesLines": "plotting",
-    "SeriesPoints": "plotting",
-    "TextDocument": "text",
-    "TextLog": "text",
-    "Transform3D": "transforms",
+_HOMES: Final = {
+    "Archetype": "aiorerun.archetypes._base",
+    "Arrows3D": "aiorerun.archetypes.spatial3d",
+    "BarChart": "aiorerun.archetypes.bar_chart",
+    "Box2DFormat": "aiorerun.archetypes.boxes",
+    "Boxes2D": "aiorerun.archetypes.boxes",
+    "Boxes3D": "aiorerun.archetypes.boxes",
+    "Clear": "aiorerun.archetypes.clear",
+    "DepthImage": "aiorerun.archetypes.images",
+    "EncodedDepthImage": "aiorerun.archetypes.image",
+    "EncodedImage": "aiorerun.archetypes.encoded_images",
+    "Image": "aiorerun.archetypes.images",
+    "LineStrips3D": "aiorerun.archetypes.spatial3d",
+    "Pinhole": "aiorerun.archetypes.pinhole",
+    "Points2D": "aiorerun.archetypes.spatial2d",
+    "Points3D": "aiorerun.archetypes.spatial3d",
+    "RecordingInfo": "aiorerun.archetypes.recording",
+    "Scalars": "aiorerun.archetypes.plotting",
+    "SeriesLines": "aiorerun.archetypes.plotting",
+    "SeriesPoints": "aiorerun.archetypes.plotting",
+    "TextDocument": "aiorerun.archetypes.text",
+    "TextLog": "aiorerun.archetypes.text",
+    "Transform3D": "aiorerun.archetypes.transforms",
 }
 
-
-def __getattr__(name: str) -> Any:
-    module = _MODULES.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{module}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULES})
+__getattr__, __dir__ = lazy(__name__, _HOMES)

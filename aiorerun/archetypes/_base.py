@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from aiorerun import errors
-from aiorerun.types.batches import ComponentBatch, ComponentColumn, ComponentColumnList, DescribedComponentBatch
+from aiorerun.types.batches import (
+    Batch,
+    ComponentBatch,
+    ComponentColumn,
+    ComponentColumnList,
+    DescribedComponentBatch,
+    capture,
+)  # fmt: skip
 from aiorerun.types.descriptors import ComponentDescriptor
-from aiorerun.types.encoding import DYNAMIC, FIXED, Captured, Encoding
+from aiorerun.types.encoding import DYNAMIC, FIXED, Captured, Converter, Encoding
 from aiorerun.types.form import ColumnSpec, Form, Row
+from aiorerun.types.plan import Step, plan_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Self
 
-    Plan: TypeAlias = Callable[[tuple[Any, ...]], Row]
+    from aiorerun.types.plan import Plan
 
 _NONE: Final = type(None)
 _PLANS_LIMIT: Final = 1024
@@ -65,6 +73,8 @@ class Archetype:
         cls._plans = {}
         if "FIELDS" in cls.__dict__:
             cls._by_name = {field.name: field for field in cls.FIELDS}
+            for field in cls.FIELDS:
+                setattr(cls, f"descriptor_{field.name}", staticmethod(partial(_itself, field.descriptor)))
 
     @classmethod
     def archetype(cls) -> str:
@@ -97,21 +107,18 @@ class Archetype:
             plan = self._plan_for(kinds)
         try:
             self._row = plan(values)
-        except Exception:  # noqa: BLE001 - found out in detail below
+        except Exception:
             self._row = self._capture_each(values)
 
     @classmethod
     def _plan_for(cls, kinds: tuple[type, ...]) -> Plan:
         """How to capture values of these types; ``None`` values cost nothing."""
         steps = [
-            (position, field, *field.encoding.converter(kind))
+            Step(position, field.descriptor, field.encoding, *_converter(field.encoding, kind))
             for position, (field, kind) in enumerate(zip(cls.FIELDS, kinds, strict=True))
             if kind is not _NONE
         ]
-        if any(shape == DYNAMIC for _, _, shape, _ in steps):
-            plan = _dynamic_plan(steps)
-        else:
-            plan = _static_plan(steps)
+        plan = plan_of(steps)
         if len(cls._plans) >= _PLANS_LIMIT:
             cls._plans.clear()
         cls._plans[kinds] = plan
@@ -131,8 +138,8 @@ class Archetype:
             if value is None:
                 continue
             try:
-                shape, data = field.encoding.capture(value)
-            except Exception as error:  # noqa: BLE001 - whatever goes wrong in data, the program goes on
+                shape, data = capture(field.encoding, value)
+            except Exception as error:
                 self._report(told_of(field.name, error))
                 shape, data = field.encoding.empty()
             columns.append(ColumnSpec(field.descriptor, field.encoding, shape))
@@ -151,7 +158,7 @@ class Archetype:
             if value is None:
                 continue
             try:
-                captured = field.encoding.capture(value)
+                captured = capture(field.encoding, value)
             except (TypeError, ValueError, OverflowError) as error:
                 raise told_of(f"{cls.__name__}.columns: {field.name}", error) from error
             batch = _batch_class(field.descriptor.component_type).of(field.encoding, captured)
@@ -214,6 +221,16 @@ class Archetype:
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
+def _itself(descriptor: ComponentDescriptor) -> ComponentDescriptor:
+    return descriptor
+
+
+def _converter(encoding: Encoding, kind: type) -> Converter:
+    if issubclass(kind, Batch):
+        return DYNAMIC, partial(capture, encoding)
+    return encoding.converter(kind)
+
+
 def told_of(where: str, error: Exception) -> Exception:
     """An error of the same built-in kind that says where the value was given."""
     for kind in (OverflowError, ValueError, TypeError):
@@ -239,60 +256,3 @@ def _batch_class(component_type: str | None) -> type[ComponentBatch]:
     assert component_type is not None
     found: type[ComponentBatch] = getattr(components, component_type.rpartition(".")[2] + "Batch")
     return found
-
-
-def _static_plan(steps: list[tuple[int, Field, int, Callable[[Any], Any]]]) -> Plan:
-    """A plan for values whose types settle the form."""
-    form = Form.of([ColumnSpec(field.descriptor, field.encoding, shape) for _, field, shape, _ in steps])
-    packers = [(position, convert) for position, _, shape, convert in steps if shape == FIXED]
-    others = [(position, convert) for position, _, shape, convert in steps if shape != FIXED]
-
-    def plan(values: tuple[Any, ...]) -> Row:
-        fixed = b"".join([convert(values[position]) for position, convert in packers])
-        return form, fixed, tuple([convert(values[position]) for position, convert in others])
-
-    if packers and others:
-        return plan
-    if len(others) == 1:
-        position, convert = others[0]
-        return lambda values: (form, b"", (convert(values[position]),))
-    if len(others) == 2:
-        (position, convert), (position2, convert2) = others
-        return lambda values: (form, b"", (convert(values[position]), convert2(values[position2])))
-    if len(packers) == 1:
-        position, convert = packers[0]
-        return lambda values: (form, convert(values[position]), ())
-    return plan
-
-
-def _dynamic_plan(steps: list[tuple[int, Field, int, Callable[[Any], Any]]]) -> Plan:
-    """A plan for values of which only a look shows their shape."""
-    forms: dict[tuple[int, ...], Form] = {}
-
-    def form_of(shapes: tuple[int, ...]) -> Form:
-        columns = [
-            ColumnSpec(field.descriptor, field.encoding, shape)
-            for (_, field, _, _), shape in zip(steps, shapes, strict=True)
-        ]
-        form = forms[shapes] = Form.of(columns)
-        return form
-
-    def plan(values: tuple[Any, ...]) -> Row:
-        shapes: list[int] = []
-        fixed = b""
-        objects: list[Any] = []
-        for position, _, shape, convert in steps:
-            if shape:
-                data = convert(values[position])
-            else:
-                shape, data = convert(values[position])  # noqa: PLW2901 - DYNAMIC becomes the shape
-            shapes.append(shape)
-            if shape == FIXED:
-                fixed += data
-            else:
-                objects.append(data)
-        key = tuple(shapes)
-        form = forms.get(key)
-        return form or form_of(key), fixed, tuple(objects)
-
-    return plan

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from aiorerun.archetypes._base import Archetype, fields
 from aiorerun.types.coerce.catalog import (
@@ -17,13 +17,14 @@ from aiorerun.types.coerce.catalog import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self
 
     from aiorerun import components, datatypes
     from aiorerun.types.batches import ComponentColumnList
     from aiorerun.types.descriptors import ComponentDescriptor
 
-__all__ = ["DepthImageFields", "EncodedDepthImageFields", "EncodedImageFields", "ImageFields"]
+__all__ = ["DepthImageFields", "EncodedDepthImage", "EncodedImageFields", "ImageFields"]
 
 
 class DepthImageFields(Archetype):
@@ -53,30 +54,14 @@ class DepthImageFields(Archetype):
         point_fill_ratio: components.FillRatioBatch | None
         draw_order: components.DrawOrderBatch | None
         magnification_filter: components.MagnificationFilterBatch | None
-
-        @staticmethod
-        def descriptor_buffer() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_format() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_meter() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_colormap() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_depth_range() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_point_fill_ratio() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_draw_order() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_magnification_filter() -> ComponentDescriptor: ...
+        descriptor_buffer: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_format: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_meter: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_colormap: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_depth_range: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_point_fill_ratio: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_draw_order: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_magnification_filter: ClassVar[Callable[[], ComponentDescriptor]]
 
     @classmethod
     def from_fields(
@@ -126,8 +111,20 @@ class DepthImageFields(Archetype):
         )
 
 
-class EncodedDepthImageFields(Archetype):
-    """The fields of :class:`aiorerun.archetypes.EncodedDepthImage`."""
+class EncodedDepthImage(Archetype):
+    """A depth image as a compressed file, PNG or RVL.
+
+    Args:
+        blob: The contents of the file.
+        media_type: ``image/png`` or ``application/rvl``; found out from the contents if left out.
+        meter: How many units make one meter.
+        colormap: How distances are colored.
+        depth_range: The range of distances the colors are spread over; by default found out from the
+            data.
+        point_fill_ratio: How much of the space between the points of the cloud is filled.
+        draw_order: What is drawn above what in 2D: higher values are on top.
+        magnification_filter: How pixels are shown that are larger than those of the screen.
+    """
 
     __slots__ = ()
 
@@ -153,30 +150,30 @@ class EncodedDepthImageFields(Archetype):
         point_fill_ratio: components.FillRatioBatch | None
         draw_order: components.DrawOrderBatch | None
         magnification_filter: components.MagnificationFilterBatch | None
+        descriptor_blob: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_media_type: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_meter: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_colormap: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_depth_range: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_point_fill_ratio: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_draw_order: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_magnification_filter: ClassVar[Callable[[], ComponentDescriptor]]
 
-        @staticmethod
-        def descriptor_blob() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_media_type() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_meter() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_colormap() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_depth_range() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_point_fill_ratio() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_draw_order() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_magnification_filter() -> ComponentDescriptor: ...
+    def __init__(
+        self,
+        blob: datatypes.BlobLike,
+        *,
+        media_type: datatypes.Utf8Like | None = None,
+        meter: datatypes.Float32Like | None = None,
+        colormap: components.ColormapLike | None = None,
+        depth_range: datatypes.Range1DLike | None = None,
+        point_fill_ratio: datatypes.Float32Like | None = None,
+        draw_order: datatypes.Float32Like | None = None,
+        magnification_filter: components.MagnificationFilterLike | None = None,
+    ) -> None:
+        self._capture(
+            blob, media_type, meter, colormap, depth_range, point_fill_ratio, draw_order, magnification_filter
+        )
 
     @classmethod
     def from_fields(
@@ -247,21 +244,11 @@ class EncodedImageFields(Archetype):
         opacity: components.OpacityBatch | None
         draw_order: components.DrawOrderBatch | None
         magnification_filter: components.MagnificationFilterBatch | None
-
-        @staticmethod
-        def descriptor_blob() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_media_type() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_opacity() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_draw_order() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_magnification_filter() -> ComponentDescriptor: ...
+        descriptor_blob: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_media_type: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_opacity: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_draw_order: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_magnification_filter: ClassVar[Callable[[], ComponentDescriptor]]
 
     @classmethod
     def from_fields(
@@ -312,21 +299,11 @@ class ImageFields(Archetype):
         opacity: components.OpacityBatch | None
         draw_order: components.DrawOrderBatch | None
         magnification_filter: components.MagnificationFilterBatch | None
-
-        @staticmethod
-        def descriptor_buffer() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_format() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_opacity() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_draw_order() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_magnification_filter() -> ComponentDescriptor: ...
+        descriptor_buffer: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_format: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_opacity: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_draw_order: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_magnification_filter: ClassVar[Callable[[], ComponentDescriptor]]
 
     @classmethod
     def from_fields(

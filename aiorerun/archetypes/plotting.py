@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from aiorerun.archetypes._base import Archetype, fields
 from aiorerun.types.coerce.catalog import (
@@ -22,6 +22,7 @@ from aiorerun.types.encoding import FIXED
 from aiorerun.types.form import ColumnSpec, Form
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self
 
     from aiorerun import components, datatypes
@@ -50,18 +51,10 @@ class BarChartFields(Archetype):
         color: components.ColorBatch | None
         abscissa: components.TensorDataBatch | None
         widths: components.LengthBatch | None
-
-        @staticmethod
-        def descriptor_values() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_color() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_abscissa() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_widths() -> ComponentDescriptor: ...
+        descriptor_values: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_color: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_abscissa: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_widths: ClassVar[Callable[[], ComponentDescriptor]]
 
     @classmethod
     def from_fields(
@@ -106,9 +99,7 @@ class Scalars(Archetype):
 
     if TYPE_CHECKING:
         scalars: components.ScalarBatch | None
-
-        @staticmethod
-        def descriptor_scalars() -> ComponentDescriptor: ...
+        descriptor_scalars: ClassVar[Callable[[], ComponentDescriptor]]
 
     def __init__(self, scalars: datatypes.Float64ArrayLike) -> None:
         if type(scalars) is float:
@@ -165,24 +156,12 @@ class SeriesLines(Archetype):
         visible_series: components.VisibleBatch | None
         aggregation_policy: components.AggregationPolicyBatch | None
         interpolation_mode: components.InterpolationModeBatch | None
-
-        @staticmethod
-        def descriptor_colors() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_widths() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_names() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_visible_series() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_aggregation_policy() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_interpolation_mode() -> ComponentDescriptor: ...
+        descriptor_colors: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_widths: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_names: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_visible_series: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_aggregation_policy: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_interpolation_mode: ClassVar[Callable[[], ComponentDescriptor]]
 
     def __init__(
         self,
@@ -257,21 +236,11 @@ class SeriesPoints(Archetype):
         names: components.NameBatch | None
         visible_series: components.VisibleBatch | None
         marker_sizes: components.MarkerSizeBatch | None
-
-        @staticmethod
-        def descriptor_colors() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_markers() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_names() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_visible_series() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_marker_sizes() -> ComponentDescriptor: ...
+        descriptor_colors: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_markers: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_names: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_visible_series: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_marker_sizes: ClassVar[Callable[[], ComponentDescriptor]]
 
     def __init__(
         self,

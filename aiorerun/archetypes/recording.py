@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from aiorerun.archetypes._base import Archetype, fields
 from aiorerun.types.coerce.catalog import BOOL, TIME_INT, UTF8
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self
 
     from aiorerun import components, datatypes
@@ -31,9 +32,7 @@ class ClearFields(Archetype):
 
     if TYPE_CHECKING:
         is_recursive: components.ClearIsRecursiveBatch | None
-
-        @staticmethod
-        def descriptor_is_recursive() -> ComponentDescriptor: ...
+        descriptor_is_recursive: ClassVar[Callable[[], ComponentDescriptor]]
 
     @classmethod
     def from_fields(
@@ -68,12 +67,8 @@ class RecordingInfo(Archetype):
     if TYPE_CHECKING:
         start_time: components.TimestampBatch | None
         name: components.NameBatch | None
-
-        @staticmethod
-        def descriptor_start_time() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_name() -> ComponentDescriptor: ...
+        descriptor_start_time: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_name: ClassVar[Callable[[], ComponentDescriptor]]
 
     def __init__(
         self, *, start_time: datatypes.TimeIntLike | None = None, name: datatypes.Utf8Like | None = None

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from aiorerun.archetypes._base import Archetype, fields
 from aiorerun.types.coerce.catalog import BOOL, CLASS_ID, FLOAT32, KEYPOINT_ID, RGBA32, UTF8, VEC2D
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self
 
     from aiorerun import components, datatypes
@@ -45,30 +46,14 @@ class Boxes2DFields(Archetype):
         show_labels: components.ShowLabelsBatch | None
         draw_order: components.DrawOrderBatch | None
         class_ids: components.ClassIdBatch | None
-
-        @staticmethod
-        def descriptor_half_sizes() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_centers() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_colors() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_radii() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_labels() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_show_labels() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_draw_order() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_class_ids() -> ComponentDescriptor: ...
+        descriptor_half_sizes: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_centers: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_colors: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_radii: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_labels: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_show_labels: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_draw_order: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_class_ids: ClassVar[Callable[[], ComponentDescriptor]]
 
     @classmethod
     def from_fields(
@@ -144,30 +129,14 @@ class Points2D(Archetype):
         draw_order: components.DrawOrderBatch | None
         class_ids: components.ClassIdBatch | None
         keypoint_ids: components.KeypointIdBatch | None
-
-        @staticmethod
-        def descriptor_positions() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_radii() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_colors() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_labels() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_show_labels() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_draw_order() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_class_ids() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_keypoint_ids() -> ComponentDescriptor: ...
+        descriptor_positions: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_radii: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_colors: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_labels: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_show_labels: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_draw_order: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_class_ids: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_keypoint_ids: ClassVar[Callable[[], ComponentDescriptor]]
 
     def __init__(
         self,

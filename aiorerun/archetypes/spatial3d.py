@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from aiorerun.archetypes._base import Archetype, fields
 from aiorerun.types.coerce.catalog import (
@@ -22,6 +22,7 @@ from aiorerun.types.coerce.catalog import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self
 
     from aiorerun import components, datatypes
@@ -66,27 +67,13 @@ class Arrows3D(Archetype):
         labels: components.TextBatch | None
         show_labels: components.ShowLabelsBatch | None
         class_ids: components.ClassIdBatch | None
-
-        @staticmethod
-        def descriptor_vectors() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_origins() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_radii() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_colors() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_labels() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_show_labels() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_class_ids() -> ComponentDescriptor: ...
+        descriptor_vectors: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_origins: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_radii: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_colors: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_labels: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_show_labels: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_class_ids: ClassVar[Callable[[], ComponentDescriptor]]
 
     def __init__(
         self,
@@ -166,36 +153,16 @@ class Boxes3DFields(Archetype):
         labels: components.TextBatch | None
         show_labels: components.ShowLabelsBatch | None
         class_ids: components.ClassIdBatch | None
-
-        @staticmethod
-        def descriptor_half_sizes() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_centers() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_rotation_axis_angles() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_quaternions() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_colors() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_radii() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_fill_mode() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_labels() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_show_labels() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_class_ids() -> ComponentDescriptor: ...
+        descriptor_half_sizes: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_centers: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_rotation_axis_angles: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_quaternions: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_colors: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_radii: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_fill_mode: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_labels: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_show_labels: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_class_ids: ClassVar[Callable[[], ComponentDescriptor]]
 
     @classmethod
     def from_fields(
@@ -292,24 +259,12 @@ class LineStrips3D(Archetype):
         labels: components.TextBatch | None
         show_labels: components.ShowLabelsBatch | None
         class_ids: components.ClassIdBatch | None
-
-        @staticmethod
-        def descriptor_strips() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_radii() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_colors() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_labels() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_show_labels() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_class_ids() -> ComponentDescriptor: ...
+        descriptor_strips: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_radii: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_colors: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_labels: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_show_labels: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_class_ids: ClassVar[Callable[[], ComponentDescriptor]]
 
     def __init__(
         self,
@@ -391,30 +346,14 @@ class Points3D(Archetype):
         point_shading: components.PointShadingBatch | None
         class_ids: components.ClassIdBatch | None
         keypoint_ids: components.KeypointIdBatch | None
-
-        @staticmethod
-        def descriptor_positions() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_radii() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_colors() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_labels() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_show_labels() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_point_shading() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_class_ids() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_keypoint_ids() -> ComponentDescriptor: ...
+        descriptor_positions: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_radii: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_colors: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_labels: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_show_labels: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_point_shading: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_class_ids: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_keypoint_ids: ClassVar[Callable[[], ComponentDescriptor]]
 
     def __init__(
         self,

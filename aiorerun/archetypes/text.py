@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from aiorerun.archetypes._base import Archetype, fields
 from aiorerun.types.coerce.catalog import RGBA32, UTF8
@@ -11,6 +11,7 @@ from aiorerun.types.encoding import TEXT
 from aiorerun.types.form import ColumnSpec, Form
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self
 
     from aiorerun import components, datatypes
@@ -40,12 +41,8 @@ class TextDocument(Archetype):
     if TYPE_CHECKING:
         text: components.TextBatch | None
         media_type: components.MediaTypeBatch | None
-
-        @staticmethod
-        def descriptor_text() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_media_type() -> ComponentDescriptor: ...
+        descriptor_text: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_media_type: ClassVar[Callable[[], ComponentDescriptor]]
 
     def __init__(self, text: datatypes.Utf8Like, *, media_type: datatypes.Utf8Like | None = None) -> None:
         self._capture(text, media_type)
@@ -92,15 +89,9 @@ class TextLog(Archetype):
         text: components.TextBatch | None
         level: components.TextLogLevelBatch | None
         color: components.ColorBatch | None
-
-        @staticmethod
-        def descriptor_text() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_level() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_color() -> ComponentDescriptor: ...
+        descriptor_text: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_level: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_color: ClassVar[Callable[[], ComponentDescriptor]]
 
     def __init__(
         self,

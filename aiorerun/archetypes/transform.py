@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from aiorerun.archetypes._base import Archetype, fields
 from aiorerun.types.coerce.catalog import (
@@ -20,6 +20,7 @@ from aiorerun.types.coerce.catalog import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self
 
     from aiorerun import components, datatypes
@@ -56,30 +57,14 @@ class PinholeFields(Archetype):
         image_plane_distance: components.ImagePlaneDistanceBatch | None
         color: components.ColorBatch | None
         line_width: components.RadiusBatch | None
-
-        @staticmethod
-        def descriptor_image_from_camera() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_resolution() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_camera_xyz() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_child_frame() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_parent_frame() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_image_plane_distance() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_color() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_line_width() -> ComponentDescriptor: ...
+        descriptor_image_from_camera: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_resolution: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_camera_xyz: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_child_frame: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_parent_frame: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_image_plane_distance: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_color: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_line_width: ClassVar[Callable[[], ComponentDescriptor]]
 
     @classmethod
     def from_fields(
@@ -163,30 +148,14 @@ class Transform3DFields(Archetype):
         relation: components.TransformRelationBatch | None
         child_frame: components.TransformFrameIdBatch | None
         parent_frame: components.TransformFrameIdBatch | None
-
-        @staticmethod
-        def descriptor_translation() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_rotation_axis_angle() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_quaternion() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_scale() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_mat3x3() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_relation() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_child_frame() -> ComponentDescriptor: ...
-
-        @staticmethod
-        def descriptor_parent_frame() -> ComponentDescriptor: ...
+        descriptor_translation: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_rotation_axis_angle: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_quaternion: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_scale: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_mat3x3: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_relation: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_child_frame: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_parent_frame: ClassVar[Callable[[], ComponentDescriptor]]
 
     @classmethod
     def from_fields(

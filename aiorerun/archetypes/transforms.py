@@ -14,7 +14,12 @@ from aiorerun.types.rows import NOTHING
 if TYPE_CHECKING:
     from aiorerun.components import TransformRelationLike
     from aiorerun.datatypes import (
-        Float32Like, Mat3x3Like, QuaternionLike, RotationAxisAngleLike, Utf8Like, Vec3DLike,
+        Float32Like,
+        Mat3x3Like,
+        QuaternionLike,
+        RotationAxisAngleLike,
+        Utf8Like,
+        Vec3DLike,
     )  # fmt: skip
 
 _CHILD_FROM_PARENT = TRANSFORM_RELATION.variants["ChildFromParent"]

@@ -126,10 +126,9 @@ def _row_ids(array: pa.Array[Any]) -> npt.NDArray[Any]:
     return np.frombuffer(_values_of(array), ">u8").reshape(len(array), 2)
 
 
-def _values_of(array: pa.Array[Any]) -> Buffer:
-    values = flatten(array).buffers[1]
-    assert values is not None
-    return values
+def _values_of(array: pa.Array[Any]) -> pa.Buffer:
+    """The values of an array of fixed width."""
+    return as_arrow_buffer(flatten(array).buffers[1])
 
 
 def _index(field: pa.Field[Any], array: pa.Array[Any]) -> IndexColumn:

@@ -17,10 +17,13 @@ from aiorerun.codec.cache import GenerationCache
 from aiorerun.codec.chunk_arrow import encode_reference
 from aiorerun.codec.chunk_schema import chunk_schema
 from aiorerun.codec.columns import ColumnSet, type_key
+from aiorerun.types.flat import Pieces
 from aiorerun.types.flat_arrow import own_buffers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy.typing as npt
 
     from aiorerun.pipeline.chunk import Chunk
     from aiorerun.types.flat import Buffer
@@ -30,6 +33,9 @@ Segment: TypeAlias = "bytes | memoryview"
 
 _BIG: Final = 16 << 10
 """Buffers from this size on are passed on as they are; smaller ones are joined."""
+
+_BIG_PIECE: Final = 2 << 10
+"""The same for the pieces of a buffer that is not joined yet."""
 
 _TEMPLATES: Final = 512
 
@@ -59,7 +65,7 @@ class EncodedBatch(NamedTuple):
 class Template:
     """Encodes chunks of one schema whose entity paths have one length."""
 
-    __slots__ = ("_constants", "_pieces", "_schema_size", "_struct", "_id_first", "columns", "is_flat")
+    __slots__ = ("_constants", "_id_first", "_pieces", "_schema_size", "_struct", "columns", "is_flat")
 
     def __init__(self, chunk: Chunk, path_length: int, columns: ColumnSet) -> None:
         self.columns = columns
@@ -87,41 +93,88 @@ class Template:
         time_ns, inc = chunk.id
         chunk_id = b"%016X%016x" % (time_ns, inc)
         if self._id_first:
-            small: list[Buffer] = [before, chunk_id, between, path, after, b""]
+            head: list[Segment] = [before, chunk_id, between, path, after, b""]
         else:
-            small = [before, path, between, chunk_id, after, b""]
-        head = small
-        runs: list[list[Buffer] | memoryview] = [small]
-        spans: list[int] = []
-        at = 0
-        for buffer in buffers:
-            if buffer is None:
-                spans += (at, 0)
-                continue
-            if type(buffer) is not bytes:
-                buffer = _small_or_view(buffer)
-            size = len(buffer)
-            spans += (at, size)
-            padding = -size % _ALIGNMENT
-            at += size + padding
-            if size < _BIG or type(buffer) is bytes:
-                small.append(buffer)
-            else:
-                runs.append(buffer)  # type: ignore[arg-type]
-                small = []
-                runs.append(small)
-            if padding:
-                small.append(_PADDING[size % _ALIGNMENT])
-        small.append(_END_OF_STREAM)
+            head = [before, path, between, chunk_id, after, b""]
+        runs: list[Any] = [head]
+        # Columns whose rows have equal numbers of instances have one and the same offsets.
+        shared = chunk.components[0].offsets if len(chunk.components) > 1 else None
+        spans, body_size = _lay_out(buffers, shared, runs)
+        runs[-1].append(_END_OF_STREAM)
         lead, middle, to_nodes, to_buffers = self._constants
-        head[5] = self._struct.pack(lead, at, middle, num_rows, to_nodes, *nodes, to_buffers, *spans)
+        head[5] = self._struct.pack(lead, body_size, middle, num_rows, to_nodes, *nodes, to_buffers, *spans)
         segments: list[Segment] = []
         for run in runs:
             if type(run) is not list:
-                segments.append(run)  # type: ignore[arg-type]
-            elif run:
-                segments.append(b"".join(run))
-        return EncodedBatch(segments, self._schema_size + self._struct.size + at + 8, self.columns)
+                segments.append(run)
+            elif joined := b"".join(run):
+                segments.append(joined)
+        return EncodedBatch(segments, self._schema_size + self._struct.size + body_size + 8, self.columns)
+
+
+def _lay_out(
+    buffers: Sequence[Buffer | None], shared: npt.NDArray[np.int32] | None, runs: list[Any]
+) -> tuple[list[int], int]:
+    """Puts buffers one after the other.
+
+    Args:
+        buffers: What to put.
+        shared: Written once, where it occurs several times: LZ4 would hardly shrink the others.
+        runs: Lists of small pieces to be joined, and big ones between them; added to.
+
+    Returns:
+        Where each buffer begins and how long it is, alternating; the bytes of all.
+    """
+    spans: list[int] = []
+    at = 0
+    shared_at = -1
+    small = runs[-1]
+    for buffer in buffers:
+        if buffer is None:
+            spans += (at, 0)
+            continue
+        if shared is not None and buffer is shared:
+            if shared_at >= 0:
+                spans += (shared_at, shared.nbytes)
+                continue
+            shared_at = at
+        if type(buffer) is Pieces:
+            size = _put_pieces(buffer, runs)
+            small = runs[-1]
+        else:
+            data = buffer if type(buffer) is bytes else _small_or_view(buffer)
+            size = len(data)
+            if size < _BIG:
+                small.append(data)
+            else:
+                small = []
+                runs += (data, small)
+        spans += (at, size)
+        padding = -size % _ALIGNMENT
+        at += size + padding
+        if padding:
+            small.append(_PADDING[size % _ALIGNMENT])
+    return spans, at
+
+
+def _put_pieces(pieces: Pieces, runs: list[Any]) -> int:
+    """Adds a buffer that comes in pieces; gives its size."""
+    size = 0
+    for piece in pieces:
+        view = _view(piece)
+        size += len(view)
+        if len(view) < _BIG_PIECE:
+            runs[-1].append(view)
+        else:
+            runs += (view, [])
+    return size
+
+
+def _view(buffer: Any) -> memoryview:
+    """The bytes of a buffer, not copied."""
+    if isinstance(buffer, np.ndarray):
+        return np.ascontiguousarray(buffer).reshape(-1).view(np.uint8).data
+    return memoryview(buffer).cast("B")
 
 
 def _flat_columns(chunk: Chunk, num_rows: int) -> tuple[list[int], list[Buffer | None]]:

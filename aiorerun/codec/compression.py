@@ -29,6 +29,11 @@ _SAMPLES: Final = 8
 _WINDOW: Final = 64 << 10
 """As far back as LZ4 sees. One sample is that long, to find what repeats at a distance (image rows)."""
 _MIN_GAIN: Final = 0.015
+_SMALL: Final = 16 << 10
+_MAX_SCRATCH: Final = 4 << 20
+_MAX_SCRATCHES: Final = 2
+
+_scratch: Final[list[bytearray]] = []
 
 # Blocks without frame or size in front; it keeps no state.
 _codec: Final = pa.Codec("lz4_raw")
@@ -45,13 +50,51 @@ def compress(segments: Sequence[Segment], nbytes: int) -> tuple[Sequence[Segment
         The bytes to write, how many these are, and how they are compressed. Bytes that are not worth
         compressing come back as they are, without a copy.
     """
-    if nbytes > _MAX_INPUT or (nbytes > _TRIED and not is_worth_compressing(segments)):
+    if nbytes > _MAX_INPUT:
         return segments, nbytes, NONE
-    whole = segments[0] if len(segments) == 1 else b"".join(segments)
-    data: bytes = _codec.compress(whole, asbytes=True)
+    if nbytes <= _SMALL:
+        data: Segment = _codec.compress(
+            segments[0] if len(segments) == 1 else b"".join(segments), asbytes=True
+        )
+    else:
+        compressed = _compress_large(segments, nbytes)
+        if compressed is None:
+            return segments, nbytes, NONE
+        data = compressed
     if len(data) > nbytes * (1 - _MIN_GAIN):
         return segments, nbytes, NONE
     return (data,), len(data), LZ4
+
+
+def _compress_large(segments: Sequence[Segment], nbytes: int) -> Segment | None:
+    """Compresses if it seems to be worth it.
+
+    What comes in several pieces is first copied into memory that is used again: fresh memory would cost
+    more than the copy.
+    """
+    middling = any(_PROBED <= len(segment) < _WINDOW for segment in segments)
+    # What repeats from one piece to the next is only seen where they stand side by side.
+    if nbytes > _TRIED and not middling and not is_worth_compressing(segments):
+        return None
+    if len(segments) == 1:
+        return memoryview(_codec.compress(segments[0])).cast("B")
+    # Taken out and put back, so that two threads never share one.
+    scratch = _scratch.pop() if _scratch else bytearray()
+    if len(scratch) < nbytes:
+        scratch = bytearray(nbytes)
+    data: Segment | None = None
+    with memoryview(scratch) as view:
+        at = 0
+        for segment in segments:
+            end = at + len(segment)
+            view[at:end] = segment
+            at = end
+        with view[:nbytes] as whole:
+            if not middling or nbytes <= _TRIED or is_worth_compressing((whole,)):
+                data = memoryview(_codec.compress(whole)).cast("B")
+    if len(scratch) <= _MAX_SCRATCH and len(_scratch) < _MAX_SCRATCHES:
+        _scratch.append(scratch)
+    return data
 
 
 def decompress(data: Buffer, compression: int, uncompressed_size: int) -> Buffer:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import struct
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import xxhash
-
-if TYPE_CHECKING:
-    from aiorerun.types.flat import Buffer
 
 RERUN_VERSION: Final = (0, 41, 0)
 """The release whose format is written."""
@@ -53,11 +50,11 @@ def stream_header() -> bytes:
     return STREAM_HEADER.pack(MAGIC, *RERUN_VERSION, 0, COMPRESSION_LZ4, SERIALIZER_PROTOBUF, 0)
 
 
-def stream_footer(start: int, payload: Buffer) -> bytes:
+def stream_footer(start: int, payload: bytes) -> bytes:
     """The last bytes of a stream whose footer payload starts at this byte."""
     return STREAM_FOOTER.pack(start, len(payload), checksum(payload), FOOTER_MAGIC, 1)
 
 
-def checksum(data: Buffer) -> int:
+def checksum(data: bytes) -> int:
     """The checksum of a footer payload."""
     return xxhash.xxh32_intdigest(data, seed=_CRC_SEED)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
 from aiorerun.codec import chunk_schema as names
 from aiorerun.codec.chunk_index import record_dtype
-from aiorerun.codec.compression import LZ4, NONE, compress
-from aiorerun.codec.manifest_names import column_name, component_parts, schema_name
+from aiorerun.codec.compression import compress
+from aiorerun.codec.manifest_names import column_name, component_parts
+from aiorerun.codec.manifest_schema import Catalog
 from aiorerun.codec.messages import store_id_payload
 from aiorerun.codec.protobuf import bytes_field, varint_field
 
@@ -23,10 +24,8 @@ if TYPE_CHECKING:
     from aiorerun.codec.chunk_index import ChunkGroup
     from aiorerun.types.descriptors import ComponentDescriptor
     from aiorerun.types.store import StoreId
-    from aiorerun.types.timeline import Timeline
 
 _INDEX: Final = b"rerun:index"
-_CLEAR: Final = "rerun.archetypes.Clear"
 _ENCODER_V0: Final = 1
 
 
@@ -53,11 +52,12 @@ class Places(NamedTuple):
 
 def manifest_payload(store: StoreId, groups: Sequence[GroupRows], places: Places) -> bytes:
     """The ``RrdManifest`` message of a store."""
-    schema = _stream_of(recording_schema(groups))
-    table = _Table(len(places.offsets))
+    catalog = Catalog([each.group for each in groups])
+    schema = _stream_of(catalog.schema())
+    table = _Table(catalog, len(places.offsets))
     for group in groups:
         table.add(group)
-    data = _stream_of(table.finish(groups, places))
+    data = _stream_of(table.finish(places))
     segments, _, compression = compress((data,), len(data))
     part = (
         varint_field(1, _ENCODER_V0)
@@ -86,67 +86,10 @@ def _stream_of(content: pa.Schema | pa.RecordBatch) -> bytes:
     return data
 
 
-# --- the schema of the recording -------------------------------------------------------------------
-
-
-class _Component:
-    """What all chunks together say about one component of one entity."""
-
-    __slots__ = ("descriptor", "is_empty", "is_static", "kind")
-
-    def __init__(self, descriptor: ComponentDescriptor, kind: pa.DataType) -> None:
-        self.descriptor = descriptor
-        self.kind = kind
-        self.is_static = False
-        self.is_empty = True
-
-
-def recording_schema(groups: Iterable[GroupRows]) -> pa.Schema:
-    """One field per column that occurs in any chunk, sorted by name."""
-    timelines: dict[str, Timeline] = {}
-    components: dict[tuple[str, str], _Component] = {}
-    for (path, columns, _, empty), _, _ in groups:
-        for timeline in columns.timelines:
-            timelines.setdefault(timeline.name, timeline)
-        for position, descriptor in enumerate(columns.descriptors):
-            key = (path, descriptor.component)
-            known = components.get(key)
-            if known is None:
-                known = components[key] = _Component(descriptor, columns.types[position])
-            known.is_static |= not columns.timelines
-            known.is_empty &= position in empty
-    fields = [names.row_id_field(is_sorted=False)]
-    fields.extend(names.index_field(timeline, is_sorted=False) for timeline in timelines.values())
-    fields.extend(_schema_field(path, component) for (path, _), component in components.items())
-    return pa.schema(sorted(fields, key=_field_name))
-
-
-def _field_name(field: pa.Field[Any]) -> str:
-    name: str = field.name
-    return name
-
-
-def _schema_field(entity_path: str, component: _Component) -> pa.Field[Any]:
-    descriptor = component.descriptor
-    metadata = names.component_metadata(descriptor)
-    metadata[names.ENTITY_PATH] = entity_path.encode()
-    if component.is_static:
-        metadata[b"rerun:is_static"] = b"true"
-    if descriptor.archetype == _CLEAR:
-        metadata[b"rerun:is_tombstone"] = b"true"
-    if component.is_empty:
-        metadata[b"rerun:is_semantically_empty"] = b"true"
-    name = schema_name(entity_path, descriptor.component)
-    return pa.field(name, names.list_type(component.kind), metadata=metadata)
-
-
-# --- the table of chunks ---------------------------------------------------------------------------
-
-
 class _Ranges:
     """Earliest and latest time per chunk, where there is one."""
 
-    __slots__ = ("end", "known", "kind", "start")
+    __slots__ = ("end", "kind", "known", "start")
 
     def __init__(self, kind: pa.DataType, num_chunks: int) -> None:
         self.kind = kind
@@ -168,10 +111,15 @@ class _Ranges:
             yield column_name(*parts, which), numbers.view(self.kind)
 
 
+_ComponentTimes: TypeAlias = "tuple[_Ranges, npt.NDArray[np.uint64]]"
+"""When a component has values on a timeline, and in how many rows, per chunk."""
+
+
 class _Table:
     """Gathers what the records of all groups say, in columns."""
 
-    def __init__(self, num_chunks: int) -> None:
+    def __init__(self, catalog: Catalog, num_chunks: int) -> None:
+        self._catalog = catalog
         self._num_chunks = num_chunks
         self._ids = np.zeros(num_chunks, "V16")
         self._num_rows = np.zeros(num_chunks, np.uint64)
@@ -181,7 +129,7 @@ class _Table:
         self._path_codes: dict[str, int] = {}
         self._static: dict[ComponentDescriptor, npt.NDArray[np.bool_]] = {}
         self._times: dict[str, _Ranges] = {}
-        self._component_times: dict[tuple[str, ComponentDescriptor], tuple[_Ranges, npt.NDArray[np.uint64]]] = {}
+        self._component_times: dict[tuple[str, ComponentDescriptor], _ComponentTimes] = {}
 
     def add(self, group_rows: GroupRows) -> None:
         """Takes in the chunks of a group."""
@@ -194,50 +142,54 @@ class _Table:
         columns = group.columns
         is_static = not columns.timelines
         self._is_static[rows] = is_static
-        for descriptor in columns.descriptors:
+        descriptors = self._catalog.descriptors(group)
+        for descriptor in descriptors:
             has_static = self._static.get(descriptor)
             if has_static is None:
                 has_static = self._static[descriptor] = np.zeros(self._num_chunks, np.bool_)
             if is_static:
                 has_static[rows] = True
         for number, timeline in enumerate(columns.timelines):
+            if timeline.name not in self._catalog.timelines:
+                continue
             times = data["times"][:, number]
             filled = data["num_rows"] > 0
-            self._ranges(timeline).set(rows[filled], times[filled])
-            for position, descriptor in enumerate(columns.descriptors):
+            self._ranges(timeline.name).set(rows[filled], times[filled])
+            for position, descriptor in enumerate(descriptors):
                 if position in group.sparse:
                     sparse = data["sparse"][:, group.sparse.index(position)]
                     own = sparse[:, 1 + 2 * number : 3 + 2 * number]
-                    self._add_component(timeline, descriptor, rows, sparse[:, 0], own)
+                    self._add_component(timeline.name, descriptor, rows, sparse[:, 0], own)
                 else:
-                    self._add_component(timeline, descriptor, rows, data["num_rows"], times)
+                    self._add_component(timeline.name, descriptor, rows, data["num_rows"], times)
 
-    def _ranges(self, timeline: Timeline) -> _Ranges:
-        ranges = self._times.get(timeline.name)
+    def _ranges(self, timeline: str) -> _Ranges:
+        ranges = self._times.get(timeline)
         if ranges is None:
-            ranges = _Ranges(names.TIME_TYPES[timeline.kind], self._num_chunks)
-            self._times[timeline.name] = ranges
+            # Where the kind of a timeline changed, the first one counts, and the numbers stay.
+            kind = names.TIME_TYPES[self._catalog.timelines[timeline].kind]
+            ranges = self._times[timeline] = _Ranges(kind, self._num_chunks)
         return ranges
 
     def _add_component(
         self,
-        timeline: Timeline,
+        timeline: str,
         descriptor: ComponentDescriptor,
         rows: npt.NDArray[np.intp],
         counts: npt.NDArray[np.int64],
         times: npt.NDArray[np.int64],
     ) -> None:
-        key = (timeline.name, descriptor)
+        key = (timeline, descriptor)
         found = self._component_times.get(key)
         if found is None:
-            ranges = _Ranges(self._times[timeline.name].kind, self._num_chunks)
+            ranges = _Ranges(self._times[timeline].kind, self._num_chunks)
             found = self._component_times[key] = (ranges, np.zeros(self._num_chunks, np.uint64))
         ranges, num_rows = found
         num_rows[rows] = counts
         filled = counts > 0
         ranges.set(rows[filled], times[filled])
 
-    def finish(self, groups: Sequence[GroupRows], places: Places) -> pa.RecordBatch:
+    def finish(self, places: Places) -> pa.RecordBatch:
         """The table."""
         paths = pa.array(list(self._path_codes)).take(pa.array(self._paths))
         ids = pa.Array.from_buffers(names.ROW_ID_TYPE, self._num_chunks, [None, pa.py_buffer(self._ids)])

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from aiorerun.datatypes._natives import NamedValue
 from aiorerun.datatypes.common import (
@@ -42,14 +42,13 @@ from aiorerun.types.coerce.catalog import (
     UTF8,
     VEC2D,
     VEC3D,
-    VIEW_COORDINATES,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aiorerun import datatypes
-    from aiorerun.components.extended import Color, MediaType, Radius, Scale3D, TextLogLevel, ViewCoordinates
+    from aiorerun.types.encoding import Encoding
 
 __all__ = [
     "Blob",
@@ -111,7 +110,6 @@ __all__ = [
     "ValueRangeBatch",
     "Vector3D",
     "Vector3DBatch",
-    "ViewCoordinatesBatch",
     "Visible",
     "VisibleBatch",
 ]
@@ -130,7 +128,7 @@ class BlobBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = BLOB
+    ENCODING: ClassVar[Encoding] = BLOB
     COMPONENT_TYPE = "rerun.components.Blob"
 
     if TYPE_CHECKING:
@@ -151,7 +149,7 @@ class ClassIdBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = CLASS_ID
+    ENCODING: ClassVar[Encoding] = CLASS_ID
     COMPONENT_TYPE = "rerun.components.ClassId"
 
     if TYPE_CHECKING:
@@ -164,7 +162,7 @@ class ColorBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = RGBA32
+    ENCODING: ClassVar[Encoding] = RGBA32
     COMPONENT_TYPE = "rerun.components.Color"
 
     if TYPE_CHECKING:
@@ -194,7 +192,7 @@ class ColormapBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = COLORMAP
+    ENCODING: ClassVar[Encoding] = COLORMAP
     COMPONENT_TYPE = "rerun.components.Colormap"
 
     if TYPE_CHECKING:
@@ -215,7 +213,7 @@ class DrawOrderBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = FLOAT32
+    ENCODING: ClassVar[Encoding] = FLOAT32
     COMPONENT_TYPE = "rerun.components.DrawOrder"
 
     if TYPE_CHECKING:
@@ -236,7 +234,7 @@ class ImageBufferBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = BLOB
+    ENCODING: ClassVar[Encoding] = BLOB
     COMPONENT_TYPE = "rerun.components.ImageBuffer"
 
     if TYPE_CHECKING:
@@ -257,7 +255,7 @@ class ImageFormatBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = IMAGE_FORMAT
+    ENCODING: ClassVar[Encoding] = IMAGE_FORMAT
     COMPONENT_TYPE = "rerun.components.ImageFormat"
 
     if TYPE_CHECKING:
@@ -280,7 +278,7 @@ class KeypointIdBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = KEYPOINT_ID
+    ENCODING: ClassVar[Encoding] = KEYPOINT_ID
     COMPONENT_TYPE = "rerun.components.KeypointId"
 
     if TYPE_CHECKING:
@@ -303,7 +301,7 @@ class LengthBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = FLOAT32
+    ENCODING: ClassVar[Encoding] = FLOAT32
     COMPONENT_TYPE = "rerun.components.Length"
 
     if TYPE_CHECKING:
@@ -324,7 +322,7 @@ class MagnificationFilterBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = MAGNIFICATION_FILTER
+    ENCODING: ClassVar[Encoding] = MAGNIFICATION_FILTER
     COMPONENT_TYPE = "rerun.components.MagnificationFilter"
 
     if TYPE_CHECKING:
@@ -337,7 +335,7 @@ class MediaTypeBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = UTF8
+    ENCODING: ClassVar[Encoding] = UTF8
     COMPONENT_TYPE = "rerun.components.MediaType"
 
     if TYPE_CHECKING:
@@ -358,7 +356,7 @@ class NameBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = UTF8
+    ENCODING: ClassVar[Encoding] = UTF8
     COMPONENT_TYPE = "rerun.components.Name"
 
     if TYPE_CHECKING:
@@ -379,7 +377,7 @@ class OpacityBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = FLOAT32
+    ENCODING: ClassVar[Encoding] = FLOAT32
     COMPONENT_TYPE = "rerun.components.Opacity"
 
     if TYPE_CHECKING:
@@ -400,7 +398,7 @@ class Position2DBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = VEC2D
+    ENCODING: ClassVar[Encoding] = VEC2D
     COMPONENT_TYPE = "rerun.components.Position2D"
 
     if TYPE_CHECKING:
@@ -421,7 +419,7 @@ class Position3DBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = VEC3D
+    ENCODING: ClassVar[Encoding] = VEC3D
     COMPONENT_TYPE = "rerun.components.Position3D"
 
     if TYPE_CHECKING:
@@ -434,7 +432,7 @@ class RadiusBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = FLOAT32
+    ENCODING: ClassVar[Encoding] = FLOAT32
     COMPONENT_TYPE = "rerun.components.Radius"
 
     if TYPE_CHECKING:
@@ -455,7 +453,7 @@ class RotationAxisAngleBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = ROTATION_AXIS_ANGLE
+    ENCODING: ClassVar[Encoding] = ROTATION_AXIS_ANGLE
     COMPONENT_TYPE = "rerun.components.RotationAxisAngle"
 
     if TYPE_CHECKING:
@@ -478,7 +476,7 @@ class RotationQuatBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = QUATERNION
+    ENCODING: ClassVar[Encoding] = QUATERNION
     COMPONENT_TYPE = "rerun.components.RotationQuat"
 
     if TYPE_CHECKING:
@@ -493,7 +491,7 @@ class Scale3DBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = VEC3D
+    ENCODING: ClassVar[Encoding] = VEC3D
     COMPONENT_TYPE = "rerun.components.Scale3D"
 
     if TYPE_CHECKING:
@@ -514,7 +512,7 @@ class ShowLabelsBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = BOOL
+    ENCODING: ClassVar[Encoding] = BOOL
     COMPONENT_TYPE = "rerun.components.ShowLabels"
 
     if TYPE_CHECKING:
@@ -535,7 +533,7 @@ class StrokeWidthBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = FLOAT32
+    ENCODING: ClassVar[Encoding] = FLOAT32
     COMPONENT_TYPE = "rerun.components.StrokeWidth"
 
     if TYPE_CHECKING:
@@ -556,7 +554,7 @@ class TensorDataBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = TENSOR_DATA
+    ENCODING: ClassVar[Encoding] = TENSOR_DATA
     COMPONENT_TYPE = "rerun.components.TensorData"
 
     if TYPE_CHECKING:
@@ -579,7 +577,7 @@ class TextBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = UTF8
+    ENCODING: ClassVar[Encoding] = UTF8
     COMPONENT_TYPE = "rerun.components.Text"
 
     if TYPE_CHECKING:
@@ -592,7 +590,7 @@ class TextLogLevelBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = UTF8
+    ENCODING: ClassVar[Encoding] = UTF8
     COMPONENT_TYPE = "rerun.components.TextLogLevel"
 
     if TYPE_CHECKING:
@@ -613,7 +611,7 @@ class TimestampBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = TIME_INT
+    ENCODING: ClassVar[Encoding] = TIME_INT
     COMPONENT_TYPE = "rerun.components.Timestamp"
 
     if TYPE_CHECKING:
@@ -634,7 +632,7 @@ class TransformFrameIdBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = UTF8
+    ENCODING: ClassVar[Encoding] = UTF8
     COMPONENT_TYPE = "rerun.components.TransformFrameId"
 
     if TYPE_CHECKING:
@@ -655,7 +653,7 @@ class TransformMat3x3Batch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = MAT3X3
+    ENCODING: ClassVar[Encoding] = MAT3X3
     COMPONENT_TYPE = "rerun.components.TransformMat3x3"
 
     if TYPE_CHECKING:
@@ -676,7 +674,7 @@ class Translation3DBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = VEC3D
+    ENCODING: ClassVar[Encoding] = VEC3D
     COMPONENT_TYPE = "rerun.components.Translation3D"
 
     if TYPE_CHECKING:
@@ -697,7 +695,7 @@ class ValueRangeBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = RANGE1D
+    ENCODING: ClassVar[Encoding] = RANGE1D
     COMPONENT_TYPE = "rerun.components.ValueRange"
 
     if TYPE_CHECKING:
@@ -718,27 +716,12 @@ class Vector3DBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = VEC3D
+    ENCODING: ClassVar[Encoding] = VEC3D
     COMPONENT_TYPE = "rerun.components.Vector3D"
 
     if TYPE_CHECKING:
 
         def __init__(self, data: datatypes.Vec3DArrayLike | None, strict: bool | None = None) -> None: ...
-
-
-class ViewCoordinatesBatch(ComponentBatch):
-    """Any number of :class:`ViewCoordinates`."""
-
-    __slots__ = ()
-
-    ENCODING = VIEW_COORDINATES
-    COMPONENT_TYPE = "rerun.components.ViewCoordinates"
-
-    if TYPE_CHECKING:
-
-        def __init__(
-            self, data: datatypes.ViewCoordinatesArrayLike | None, strict: bool | None = None
-        ) -> None: ...
 
 
 class Visible(Bool, ComponentMixin):
@@ -754,7 +737,7 @@ class VisibleBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = BOOL
+    ENCODING: ClassVar[Encoding] = BOOL
     COMPONENT_TYPE = "rerun.components.Visible"
 
     if TYPE_CHECKING:

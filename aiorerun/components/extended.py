@@ -75,7 +75,7 @@ class Scale3D(Vec3D, ComponentMixin):
 
 def per_axis(scale: Any) -> Any:
     """A scale as three factors, if it is a single number."""
-    if isinstance(scale, list | tuple) or getattr(scale, "ndim", 0) or hasattr(scale, "__len__"):
+    if hasattr(scale, "__len__") and getattr(scale, "shape", None) != ():
         return scale
     factor = float(scale)
     return (factor, factor, factor)
@@ -195,6 +195,7 @@ class ViewCoordinates(ViewCoordinatesDatatype, ComponentMixin):
     ULF: ClassVar[ViewCoordinates]
     URB: ClassVar[ViewCoordinates]
     URF: ClassVar[ViewCoordinates]
+
 
 _BY_EXTENSION: Final = {
     ".aac": "audio/aac",

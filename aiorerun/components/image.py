@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from aiorerun.datatypes.common import Float32
 from aiorerun.types.batches import ComponentBatch, ComponentMixin
@@ -11,6 +11,7 @@ from aiorerun.types.coerce.catalog import FLOAT32
 
 if TYPE_CHECKING:
     from aiorerun import datatypes
+    from aiorerun.types.encoding import Encoding
 
 __all__ = ["DepthMeter", "DepthMeterBatch", "FillRatio", "FillRatioBatch"]
 
@@ -28,7 +29,7 @@ class DepthMeterBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = FLOAT32
+    ENCODING: ClassVar[Encoding] = FLOAT32
     COMPONENT_TYPE = "rerun.components.DepthMeter"
 
     if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class FillRatioBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = FLOAT32
+    ENCODING: ClassVar[Encoding] = FLOAT32
     COMPONENT_TYPE = "rerun.components.FillRatio"
 
     if TYPE_CHECKING:

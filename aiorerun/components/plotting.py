@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from aiorerun.datatypes._natives import NamedValue
 from aiorerun.datatypes.common import Float32, Float64
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aiorerun import datatypes
+    from aiorerun.types.encoding import Encoding
 
 __all__ = [
     "AggregationPolicy",
@@ -57,7 +58,7 @@ class AggregationPolicyBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = AGGREGATION_POLICY
+    ENCODING: ClassVar[Encoding] = AGGREGATION_POLICY
     COMPONENT_TYPE = "rerun.components.AggregationPolicy"
 
     if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class InterpolationModeBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = INTERPOLATION_MODE
+    ENCODING: ClassVar[Encoding] = INTERPOLATION_MODE
     COMPONENT_TYPE = "rerun.components.InterpolationMode"
 
     if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class MarkerShapeBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = MARKER_SHAPE
+    ENCODING: ClassVar[Encoding] = MARKER_SHAPE
     COMPONENT_TYPE = "rerun.components.MarkerShape"
 
     if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class MarkerSizeBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = FLOAT32
+    ENCODING: ClassVar[Encoding] = FLOAT32
     COMPONENT_TYPE = "rerun.components.MarkerSize"
 
     if TYPE_CHECKING:
@@ -149,7 +150,7 @@ class ScalarBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = FLOAT64
+    ENCODING: ClassVar[Encoding] = FLOAT64
     COMPONENT_TYPE = "rerun.components.Scalar"
 
     if TYPE_CHECKING:

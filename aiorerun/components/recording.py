@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from aiorerun.types.batches import ComponentBatch
 from aiorerun.types.coerce.catalog import BOOL
 
 if TYPE_CHECKING:
     from aiorerun import datatypes
+    from aiorerun.types.encoding import Encoding
 
 __all__ = ["ClearIsRecursiveBatch"]
 
@@ -19,7 +20,7 @@ class ClearIsRecursiveBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = BOOL
+    ENCODING: ClassVar[Encoding] = BOOL
     COMPONENT_TYPE = "rerun.components.ClearIsRecursive"
 
     if TYPE_CHECKING:

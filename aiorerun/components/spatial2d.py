@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from aiorerun.datatypes.common import Vec2D
 from aiorerun.types.batches import ComponentBatch, ComponentMixin
@@ -11,6 +11,7 @@ from aiorerun.types.coerce.catalog import VEC2D
 
 if TYPE_CHECKING:
     from aiorerun import datatypes
+    from aiorerun.types.encoding import Encoding
 
 __all__ = ["HalfSize2D", "HalfSize2DBatch"]
 
@@ -28,7 +29,7 @@ class HalfSize2DBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = VEC2D
+    ENCODING: ClassVar[Encoding] = VEC2D
     COMPONENT_TYPE = "rerun.components.HalfSize2D"
 
     if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from aiorerun.datatypes._natives import NamedValue
 from aiorerun.datatypes.common import Vec3D
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from aiorerun import datatypes
     from aiorerun.components.strips import LineStrip3D
+    from aiorerun.types.encoding import Encoding
 
 __all__ = [
     "FillMode",
@@ -49,7 +50,7 @@ class FillModeBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = FILL_MODE
+    ENCODING: ClassVar[Encoding] = FILL_MODE
     COMPONENT_TYPE = "rerun.components.FillMode"
 
     if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class HalfSize3DBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = VEC3D
+    ENCODING: ClassVar[Encoding] = VEC3D
     COMPONENT_TYPE = "rerun.components.HalfSize3D"
 
     if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class LineStrip3DBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = LINE_STRIP3D
+    ENCODING: ClassVar[Encoding] = LINE_STRIP3D
     COMPONENT_TYPE = "rerun.components.LineStrip3D"
 
     if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class PointShadingBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = POINT_SHADING
+    ENCODING: ClassVar[Encoding] = POINT_SHADING
     COMPONENT_TYPE = "rerun.components.PointShading"
 
     if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from aiorerun.datatypes.common import Vec3D
 from aiorerun.types.batches import ComponentMixin
@@ -14,6 +14,7 @@ from aiorerun.types.native import Native
 if TYPE_CHECKING:
     from aiorerun.components.spatial3d import LineStrip3DLike
     from aiorerun.types.coerce.strips import Strips
+    from aiorerun.types.encoding import Encoding
 
 
 class LineStrip3D(Native, ComponentMixin):
@@ -25,7 +26,7 @@ class LineStrip3D(Native, ComponentMixin):
 
     __slots__ = ("_strips",)
 
-    ENCODING = LINE_STRIP3D
+    ENCODING: ClassVar[Encoding] = LINE_STRIP3D
     COMPONENT_TYPE = "rerun.components.LineStrip3D"
 
     def __init__(self, points: LineStrip3DLike) -> None:
@@ -48,7 +49,7 @@ class LineStrip3D(Native, ComponentMixin):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, LineStrip3D):
             return NotImplemented
-        return self._strips.points.tolist() == other._strips.points.tolist()
+        return bool(self._strips.points.tolist() == other._strips.points.tolist())
 
     def __hash__(self) -> int:
         return hash(self._strips.points.tobytes())

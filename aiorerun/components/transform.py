@@ -3,18 +3,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from aiorerun.datatypes._natives import NamedValue
 from aiorerun.datatypes.common import Float32, Vec2D
 from aiorerun.datatypes.matrices import Mat3x3
 from aiorerun.types.batches import ComponentBatch, ComponentMixin
-from aiorerun.types.coerce.catalog import FLOAT32, MAT3X3, TRANSFORM_RELATION, VEC2D
+from aiorerun.types.coerce.catalog import FLOAT32, MAT3X3, TRANSFORM_RELATION, VEC2D, VIEW_COORDINATES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aiorerun import datatypes
+    from aiorerun.types.encoding import Encoding
 
 __all__ = [
     "ImagePlaneDistance",
@@ -27,6 +28,7 @@ __all__ = [
     "TransformRelationArrayLike",
     "TransformRelationBatch",
     "TransformRelationLike",
+    "ViewCoordinatesBatch",
 ]
 
 
@@ -43,7 +45,7 @@ class ImagePlaneDistanceBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = FLOAT32
+    ENCODING: ClassVar[Encoding] = FLOAT32
     COMPONENT_TYPE = "rerun.components.ImagePlaneDistance"
 
     if TYPE_CHECKING:
@@ -64,7 +66,7 @@ class PinholeProjectionBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = MAT3X3
+    ENCODING: ClassVar[Encoding] = MAT3X3
     COMPONENT_TYPE = "rerun.components.PinholeProjection"
 
     if TYPE_CHECKING:
@@ -85,7 +87,7 @@ class ResolutionBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = VEC2D
+    ENCODING: ClassVar[Encoding] = VEC2D
     COMPONENT_TYPE = "rerun.components.Resolution"
 
     if TYPE_CHECKING:
@@ -105,12 +107,27 @@ class TransformRelationBatch(ComponentBatch):
 
     __slots__ = ()
 
-    ENCODING = TRANSFORM_RELATION
+    ENCODING: ClassVar[Encoding] = TRANSFORM_RELATION
     COMPONENT_TYPE = "rerun.components.TransformRelation"
 
     if TYPE_CHECKING:
 
         def __init__(self, data: TransformRelationArrayLike | None, strict: bool | None = None) -> None: ...
+
+
+class ViewCoordinatesBatch(ComponentBatch):
+    """Any number of :class:`ViewCoordinates`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = VIEW_COORDINATES
+    COMPONENT_TYPE = "rerun.components.ViewCoordinates"
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self, data: datatypes.ViewCoordinatesArrayLike | None, strict: bool | None = None
+        ) -> None: ...
 
 
 if TYPE_CHECKING:

@@ -44,7 +44,7 @@ class NumberNative(ValueNative):
 
     __slots__ = ()
 
-    def __array__(self, dtype: npt.DTypeLike = None, copy: bool | None = None) -> npt.NDArray[Any]:
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
         import numpy as np
 
         return np.array(self._value, dtype=dtype)
@@ -107,7 +107,7 @@ class TextNative(ValueNative):
 class VectorNative(Native):
     """A fixed number of numbers, or bytes."""
 
-    __slots__ = ("_shape", "_data")
+    __slots__ = ("_data", "_shape")
 
     ATTRIBUTE: ClassVar[str] = "data"
 
@@ -128,7 +128,7 @@ class VectorNative(Native):
 
         return np.frombuffer(self._data, getattr(self.ENCODING, "dtype", "uint8"))
 
-    def __array__(self, dtype: npt.DTypeLike = None, copy: bool | None = None) -> npt.NDArray[Any]:
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
         import numpy as np
 
         return np.array(self._array(), dtype=dtype)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from aiorerun.datatypes._natives import IntNative
 from aiorerun.types.coerce.catalog import RGBA32
@@ -11,6 +11,7 @@ from aiorerun.types.encoding import ARRAY, FIXED
 
 if TYPE_CHECKING:
     from aiorerun.datatypes.common import Rgba32Like
+    from aiorerun.types.encoding import Encoding
 
 
 class Rgba32(IntNative):
@@ -22,7 +23,7 @@ class Rgba32(IntNative):
 
     __slots__ = ()
 
-    ENCODING = RGBA32
+    ENCODING: ClassVar[Encoding] = RGBA32
     ATTRIBUTE = "rgba"
 
     def __init__(self, rgba: Rgba32Like) -> None:

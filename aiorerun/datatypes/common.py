@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from aiorerun.datatypes._natives import BoolNative, FloatNative, IntNative, TextNative, VectorNative
 from aiorerun.types.batches import Batch
@@ -26,7 +26,6 @@ from aiorerun.types.coerce.catalog import (
     UTF8,
     VEC2D,
     VEC3D,
-    VIEW_COORDINATES,
 )
 
 if TYPE_CHECKING:
@@ -36,12 +35,12 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from aiorerun.datatypes.colors import Rgba32
-    from aiorerun.datatypes.coordinates import ViewCoordinates
     from aiorerun.datatypes.image_formats import ImageFormat
     from aiorerun.datatypes.matrices import Mat3x3
     from aiorerun.datatypes.rotations import Angle, Quaternion, RotationAxisAngle
     from aiorerun.datatypes.tensors import TensorData
     from aiorerun.datatypes.times import TimeInt
+    from aiorerun.types.encoding import Encoding
 
 __all__ = [
     "AngleArrayLike",
@@ -108,9 +107,6 @@ __all__ = [
     "Vec3DArrayLike",
     "Vec3DBatch",
     "Vec3DLike",
-    "ViewCoordinatesArrayLike",
-    "ViewCoordinatesBatch",
-    "ViewCoordinatesLike",
 ]
 
 
@@ -119,7 +115,7 @@ class AngleBatch(Batch):
 
     __slots__ = ()
 
-    ENCODING = ANGLE
+    ENCODING: ClassVar[Encoding] = ANGLE
 
     if TYPE_CHECKING:
 
@@ -131,7 +127,7 @@ class Blob(VectorNative):
 
     __slots__ = ()
 
-    ENCODING = BLOB
+    ENCODING: ClassVar[Encoding] = BLOB
     ATTRIBUTE = "data"
 
     def __init__(self, data: BlobLike) -> None:
@@ -148,7 +144,7 @@ class BlobBatch(Batch):
 
     __slots__ = ()
 
-    ENCODING = BLOB
+    ENCODING: ClassVar[Encoding] = BLOB
 
     if TYPE_CHECKING:
 
@@ -160,7 +156,7 @@ class Bool(BoolNative):
 
     __slots__ = ()
 
-    ENCODING = BOOL
+    ENCODING: ClassVar[Encoding] = BOOL
     ATTRIBUTE = "value"
 
     def __init__(self, value: BoolLike) -> None:
@@ -169,7 +165,7 @@ class Bool(BoolNative):
     @property
     def value(self) -> bool:
         """The value."""
-        return self._value
+        return bool(self._value)
 
 
 class BoolBatch(Batch):
@@ -177,7 +173,7 @@ class BoolBatch(Batch):
 
     __slots__ = ()
 
-    ENCODING = BOOL
+    ENCODING: ClassVar[Encoding] = BOOL
 
     if TYPE_CHECKING:
 
@@ -189,7 +185,7 @@ class ClassId(IntNative):
 
     __slots__ = ()
 
-    ENCODING = CLASS_ID
+    ENCODING: ClassVar[Encoding] = CLASS_ID
     ATTRIBUTE = "id"
 
     def __init__(self, id: ClassIdLike) -> None:
@@ -198,7 +194,7 @@ class ClassId(IntNative):
     @property
     def id(self) -> int:
         """The number."""
-        return self._value
+        return int(self._value)
 
 
 class ClassIdBatch(Batch):
@@ -206,7 +202,7 @@ class ClassIdBatch(Batch):
 
     __slots__ = ()
 
-    ENCODING = CLASS_ID
+    ENCODING: ClassVar[Encoding] = CLASS_ID
 
     if TYPE_CHECKING:
 
@@ -218,7 +214,7 @@ class Float32(FloatNative):
 
     __slots__ = ()
 
-    ENCODING = FLOAT32
+    ENCODING: ClassVar[Encoding] = FLOAT32
     ATTRIBUTE = "value"
 
     def __init__(self, value: Float32Like) -> None:
@@ -227,7 +223,7 @@ class Float32(FloatNative):
     @property
     def value(self) -> float:
         """The value."""
-        return self._value
+        return float(self._value)
 
 
 class Float32Batch(Batch):
@@ -235,7 +231,7 @@ class Float32Batch(Batch):
 
     __slots__ = ()
 
-    ENCODING = FLOAT32
+    ENCODING: ClassVar[Encoding] = FLOAT32
 
     if TYPE_CHECKING:
 
@@ -247,7 +243,7 @@ class Float64(FloatNative):
 
     __slots__ = ()
 
-    ENCODING = FLOAT64
+    ENCODING: ClassVar[Encoding] = FLOAT64
     ATTRIBUTE = "value"
 
     def __init__(self, value: Float64Like) -> None:
@@ -256,7 +252,7 @@ class Float64(FloatNative):
     @property
     def value(self) -> float:
         """The value."""
-        return self._value
+        return float(self._value)
 
 
 class Float64Batch(Batch):
@@ -264,7 +260,7 @@ class Float64Batch(Batch):
 
     __slots__ = ()
 
-    ENCODING = FLOAT64
+    ENCODING: ClassVar[Encoding] = FLOAT64
 
     if TYPE_CHECKING:
 
@@ -276,7 +272,7 @@ class ImageFormatBatch(Batch):
 
     __slots__ = ()
 
-    ENCODING = IMAGE_FORMAT
+    ENCODING: ClassVar[Encoding] = IMAGE_FORMAT
 
     if TYPE_CHECKING:
 
@@ -288,7 +284,7 @@ class KeypointId(IntNative):
 
     __slots__ = ()
 
-    ENCODING = KEYPOINT_ID
+    ENCODING: ClassVar[Encoding] = KEYPOINT_ID
     ATTRIBUTE = "id"
 
     def __init__(self, id: KeypointIdLike) -> None:
@@ -297,7 +293,7 @@ class KeypointId(IntNative):
     @property
     def id(self) -> int:
         """The number."""
-        return self._value
+        return int(self._value)
 
 
 class KeypointIdBatch(Batch):
@@ -305,7 +301,7 @@ class KeypointIdBatch(Batch):
 
     __slots__ = ()
 
-    ENCODING = KEYPOINT_ID
+    ENCODING: ClassVar[Encoding] = KEYPOINT_ID
 
     if TYPE_CHECKING:
 
@@ -317,7 +313,7 @@ class Mat3x3Batch(Batch):
 
     __slots__ = ()
 
-    ENCODING = MAT3X3
+    ENCODING: ClassVar[Encoding] = MAT3X3
 
     if TYPE_CHECKING:
 
@@ -329,7 +325,7 @@ class QuaternionBatch(Batch):
 
     __slots__ = ()
 
-    ENCODING = QUATERNION
+    ENCODING: ClassVar[Encoding] = QUATERNION
 
     if TYPE_CHECKING:
 
@@ -341,7 +337,7 @@ class Range1D(VectorNative):
 
     __slots__ = ()
 
-    ENCODING = RANGE1D
+    ENCODING: ClassVar[Encoding] = RANGE1D
     ATTRIBUTE = "range"
 
     def __init__(self, range: Range1DLike) -> None:
@@ -358,7 +354,7 @@ class Range1DBatch(Batch):
 
     __slots__ = ()
 
-    ENCODING = RANGE1D
+    ENCODING: ClassVar[Encoding] = RANGE1D
 
     if TYPE_CHECKING:
 
@@ -370,7 +366,7 @@ class Rgba32Batch(Batch):
 
     __slots__ = ()
 
-    ENCODING = RGBA32
+    ENCODING: ClassVar[Encoding] = RGBA32
 
     if TYPE_CHECKING:
 
@@ -382,7 +378,7 @@ class RotationAxisAngleBatch(Batch):
 
     __slots__ = ()
 
-    ENCODING = ROTATION_AXIS_ANGLE
+    ENCODING: ClassVar[Encoding] = ROTATION_AXIS_ANGLE
 
     if TYPE_CHECKING:
 
@@ -394,7 +390,7 @@ class TensorDataBatch(Batch):
 
     __slots__ = ()
 
-    ENCODING = TENSOR_DATA
+    ENCODING: ClassVar[Encoding] = TENSOR_DATA
 
     if TYPE_CHECKING:
 
@@ -406,7 +402,7 @@ class TimeIntBatch(Batch):
 
     __slots__ = ()
 
-    ENCODING = TIME_INT
+    ENCODING: ClassVar[Encoding] = TIME_INT
 
     if TYPE_CHECKING:
 
@@ -418,7 +414,7 @@ class Utf8(TextNative):
 
     __slots__ = ()
 
-    ENCODING = UTF8
+    ENCODING: ClassVar[Encoding] = UTF8
     ATTRIBUTE = "value"
 
     def __init__(self, value: Utf8Like) -> None:
@@ -427,7 +423,7 @@ class Utf8(TextNative):
     @property
     def value(self) -> str:
         """The value."""
-        return self._value
+        return str(self._value)
 
 
 class Utf8Batch(Batch):
@@ -435,7 +431,7 @@ class Utf8Batch(Batch):
 
     __slots__ = ()
 
-    ENCODING = UTF8
+    ENCODING: ClassVar[Encoding] = UTF8
 
     if TYPE_CHECKING:
 
@@ -447,7 +443,7 @@ class Vec2D(VectorNative):
 
     __slots__ = ()
 
-    ENCODING = VEC2D
+    ENCODING: ClassVar[Encoding] = VEC2D
     ATTRIBUTE = "xy"
 
     def __init__(self, xy: Vec2DLike) -> None:
@@ -464,7 +460,7 @@ class Vec2DBatch(Batch):
 
     __slots__ = ()
 
-    ENCODING = VEC2D
+    ENCODING: ClassVar[Encoding] = VEC2D
 
     if TYPE_CHECKING:
 
@@ -476,7 +472,7 @@ class Vec3D(VectorNative):
 
     __slots__ = ()
 
-    ENCODING = VEC3D
+    ENCODING: ClassVar[Encoding] = VEC3D
     ATTRIBUTE = "xyz"
 
     def __init__(self, xyz: Vec3DLike) -> None:
@@ -493,23 +489,11 @@ class Vec3DBatch(Batch):
 
     __slots__ = ()
 
-    ENCODING = VEC3D
+    ENCODING: ClassVar[Encoding] = VEC3D
 
     if TYPE_CHECKING:
 
         def __init__(self, data: Vec3DArrayLike | None, strict: bool | None = None) -> None: ...
-
-
-class ViewCoordinatesBatch(Batch):
-    """Any number of :class:`ViewCoordinates`."""
-
-    __slots__ = ()
-
-    ENCODING = VIEW_COORDINATES
-
-    if TYPE_CHECKING:
-
-        def __init__(self, data: ViewCoordinatesArrayLike | None, strict: bool | None = None) -> None: ...
 
 
 if TYPE_CHECKING:
@@ -522,23 +506,9 @@ if TYPE_CHECKING:
     ClassIdLike: TypeAlias = ClassId | int
     ClassIdArrayLike: TypeAlias = ClassId | Sequence[ClassIdLike] | int | npt.ArrayLike
     Float32Like: TypeAlias = Float32 | float | np.floating[Any] | np.integer[Any]
-    Float32ArrayLike: TypeAlias = (
-        Float32
-        | Sequence[Float32Like]
-        | npt.NDArray[Any]
-        | npt.ArrayLike
-        | Sequence[Sequence[float]]
-        | Sequence[float]
-    )
+    Float32ArrayLike: TypeAlias = Float32 | float | Sequence[Float32Like] | npt.ArrayLike
     Float64Like: TypeAlias = Float64 | float | np.floating[Any] | np.integer[Any]
-    Float64ArrayLike: TypeAlias = (
-        Float64
-        | Sequence[Float64Like]
-        | npt.NDArray[Any]
-        | npt.ArrayLike
-        | Sequence[Sequence[float]]
-        | Sequence[float]
-    )
+    Float64ArrayLike: TypeAlias = Float64 | float | Sequence[Float64Like] | npt.ArrayLike
     ImageFormatLike: TypeAlias = ImageFormat
     ImageFormatArrayLike: TypeAlias = ImageFormat | Sequence[ImageFormatLike]
     KeypointIdLike: TypeAlias = KeypointId | int
@@ -586,10 +556,6 @@ if TYPE_CHECKING:
         | Sequence[Sequence[float]]
         | Sequence[float]
     )
-    ViewCoordinatesLike: TypeAlias = ViewCoordinates | Sequence[ViewDirLike] | npt.ArrayLike
-    ViewCoordinatesArrayLike: TypeAlias = (
-        ViewCoordinates | Sequence[ViewCoordinatesLike] | ViewCoordinatesLike | npt.ArrayLike
-    )
 else:
     AngleLike = AngleArrayLike = BlobLike = BlobArrayLike = BoolLike = BoolArrayLike = ClassIdLike = (
         ClassIdArrayLike
@@ -601,4 +567,4 @@ else:
         RotationAxisAngleArrayLike
     ) = TensorDataLike = TensorDataArrayLike = TimeIntLike = TimeIntArrayLike = Utf8Like = Utf8ArrayLike = (
         Vec2DLike
-    ) = Vec2DArrayLike = Vec3DLike = Vec3DArrayLike = ViewCoordinatesLike = ViewCoordinatesArrayLike = Any
+    ) = Vec2DArrayLike = Vec3DLike = Vec3DArrayLike = Any

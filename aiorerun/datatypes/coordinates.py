@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from aiorerun.datatypes._natives import VectorNative
 from aiorerun.types.coerce.catalog import VIEW_COORDINATES
 
 if TYPE_CHECKING:
     from aiorerun.datatypes.transform import ViewCoordinatesLike, ViewDir
+    from aiorerun.types.encoding import Encoding
 
 
 class ViewCoordinates(VectorNative):
@@ -20,7 +21,7 @@ class ViewCoordinates(VectorNative):
 
     __slots__ = ()
 
-    ENCODING = VIEW_COORDINATES
+    ENCODING: ClassVar[Encoding] = VIEW_COORDINATES
     ATTRIBUTE = "coordinates"
 
     def __init__(self, coordinates: ViewCoordinatesLike) -> None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from aiorerun.datatypes._natives import NamedValue
 from aiorerun.types.batches import Batch
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from aiorerun.types.encoding import Encoding
 
 __all__ = [
     "ChannelDatatype",
@@ -53,7 +54,7 @@ class ChannelDatatypeBatch(Batch):
 
     __slots__ = ()
 
-    ENCODING = CHANNEL_DATATYPE
+    ENCODING: ClassVar[Encoding] = CHANNEL_DATATYPE
 
     if TYPE_CHECKING:
 
@@ -75,7 +76,7 @@ class ColorModelBatch(Batch):
 
     __slots__ = ()
 
-    ENCODING = COLOR_MODEL
+    ENCODING: ClassVar[Encoding] = COLOR_MODEL
 
     if TYPE_CHECKING:
 
@@ -106,7 +107,7 @@ class PixelFormatBatch(Batch):
 
     __slots__ = ()
 
-    ENCODING = PIXEL_FORMAT
+    ENCODING: ClassVar[Encoding] = PIXEL_FORMAT
 
     if TYPE_CHECKING:
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from aiorerun.types.coerce.catalog import IMAGE_FORMAT
 from aiorerun.types.coerce.structs import pack_image_format
@@ -11,8 +11,14 @@ from aiorerun.types.native import Native
 
 if TYPE_CHECKING:
     from aiorerun.datatypes.image import (
-        ChannelDatatype, ChannelDatatypeLike, ColorModel, ColorModelLike, PixelFormat, PixelFormatLike,
+        ChannelDatatype,
+        ChannelDatatypeLike,
+        ColorModel,
+        ColorModelLike,
+        PixelFormat,
+        PixelFormatLike,
     )  # fmt: skip
+    from aiorerun.types.encoding import Encoding
 
 
 class ImageFormat(Native):
@@ -30,7 +36,7 @@ class ImageFormat(Native):
 
     __slots__ = ("channel_datatype", "color_model", "height", "pixel_format", "width")
 
-    ENCODING = IMAGE_FORMAT
+    ENCODING: ClassVar[Encoding] = IMAGE_FORMAT
 
     width: int
     height: int
@@ -51,11 +57,9 @@ class ImageFormat(Native):
 
         self.width = int(width)
         self.height = int(height)
-        self.pixel_format = None if pixel_format is None else PixelFormat.auto(pixel_format)  # type: ignore[arg-type]
-        self.color_model = None if color_model is None else ColorModel.auto(color_model)  # type: ignore[arg-type]
-        self.channel_datatype = (
-            None if channel_datatype is None else ChannelDatatype.auto(channel_datatype)  # type: ignore[arg-type]
-        )
+        self.pixel_format = None if pixel_format is None else PixelFormat.auto(pixel_format)
+        self.color_model = None if color_model is None else ColorModel.auto(color_model)
+        self.channel_datatype = None if channel_datatype is None else ChannelDatatype.auto(channel_datatype)
 
     def _captured(self) -> Captured:
         parts: list[int] = []

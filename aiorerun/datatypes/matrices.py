@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from aiorerun.datatypes._natives import VectorNative
 from aiorerun.types.coerce.catalog import MAT3X3
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from aiorerun.datatypes.common import Mat3x3Like
+    from aiorerun.types.encoding import Encoding
 
 
 class Mat3x3(VectorNative):
@@ -28,7 +29,7 @@ class Mat3x3(VectorNative):
 
     __slots__ = ()
 
-    ENCODING = MAT3X3
+    ENCODING: ClassVar[Encoding] = MAT3X3
     ATTRIBUTE = "columns"
 
     def __init__(self, rows: Mat3x3Like | None = None, *, columns: Mat3x3Like | None = None) -> None:
@@ -46,7 +47,7 @@ class Mat3x3(VectorNative):
         """The nine numbers, column by column."""
         return self._array()
 
-    def __array__(self, dtype: npt.DTypeLike = None, copy: bool | None = None) -> npt.NDArray[Any]:
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
         import numpy as np
 
         return np.array(self._array(), dtype=dtype)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from aiorerun.datatypes._natives import FloatNative, VectorNative
 from aiorerun.types.coerce.catalog import ANGLE, QUATERNION, ROTATION_AXIS_ANGLE, VEC3D
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from aiorerun.datatypes.common import AngleLike, Vec3D, Vec3DLike
+    from aiorerun.types.encoding import Encoding
 
 _pack_angle: Final = struct.Struct("<f").pack
 
@@ -34,7 +35,7 @@ class Angle(FloatNative):
 
     __slots__ = ()
 
-    ENCODING = ANGLE
+    ENCODING: ClassVar[Encoding] = ANGLE
     ATTRIBUTE = "radians"
 
     def __init__(self, rad: float | None = None, deg: float | None = None) -> None:
@@ -57,7 +58,7 @@ class Quaternion(VectorNative):
 
     __slots__ = ()
 
-    ENCODING = QUATERNION
+    ENCODING: ClassVar[Encoding] = QUATERNION
     ATTRIBUTE = "xyzw"
 
     def __init__(self, *, xyzw: npt.ArrayLike) -> None:
@@ -94,7 +95,7 @@ class RotationAxisAngle(Native):
 
     __slots__ = ("_angle", "_axis")
 
-    ENCODING = ROTATION_AXIS_ANGLE
+    ENCODING: ClassVar[Encoding] = ROTATION_AXIS_ANGLE
 
     def __init__(
         self,
@@ -143,4 +144,5 @@ class RotationAxisAngle(Native):
         return hash((self._axis, self._angle))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(axis={VEC3D.array_of(self._axis).tolist()}, radians={self._angle.radians})"
+        axis = VEC3D.array_of(self._axis).tolist()
+        return f"{type(self).__name__}(axis={axis}, radians={self._angle.radians})"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from aiorerun.types.coerce.catalog import TENSOR_DATA
-from aiorerun.types.coerce.tensors import Tensor, tensor
+from aiorerun.types.coerce.tensors import Tensor, Tensors, tensor
 from aiorerun.types.encoding import PACKED, Captured
 from aiorerun.types.native import Native
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
+
+    from aiorerun.types.encoding import Encoding
 
 
 class TensorData(Native):
@@ -30,7 +32,7 @@ class TensorData(Native):
 
     __slots__ = ("_tensor",)
 
-    ENCODING = TENSOR_DATA
+    ENCODING: ClassVar[Encoding] = TENSOR_DATA
 
     def __init__(
         self,
@@ -49,7 +51,9 @@ class TensorData(Native):
         values = np.array(buffer if array is None else array, order="C")
         sizes = values.shape if shape is None else tuple(map(int, shape))
         if int(np.prod(sizes)) != values.size:
-            raise ValueError(f"`shape` {sizes} needs {int(np.prod(sizes))} numbers, the buffer has {values.size}")
+            raise ValueError(
+                f"`shape` {sizes} needs {int(np.prod(sizes))} numbers, the buffer has {values.size}"
+            )
         if dim_names is not None and len(dim_names) != len(sizes):
             from aiorerun import errors
 
@@ -75,13 +79,13 @@ class TensorData(Native):
         array = self._tensor.values.reshape(self._tensor.shape)
         return array.copy() if force else array
 
-    def __array__(self, dtype: npt.DTypeLike = None, copy: bool | None = None) -> npt.NDArray[Any]:
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
         import numpy as np
 
         return np.array(self.numpy(), dtype=dtype)
 
     def _captured(self) -> Captured:
-        return PACKED, self._tensor
+        return PACKED, Tensors([self._tensor])
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, TensorData):
@@ -89,7 +93,11 @@ class TensorData(Native):
         import numpy as np
 
         mine, theirs = self._tensor, other._tensor
-        return mine.names == theirs.names and mine.shape == theirs.shape and np.array_equal(mine.values, theirs.values)
+        return (
+            mine.names == theirs.names
+            and mine.shape == theirs.shape
+            and np.array_equal(mine.values, theirs.values)
+        )
 
     def __hash__(self) -> int:
         return hash((self._tensor.shape, self._tensor.names))

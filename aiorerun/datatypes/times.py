@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, ClassVar
+
 from aiorerun.datatypes._natives import IntNative
 from aiorerun.types.coerce.catalog import TIME_INT
+
+if TYPE_CHECKING:
+    from aiorerun.types.encoding import Encoding
 
 
 class TimeInt(IntNative):
@@ -20,7 +25,7 @@ class TimeInt(IntNative):
 
     __slots__ = ()
 
-    ENCODING = TIME_INT
+    ENCODING: ClassVar[Encoding] = TIME_INT
 
     def __init__(
         self, *, seq: int | None = None, seconds: float | None = None, nanos: int | None = None

@@ -3,17 +3,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from aiorerun.datatypes._natives import NamedValue
 from aiorerun.types.batches import Batch
-from aiorerun.types.coerce.catalog import VIEW_DIR
+from aiorerun.types.coerce.catalog import VIEW_COORDINATES, VIEW_DIR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy.typing as npt
 
-__all__ = ["ViewDir", "ViewDirArrayLike", "ViewDirBatch", "ViewDirLike"]
+    from aiorerun.datatypes.coordinates import ViewCoordinates
+    from aiorerun.types.encoding import Encoding
+
+__all__ = [
+    "ViewCoordinatesArrayLike",
+    "ViewCoordinatesBatch",
+    "ViewCoordinatesLike",
+    "ViewDir",
+    "ViewDirArrayLike",
+    "ViewDirBatch",
+    "ViewDirLike",
+]
+
+
+class ViewCoordinatesBatch(Batch):
+    """Any number of :class:`ViewCoordinates`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = VIEW_COORDINATES
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: ViewCoordinatesArrayLike | None, strict: bool | None = None) -> None: ...
 
 
 class ViewDir(NamedValue):
@@ -32,7 +56,7 @@ class ViewDirBatch(Batch):
 
     __slots__ = ()
 
-    ENCODING = VIEW_DIR
+    ENCODING: ClassVar[Encoding] = VIEW_DIR
 
     if TYPE_CHECKING:
 
@@ -47,6 +71,10 @@ if TYPE_CHECKING:
         ]
         | int
     )
+    ViewCoordinatesLike: TypeAlias = ViewCoordinates | Sequence[ViewDirLike] | npt.ArrayLike
+    ViewCoordinatesArrayLike: TypeAlias = (
+        ViewCoordinates | Sequence[ViewCoordinatesLike] | ViewCoordinatesLike | npt.ArrayLike
+    )
     ViewDirArrayLike: TypeAlias = (
         ViewDir
         | Literal[
@@ -56,4 +84,4 @@ if TYPE_CHECKING:
         | Sequence[ViewDirLike]
     )
 else:
-    ViewDirLike = ViewDirArrayLike = Any
+    ViewCoordinatesLike = ViewCoordinatesArrayLike = ViewDirLike = ViewDirArrayLike = Any

@@ -8,8 +8,8 @@ import numpy as np
 
 from aiorerun.pipeline.capture import Accumulator, Cut
 from aiorerun.pipeline.chunk import Chunk, ComponentData, IndexColumn
-from aiorerun.types.encoding import ARRAY, ARROW, BLOB, FIXED, TEXT, TEXTS
-from aiorerun.types.flat import FlatArray
+from aiorerun.types.encoding import ARRAY, ARROW, BLOB, FIXED, PACKED, TEXT, TEXTS
+from aiorerun.types.flat import FlatArray, Pieces
 from aiorerun.types.flat_arrow import flatten, unflatten
 from aiorerun.types.timepoint import STATIC
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from aiorerun.types.descriptors import ComponentDescriptor
+    from aiorerun.types.encoding import Encoding
     from aiorerun.types.form import ColumnSpec, Row
     from aiorerun.types.timepoint import RowLayout
     from aiorerun.types.tuid import TuidSource
@@ -141,8 +143,14 @@ class _Merged:
         self.times = np.concatenate([part.times for part in parts])[order]
         self.columns: dict[Any, tuple[npt.NDArray[np.int32], FlatArray]] = {}
         for descriptor in parts[0].columns:
-            columns = [_values(*part.columns[descriptor]) for part in parts]
+            columns = [_with_lengths(*_values(*part.columns[descriptor])) for part in parts]
             self.columns[descriptor] = _reordered(columns, order)
+
+
+def _with_lengths(
+    lengths: npt.NDArray[np.int32] | None, values: FlatArray
+) -> tuple[npt.NDArray[np.int32], FlatArray]:
+    return (np.ones(values.length, np.int32) if lengths is None else lengths), values
 
 
 def _reordered(
@@ -167,8 +175,10 @@ def _chunks(cut: Cut, block: _Part | _Merged, ids: TuidSource, max_rows_if_unsor
     for start, end in bounds:
         rows = slice(start, end)
         chunk_id = ids.next()
+        # One object for all columns: the encoder recognises it and writes it once.
+        unit = unit_offsets(end - start)
         components = [
-            _component(descriptor, _sliced(block, descriptor, rows)) for descriptor in block.columns
+            _component(descriptor, _sliced(block, descriptor, rows), unit) for descriptor in block.columns
         ]
         components.sort(key=_component_order)
         yield Chunk(
@@ -224,12 +234,18 @@ def _component_order(column: ComponentData) -> tuple[str, str, str]:
     return (descriptor.archetype or "", descriptor.component, descriptor.component_type or "")
 
 
-def _component(descriptor: Any, column: tuple[npt.NDArray[np.int32], FlatArray]) -> ComponentData:
+def _component(
+    descriptor: ComponentDescriptor,
+    column: tuple[npt.NDArray[np.int32] | None, FlatArray],
+    unit: npt.NDArray[np.int32],
+) -> ComponentData:
     lengths, values = column
-    return ComponentData(descriptor, _offsets(lengths), values)
+    return ComponentData(descriptor, unit if lengths is None else _offsets(lengths), values)
 
 
-def _sliced(block: _Part | _Merged, descriptor: Any, rows: slice) -> tuple[npt.NDArray[np.int32], FlatArray]:
+def _sliced(
+    block: _Part | _Merged, descriptor: Any, rows: slice
+) -> tuple[npt.NDArray[np.int32] | None, FlatArray]:
     """Lengths and values of one component for some of the rows."""
     whole = rows.start == 0 and rows.stop == block.num_rows
     if isinstance(block, _Part):
@@ -243,24 +259,45 @@ def _sliced(block: _Part | _Merged, descriptor: Any, rows: slice) -> tuple[npt.N
     return lengths[rows], flatten(unflatten(values).slice(first, last - first))
 
 
-def _values(spec: ColumnSpec, data: Any) -> tuple[npt.NDArray[np.int32], FlatArray]:
-    """Lengths per row and all values of one component, from captured data in one shape."""
+def _values(spec: ColumnSpec, data: Any) -> tuple[npt.NDArray[np.int32] | None, FlatArray]:
+    """Lengths per row (``None`` if all are 1) and all values of one component."""
     shape, encoding = spec.shape, spec.encoding
     if shape == FIXED:
         values = encoding.fixed_column(np.ascontiguousarray(data))
-        return np.ones(len(data), np.int32), values
+        return None, values
     if shape == ARRAY:
-        values = encoding.array_column(data[0] if len(data) == 1 else np.concatenate(data))
-        return np.fromiter(map(len, data), np.int32, len(data)), values
+        return _lengths(data), data_column(encoding, data)
     if shape == TEXT:
-        return np.ones(len(data), np.int32), text_column(data)
+        return None, text_column(data)
     if shape == TEXTS:
         texts = [text for row in data for text in row]
-        return np.fromiter(map(len, data), np.int32, len(data)), text_column(texts)
+        return _lengths(data), text_column(texts)
     if shape == BLOB:
-        return np.ones(len(data), np.int32), encoding.blob_column(data)
+        return None, encoding.blob_column(data)
+    if shape == PACKED:
+        return _lengths(data), encoding.packed_column(data)
     assert shape == ARROW
-    return np.fromiter(map(len, data), np.int32, len(data)), _arrow_column(data)
+    return _lengths(data), _arrow_column(data)
+
+
+def _lengths(data: Sequence[Any]) -> npt.NDArray[np.int32]:
+    return np.fromiter(map(len, data), np.int32, len(data))
+
+
+def data_column(encoding: Encoding, arrays: Sequence[npt.NDArray[Any]]) -> FlatArray:
+    """Values of several ARRAY instances. Where the encoding writes arrays as they are, nothing is copied."""
+    if len(arrays) == 1:
+        return encoding.array_column(arrays[0])
+    total = sum(map(len, arrays))
+    if not total:
+        return encoding.array_column(arrays[0])
+    first = next(array for array in arrays if len(array))
+    # An array of the right shape that holds no data of its own shows where the data belongs.
+    stand_in = np.broadcast_to(first[:1], (total, *first.shape[1:]))
+    values = encoding.array_column(stand_in)
+    if values.buffers[-1] is not stand_in:
+        return encoding.array_column(np.concatenate(arrays))
+    return FlatArray(values.type, total, values.nodes, [*values.buffers[:-1], Pieces(arrays)])
 
 
 def _arrow_column(arrays: Sequence[Any]) -> FlatArray:
@@ -280,6 +317,17 @@ def text_column(texts: Sequence[str]) -> FlatArray:
     else:
         lengths = np.fromiter((len(text.encode()) for text in texts), np.int32, len(texts))
     return FlatArray(pa.utf8(), len(texts), [(len(texts), 0)], [None, _offsets(lengths), data])
+
+
+_UNIT_OFFSETS: Final = np.arange(1 << 16, dtype=np.int32)
+_UNIT_OFFSETS.flags.writeable = False
+
+
+def unit_offsets(rows: int) -> npt.NDArray[np.int32]:
+    """The offsets of rows that have exactly one instance each: 0, 1, 2, …"""
+    if rows < len(_UNIT_OFFSETS):
+        return _UNIT_OFFSETS[: rows + 1]
+    return np.arange(rows + 1, dtype=np.int32)
 
 
 def _offsets(lengths: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:

@@ -83,6 +83,7 @@ class Ledger:
         self.rows_refused = 0
         self.chunks = 0
         self.reasons: Counter[str] = Counter()
+        self._turn_taken = False
         self._waiters: deque[Callable[[], None]] = deque()
         self._lock = Lock()
 
@@ -128,13 +129,26 @@ class Ledger:
             if wake in self._waiters:
                 self._waiters.remove(wake)
 
-    def admit(self) -> bool:
-        """Wakes the next waiting caller if there is room; returns whether nobody waits and there is room."""
+    def admit(self, *, turn_is_over: bool = False) -> bool:
+        """Wakes the next waiting caller if there is room.
+
+        Callers take turns: the next one is woken only when the one before has added its row, or the
+        limit would be exceeded by as many rows as there are callers.
+
+        Args:
+            turn_is_over: Whether this is the call of somebody who was woken and is done.
+
+        Returns:
+            Whether there is room and nobody waits for it.
+        """
         with self._lock:
-            if self.is_over:
+            if turn_is_over:
+                self._turn_taken = False
+            if self.is_over or self._turn_taken:
                 return False
             if not self._waiters:
                 return True
             wake = self._waiters.popleft()
+            self._turn_taken = True
         wake()
         return False

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import atexit
+import sys
 import threading
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
+from aiorerun import lifecycle
 from aiorerun.context import ActiveRecordings
 from aiorerun.errors import report, strict_scope
 from aiorerun.pipeline.capture import CLOSED, FULL, UNOPENED
@@ -91,8 +93,8 @@ class RecordingStream(BaseRecordingStream):
         except Exception as error:
             report("log", error, strict=strict)
             return
-        if accumulator is not None:
-            self._engine.attend(accumulator)
+        if accumulator is not None and self._engine.attend(accumulator):
+            self._engine.pace_blocking()
 
     def _let_in(self, strict: bool | None) -> bool:
         gate = self._capture.gate
@@ -227,6 +229,11 @@ def disconnect_all() -> None:
                 stream.disconnect()
             except Exception as error:
                 logger.error("%r could not be finished at exit: %s: %s", stream, type(error).__name__, error)
+    # Streams whose last reference went without a disconnect are still being finished.
+    lifecycle.finish_on_running_loops()
+    portal = sys.modules.get("aiorerun.portal")
+    if portal is not None:
+        portal.shut_down()
 
 
 atexit.register(disconnect_all)

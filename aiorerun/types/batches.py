@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from aiorerun import errors
 from aiorerun.types.descriptors import ComponentDescriptor
@@ -10,12 +10,11 @@ from aiorerun.types.encoding import ARRAY, FIXED, Captured, Encoding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Self
 
     import numpy as np
     import numpy.typing as npt
     import pyarrow as pa
-
-_BatchT = TypeVar("_BatchT", bound="ComponentBatch")
 
 
 @runtime_checkable
@@ -39,7 +38,7 @@ class AsComponents(Protocol):
         ...
 
 
-class ComponentBatchMixin(ComponentBatchLike):
+class ComponentBatchMixin:
     """What batches of a known component type can do beside giving their values."""
 
     __slots__ = ()
@@ -48,19 +47,25 @@ class ComponentBatchMixin(ComponentBatchLike):
         """Full name of the semantic type, e.g. ``"rerun.components.Position3D"``."""
         raise NotImplementedError
 
+    def as_arrow_array(self) -> pa.Array[Any]:
+        """The values, one element per instance."""
+        raise NotImplementedError
+
     def described(self, descriptor: ComponentDescriptor) -> DescribedComponentBatch:
         """The batch together with the name of the component it is for.
 
         The descriptor's component type is filled in if it has none.
         """
-        return DescribedComponentBatch(self, descriptor.or_with_overrides(component_type=self.component_type()))
+        return DescribedComponentBatch(
+            self, descriptor.or_with_overrides(component_type=self.component_type())
+        )
 
     def partition(self, lengths: npt.ArrayLike | None = None) -> ComponentColumn:
         """Cuts the batch into rows of these lengths, for ``send_columns``; by default one instance each."""
         return ComponentColumn(self.component_type(), self, lengths=lengths)
 
 
-class ComponentMixin(ComponentBatchLike):
+class ComponentMixin:
     """What single components can do: each is also a batch of one."""
 
     __slots__ = ()
@@ -83,7 +88,7 @@ class ComponentMixin(ComponentBatchLike):
         return _as_arrow(self.ENCODING, self.ENCODING.capture(self))
 
 
-class ComponentBatch(ComponentBatchMixin):
+class Batch:
     """Any number of instances of one type, copied from what was passed.
 
     Args:
@@ -94,18 +99,17 @@ class ComponentBatch(ComponentBatchMixin):
     __slots__ = ("_data", "_encoding", "_shape")
 
     ENCODING: ClassVar[Encoding]
-    COMPONENT_TYPE: ClassVar[str]
 
     def __init__(self, data: Any, strict: bool | None = None) -> None:
         self._encoding: Encoding = self.ENCODING
         try:
-            self._shape, self._data = self._encoding.capture(data)
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong in data, the program goes on
+            self._shape, self._data = capture(self._encoding, data)
+        except Exception as error:
             errors.report(type(self).__name__, error, strict=strict)
             self._shape, self._data = self._encoding.empty()
 
     @classmethod
-    def of(cls: type[_BatchT], encoding: Encoding, captured: Captured) -> _BatchT:
+    def of(cls, encoding: Encoding, captured: Captured) -> Self:
         """A batch of data that was captured before."""
         batch = cls.__new__(cls)
         batch._encoding = encoding
@@ -115,10 +119,6 @@ class ComponentBatch(ComponentBatchMixin):
     def captured(self) -> tuple[Encoding, Captured]:
         """The encoding, and the data in one of its shapes."""
         return self._encoding, (self._shape, self._data)
-
-    def component_type(self) -> str:
-        """Full name of the semantic type."""
-        return self.COMPONENT_TYPE
 
     def as_arrow_array(self) -> pa.Array[Any]:
         """The values, one element per instance."""
@@ -132,7 +132,7 @@ class ComponentBatch(ComponentBatchMixin):
         return len(self.as_arrow_array())
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, ComponentBatch):
+        if not isinstance(other, Batch):
             return NotImplemented
         return type(self) is type(other) and self.as_arrow_array().equals(other.as_arrow_array())
 
@@ -142,13 +142,32 @@ class ComponentBatch(ComponentBatchMixin):
         return f"{type(self).__name__}({self.as_arrow_array().to_pylist()})"
 
 
-class UntypedBatch(ComponentBatch):
+def capture(encoding: Encoding, value: Any) -> Captured:
+    """Captures a value, which may also be a batch of the same encoding."""
+    if isinstance(value, Batch) and value._encoding is encoding:
+        return value._shape, value._data
+    return encoding.capture(value)
+
+
+class UntypedBatch(Batch):
     """Values of a component whose semantic type has no class here."""
 
     __slots__ = ()
 
 
-class ArrowBatch(ComponentBatchLike):
+class ComponentBatch(Batch, ComponentBatchMixin):
+    """Any number of instances of a component."""
+
+    __slots__ = ()
+
+    COMPONENT_TYPE: ClassVar[str]
+
+    def component_type(self) -> str:
+        """Full name of the semantic type."""
+        return self.COMPONENT_TYPE
+
+
+class ArrowBatch:
     """An Arrow array as a batch."""
 
     __slots__ = ("_array",)
@@ -225,8 +244,8 @@ class ComponentColumn:
     ) -> None:
         self._descriptor = ComponentDescriptor(descriptor) if isinstance(descriptor, str) else descriptor
         self._batch = component_batch
-        size = len(component_batch.as_arrow_array()) if not isinstance(component_batch, ComponentBatch) else len(
-            component_batch
+        size = len(
+            component_batch if isinstance(component_batch, Batch) else component_batch.as_arrow_array()
         )
         if lengths is not None and offsets is not None:
             raise ValueError("Cannot specify both `lengths` and `offsets`.")
@@ -298,7 +317,13 @@ def _offsets(
 
     if offsets is not None:
         given = np.array(offsets, np.int64)
-        if given.ndim != 1 or not len(given) or given[0] < 0 or (np.diff(given) < 0).any() or given[-1] > size:
+        if (
+            given.ndim != 1
+            or not len(given)
+            or given[0] < 0
+            or (np.diff(given) < 0).any()
+            or given[-1] > size
+        ):
             raise ValueError(
                 f"{descriptor}: offsets must be one-dimensional, ascending and within the {size} instances"
             )
@@ -310,7 +335,9 @@ def _offsets(
         raise ValueError(f"{descriptor}: lengths must be one-dimensional, not of shape {counts.shape}")
     counts = counts.astype(np.int64)
     if (counts < 0).any() or int(counts.sum()) != size:
-        raise ValueError(f"{descriptor}: the lengths add up to {counts.sum()}, but there are {size} instances")
+        raise ValueError(
+            f"{descriptor}: the lengths add up to {counts.sum()}, but there are {size} instances"
+        )
     result = np.zeros(len(counts) + 1, np.int32)
     np.cumsum(counts, out=result[1:])
     return result

@@ -11,7 +11,13 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-Buffer: TypeAlias = Union[bytes, memoryview, "np.ndarray[Any, Any]", "pa.Buffer"]
+class Pieces(tuple[Any, ...]):
+    """One buffer in several pieces, each of them C-contiguous: what rows captured, not joined yet."""
+
+    __slots__ = ()
+
+
+Buffer: TypeAlias = Union[bytes, memoryview, Pieces, "np.ndarray[Any, Any]", "pa.Buffer"]
 """Anything with the buffer protocol, C-contiguous; its bytes are written as they are."""
 
 

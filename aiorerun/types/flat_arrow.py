@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pyarrow as pa
 
-from aiorerun.types.flat import FlatArray
+from aiorerun.types.flat import FlatArray, Pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -114,9 +114,8 @@ def _flatten(array: pa.Array[Any], nodes: list[tuple[int, int]], buffers: list[B
 
 def _is_variable_width(kind: pa.DataType) -> bool:
     types = pa.types
-    return (
-        types.is_string(kind) or types.is_binary(kind) or types.is_large_string(kind) or types.is_large_binary(kind)
-    )
+    is_text = types.is_string(kind) or types.is_large_string(kind)
+    return bool(is_text or types.is_binary(kind) or types.is_large_binary(kind))
 
 
 def _validity(array: pa.Array[Any]) -> Buffer | None:
@@ -151,9 +150,7 @@ def _offsets(array: pa.Array[Any], *, is_large: bool) -> tuple[Buffer, int, int]
     return (wanted if not first else values - values.dtype.type(first)), first, last
 
 
-def _flatten_union(
-    array: pa.Array[Any], nodes: list[tuple[int, int]], buffers: list[Buffer | None]
-) -> None:
+def _flatten_union(array: pa.Array[Any], nodes: list[tuple[int, int]], buffers: list[Buffer | None]) -> None:
     kind = array.type
     length = len(array)
     own = array.buffers()
@@ -224,4 +221,6 @@ def as_arrow_buffer(buffer: Buffer | None) -> pa.Buffer | None:
     if isinstance(buffer, np.ndarray):
         # Some element types, e.g. times and big-endian ones, have no buffer that pyarrow takes.
         buffer = np.ascontiguousarray(buffer).reshape(-1).view(np.uint8)
+    elif isinstance(buffer, Pieces):
+        buffer = b"".join(buffer)
     return pa.py_buffer(buffer)

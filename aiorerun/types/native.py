@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from aiorerun.types.encoding import Captured, Encoding
@@ -21,3 +21,14 @@ class Native:
     def _captured(self) -> Captured:
         """The instance in a shape of its encoding."""
         raise NotImplementedError
+
+
+def is_of(value: Any, encoding: Encoding) -> bool:
+    """Whether a value is a native of this encoding."""
+    return isinstance(value, Native) and value.ENCODING is encoding
+
+
+def captured(value: Any) -> Captured:
+    """What a native holds."""
+    native: Native = value
+    return native._captured()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from aiorerun import errors
-from aiorerun.types.batches import ComponentBatch, DescribedComponentBatch
+from aiorerun.types.batches import Batch, DescribedComponentBatch
 from aiorerun.types.descriptors import ComponentDescriptor
 from aiorerun.types.encoding import ARROW, FIXED, Captured, Encoding
 from aiorerun.types.form import ColumnSpec, Form, Row
@@ -87,10 +87,12 @@ def _column(batch: Any) -> tuple[ComponentDescriptor, Encoding, Captured]:
     descriptor = batch.component_descriptor()
     if not isinstance(descriptor, ComponentDescriptor):
         # The official SDK's descriptors have the same three parts.
-        descriptor = ComponentDescriptor(descriptor.component, descriptor.archetype, descriptor.component_type)
+        descriptor = ComponentDescriptor(
+            descriptor.component, descriptor.archetype, descriptor.component_type
+        )
     if isinstance(batch, DescribedComponentBatch):
         inner = batch.batch
-        if isinstance(inner, ComponentBatch):
+        if isinstance(inner, Batch):
             return (descriptor, *inner.captured())
     from aiorerun.types.coerce.arrow import ArrowEncoding
 

@@ -226,6 +226,9 @@ def _scaled(argument: str, array: npt.NDArray[Any], factor: int, divisor: int) -
 
     if not len(array):
         return np.empty(0, dtype=np.int64)
+    if factor == divisor == 1 and array.dtype.kind != "u":  # always fits
+        kept: Int64s = np.maximum(array, I64_MIN, dtype=np.int64)
+        return kept
     for extreme in (int(array.min()), int(array.max())):
         if not I64_MIN - 1 <= extreme * factor // divisor <= I64_MAX:
             raise out_of_range(argument, extreme)

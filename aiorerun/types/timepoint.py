@@ -68,15 +68,17 @@ class TimelineSet:
         timelines: Sorted by name.
         positions: Where each timeline name is.
         layouts: One row layout per combination of injection flags.
+        only_sequence: The name of its only timeline if that is a sequence, the most common case.
     """
 
-    __slots__ = ("__weakref__", "_with", "_without", "layouts", "positions", "timelines")
+    __slots__ = ("__weakref__", "_with", "_without", "layouts", "only_sequence", "positions", "timelines")
 
     _interned: WeakValueDictionary[tuple[Timeline, ...], TimelineSet] = WeakValueDictionary()
 
     timelines: tuple[Timeline, ...]
     positions: dict[str, int]
     layouts: tuple[RowLayout, RowLayout, RowLayout, RowLayout]
+    only_sequence: str | None
 
     @classmethod
     def of(cls, timelines: tuple[Timeline, ...]) -> TimelineSet:
@@ -87,6 +89,8 @@ class TimelineSet:
         new = cls.__new__(cls)
         new.timelines = timelines
         new.positions = {timeline.name: position for position, timeline in enumerate(timelines)}
+        is_sequence = len(timelines) == 1 and timelines[0].kind is TimelineKind.SEQUENCE
+        new.only_sequence = timelines[0].name if is_sequence else None
         new.layouts = (
             RowLayout(timelines, 0),
             RowLayout(timelines, LOG_TIME),

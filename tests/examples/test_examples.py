@@ -18,7 +18,7 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 def run(code: list[str], folder: Path) -> None:
     """Runs Python with warnings as errors; nothing may be printed to stderr."""
-    command = [sys.executable, "-X", "dev", "-W", "error", *code]
+    command = [sys.executable, "-W", "error", *code]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 

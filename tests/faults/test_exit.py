@@ -121,6 +121,6 @@ def test_every_way_out_leaves_a_complete_file(name: str, tmp_path: Path) -> None
     assert result.returncode == (1 if ended_badly else 3 if "sys.exit" in name else 0), result.stderr
     if not ended_badly and "by hand" not in name:
         assert "Traceback" not in result.stderr, result.stderr
-        assert "pending" not in result.stderr, result.stderr
+        assert "destroyed" not in result.stderr, result.stderr
     assert scalars_of(path, "/a") == [0.0, 1.0, 2.0], result.stderr
     assert_verified([path])

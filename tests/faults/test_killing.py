@@ -68,7 +68,7 @@ def test_a_killed_writer_leaves_all_flushed_rows(tmp_path: Path, sized: Sized) -
         assert values == list(range(len(rows)))
         stats = rerun_cli("rrd", "stats", path)
         assert stats.returncode == 0, stats.stderr
-        counted = re.search(r"num_rows\D*([\d,_]+)", stats.stdout)
+        counted = re.search(r"num_rows = ([\d\s,_]+)\n", stats.stdout)
         assert counted is not None, stats.stdout
         assert int(re.sub(r"\D", "", counted.group(1))) >= flushed
     assert_verified(files, footers=False)

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from aiorerun.types.coerce.values import is_arrow_array
 from aiorerun.types.encoding import (
-    ARRAY, ARROW, BLOB, FIXED, PACKED, TEXT, TEXTS, Captured, Encoding, Shape,
+    ARRAY,
+    ARROW,
+    BLOB,
+    FIXED,
+    PACKED,
+    TEXT,
+    TEXTS,
+    Captured,
+    Encoding,
+    Shape,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -17,6 +26,8 @@ class ArrowEncoding(Encoding):
     """Values of any one Arrow type, kept as Arrow arrays. Get one with :meth:`of`."""
 
     __slots__ = ("_type",)
+
+    _type: pa.DataType
 
     _interned: ClassVar[dict[Any, ArrowEncoding]] = {}
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from aiorerun.types.coerce.values import is_arrow_array, is_numpy, refusal
 from aiorerun.types.encoding import BLOB, DYNAMIC, PACKED, Captured, Converter, Encoding
-from aiorerun.types.flat import FlatArray
-from aiorerun.types.native import Native
+from aiorerun.types.flat import FlatArray, Pieces
+from aiorerun.types.native import Native, captured, is_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +32,23 @@ class Blobs(tuple[Any, ...]):
         return sum(map(len, self))
 
 
+class OwnBytes:
+    """One blob that was copied already."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: npt.NDArray[np.uint8]) -> None:
+        self.data = data
+
+
+@functools.cache
+def _list_of_bytes() -> pa.DataType:
+    # One object for equal types: encoders recognise it by identity.
+    import pyarrow as pa
+
+    return pa.list_(pa.field("item", pa.uint8(), nullable=False))
+
+
 class BlobEncoding(Encoding):
     """Lists of bytes."""
 
@@ -40,24 +59,22 @@ class BlobEncoding(Encoding):
 
     def arrow_type(self) -> pa.DataType:
         """The Arrow type of one instance."""
-        import pyarrow as pa
-
-        return pa.list_(pa.field("item", pa.uint8(), nullable=False))
+        return _list_of_bytes()
 
     def converter(self, kind: type) -> Converter:
         """The quickest way to capture values of one type."""
         if kind is bytes:
             return BLOB, _itself
+        if kind is OwnBytes:
+            return BLOB, attrgetter("data")
         return DYNAMIC, self.capture
 
     def capture(self, value: Any) -> Captured:
         """Copies a value into one of the shapes; ``bytes`` cannot change, so they are kept as they are."""
         if isinstance(value, bytes):
             return BLOB, value
-        if isinstance(value, bytearray | memoryview):
-            return BLOB, bytes(value)
-        if isinstance(value, Native) and value.ENCODING is self:
-            return value._captured()
+        if isinstance(value, bytearray | memoryview | OwnBytes | Native):
+            return BLOB, self._one(value)
         if value is None:
             return PACKED, Blobs()
         if is_numpy(type(value)) and hasattr(value, "ndim"):
@@ -70,6 +87,10 @@ class BlobEncoding(Encoding):
             return self.capture(value.read())
         if hasattr(value, "as_arrow_array"):
             return self.capture(value.as_arrow_array())
+        if isinstance(value, str):
+            if not value:
+                return PACKED, Blobs()
+            raise refusal(value, _ACCEPTED, ValueError("encode the text first"))
         if not isinstance(value, list | tuple | range):
             raise refusal(value, _ACCEPTED, TypeError(f"{type(value).__name__} has no bytes"))
         return PACKED, Blobs([self._one(item) for item in value])
@@ -77,14 +98,15 @@ class BlobEncoding(Encoding):
     def _from_array(self, value: npt.NDArray[Any]) -> Captured:
         import numpy as np
 
+        from aiorerun.types.pool import copied
+
         if not value.ndim:
             raise refusal(value, _ACCEPTED, TypeError("a single number"))
-        array = value.astype(np.uint8, "C")
-        long = [length for length in array.shape if length != 1]
+        array = copied(value, np.uint8)
         if array.ndim == 1:
             return (BLOB, array) if len(array) else (PACKED, Blobs())
-        if len(long) > 2:
-            raise refusal(value, "an array of at most two axes: blobs, and the bytes of each")
+        if not array.size:
+            return PACKED, Blobs([array[:0].reshape(0)] * len(array))
         return PACKED, Blobs(list(array.reshape(len(array), -1)))
 
     def _one(self, value: Any) -> Any:
@@ -94,8 +116,10 @@ class BlobEncoding(Encoding):
             return value
         if isinstance(value, bytearray | memoryview):
             return bytes(value)
-        if isinstance(value, Native) and value.ENCODING is self:
-            return value._captured()[1]
+        if isinstance(value, OwnBytes):
+            return value.data
+        if is_of(value, self):
+            return captured(value)[1]
         try:
             return np.array(value, np.uint8).ravel()
         except Exception as error:
@@ -107,7 +131,7 @@ class BlobEncoding(Encoding):
 
         offsets = np.zeros(len(blobs) + 1, np.int32)
         np.cumsum(np.fromiter(map(len, blobs), np.int64, len(blobs)), out=offsets[1:])
-        data = blobs[0] if len(blobs) == 1 else b"".join(blobs)
+        data = blobs[0] if len(blobs) == 1 else Pieces(blobs)
         nodes = [(len(blobs), 0), (int(offsets[-1]), 0)]
         return FlatArray(self.arrow_type(), len(blobs), nodes, [None, offsets, None, data])
 

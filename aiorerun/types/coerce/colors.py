@@ -10,7 +10,7 @@ from aiorerun import errors
 from aiorerun.types.coerce.values import first_axis, is_arrow_array, is_numpy, refusal
 from aiorerun.types.encoding import ARRAY, ARROW, DYNAMIC, FIXED, Captured, Converter, Encoding
 from aiorerun.types.flat import FlatArray
-from aiorerun.types.native import Native
+from aiorerun.types.native import Native, captured, is_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ACCEPTED: Final = (
-    "a color (0xRRGGBBAA, or 3 or 4 numbers: whole ones from 0 to 255, others from 0.0 to 1.0) or a sequence of colors"
+    "a color (0xRRGGBBAA, or 3 or 4 numbers: whole ones from 0 to 255, others from 0.0 to 1.0) "
+    "or a sequence of colors"
 )
 _pack: Final = struct.Struct("<I").pack
 
@@ -44,9 +45,20 @@ class ColorEncoding(Encoding):
             return FIXED, _pack
         if kind in (list, tuple):
             return DYNAMIC, self._from_sequence
+        if is_numpy(kind) and kind.__name__ == "ndarray":
+            return DYNAMIC, self._from_array
         if issubclass(kind, Native) and kind.ENCODING is self:
             return DYNAMIC, kind._captured
         return DYNAMIC, self.capture
+
+    def _from_array(self, value: npt.NDArray[Any]) -> Captured:
+        """The most frequent arrays without many questions."""
+        shape, kind = value.shape, value.dtype.char
+        if kind == "B" and len(shape) == 2 and shape[1] in (3, 4) and shape[0]:
+            return ARRAY, _from_channels(value)
+        if kind == "I" and len(shape) == 1:
+            return ARRAY, value.astype("<u4")
+        return self.capture(value)
 
     def rows_of(self, value: Any, size: int) -> int:
         """Over how many rows ``Archetype.columns`` spreads the instances."""
@@ -72,11 +84,13 @@ class ColorEncoding(Encoding):
             if value.type == self.arrow_type():
                 return ARROW, value
             value = value.to_numpy(zero_copy_only=False)
-        if isinstance(value, Native) and value.ENCODING is self:
-            return value._captured()
-        if isinstance(value, int | np.integer | np.bool_) and not isinstance(value, np.ndarray):
+        if is_of(value, self):
+            return captured(value)
+        if isinstance(value, int | np.integer | np.bool_):
             return self._from_int(int(value))
-        if not is_numpy(type(value)):
+        if isinstance(value, np.floating):
+            raise refusal(value, _ACCEPTED, TypeError("a single number with a fraction is no color"))
+        if not isinstance(value, np.ndarray):
             value = self._items(value)
         if isinstance(value, list):
             if any(isinstance(item, Native) for item in value):
@@ -96,7 +110,9 @@ class ColorEncoding(Encoding):
             import numpy as np
 
             return np.asarray(value)
-        if isinstance(value, str | float | complex) or not hasattr(value, "__iter__"):
+        if isinstance(value, str):
+            raise refusal(value, _ACCEPTED, ValueError("Color.from_string makes a color for any text"))
+        if isinstance(value, float | complex) or not hasattr(value, "__iter__"):
             raise refusal(value, _ACCEPTED, TypeError(f"{type(value).__name__} is no color"))
         return list(value)
 
@@ -134,7 +150,8 @@ class ColorEncoding(Encoding):
         if not array.size:
             return np.empty(0, np.uint32)
         if array.dtype.kind not in "biufmM":
-            raise refusal(given, _ACCEPTED, None if array.dtype.kind in "US" else TypeError("not numbers"))
+            texts = array.dtype.kind in "US" or any(isinstance(item, str) for item in array.flat)
+            raise refusal(given, _ACCEPTED, None if texts else TypeError("not numbers"))
         if array.dtype == np.uint32:
             return array.ravel().astype(np.uint32)
         shape = tuple([length for length in array.shape if length != 1])
@@ -153,7 +170,7 @@ class ColorEncoding(Encoding):
             if kind == "f" or int(array.max()) <= 255:
                 return _from_channels(array.reshape(1, size))
             warnings.warn(
-                f"{size} numbers above 255 can be packed colors or channels; they are taken for packed colors "
+                f"{size} numbers above 255 may be packed colors or channels; they are taken for packed ones "
                 "(0xRRGGBBAA). Pass an array with dtype=numpy.uint32 to be clear",
                 errors.RerunWarning,
                 stacklevel=errors.caller_stacklevel(),
@@ -175,8 +192,14 @@ def _from_channels(array: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
 
     if array.dtype.kind == "f":
         array = np.round(array * 255.0).astype(np.int64)
-    # In memory a packed color is little-endian: alpha, blue, green, red.
-    packed = np.empty((len(array), 4), np.uint8)
-    packed[:, 0] = array[:, 3].astype(np.uint8) if array.shape[1] == 4 else 255
-    packed[:, 1:] = array[:, 2::-1].astype(np.uint8)
-    return packed.view("<u4").ravel()
+    # Red comes first in memory, so four bytes in a row are a packed color in big-endian order.
+    channels = np.ascontiguousarray(array, np.uint8)
+    if channels.shape[1] == 4:
+        return channels.view(">u4").ravel().astype("<u4")
+    # Windows of four bytes, three apart; the fourth byte is not alpha and overwritten.
+    count = len(channels)
+    padded = np.empty(count * 3 + 1, np.uint8)
+    padded[:-1] = channels.reshape(-1)
+    packed = np.ndarray((count,), ">u4", padded, 0, (3,)).astype("<u4")
+    packed |= np.uint32(255)
+    return packed

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aiorerun.types.coerce.values import is_arrow_array, refusal
 from aiorerun.types.coerce.vectors import VectorEncoding
 from aiorerun.types.encoding import ARRAY, ARROW, DYNAMIC, FIXED, Captured, Converter
-from aiorerun.types.native import Native
+from aiorerun.types.native import Native, captured, is_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,8 +43,8 @@ class ViewCoordinatesEncoding(VectorEncoding):
 
     def capture(self, value: Any) -> Captured:
         """Copies a value into one of the shapes."""
-        if isinstance(value, Native) and value.ENCODING is self:
-            return value._captured()
+        if is_of(value, self):
+            return captured(value)
         if is_arrow_array(value) and value.type == self.arrow_type():
             return ARROW, value
         if value is None:
@@ -60,8 +60,8 @@ class ViewCoordinatesEncoding(VectorEncoding):
         return ARRAY, np.frombuffer(b"".join(parts), np.uint8).reshape(-1, 3)
 
     def _one(self, value: Any) -> bytes:
-        if isinstance(value, Native) and value.ENCODING is self:
-            data: bytes = value._captured()[1]
+        if is_of(value, self):
+            data: bytes = captured(value)[1]
             return data
         if isinstance(value, str | bytes) or not hasattr(value, "__len__") or len(value) != 3:
             raise refusal(value, "three directions (Up, Down, Right, Left, Forward, Back)")
@@ -89,5 +89,7 @@ def _direction(item: Any) -> int:
     else:
         number = 0
     if not 1 <= number <= 6:
-        raise ValueError(f"{item!r} is no direction: there are Up (1), Down, Right, Left, Forward and Back (6)")
+        raise ValueError(
+            f"{item!r} is no direction: there are Up (1), Down, Right, Left, Forward and Back (6)"
+        )
     return number

@@ -70,12 +70,11 @@ class EnumEncoding(Encoding):
                 if name.lower() == folded:
                     return number
         elif self._is_member(type(value)):
-            number: int = value.value
-            return number
+            return int(value.value)
         elif isinstance(value, int):
             if value in self._by_number:
                 return int(value)
-        else:
+        elif not isinstance(value, bytes):
             raise TypeError(f"{type(value).__name__} is no {self.name}")
         names = ", ".join(f"{name} ({number})" for name, number in self.variants.items())
         raise ValueError(f"{value!r} is no {self.name}: there are {names}")

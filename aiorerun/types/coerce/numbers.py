@@ -1,4 +1,4 @@
-"""Single numbers and booleans: ``Scalar``, ``Radius``, ``ClassId``, ``ShowLabels`` …"""
+"""Single numbers and booleans: ``Scalar``, ``Radius``, ``ClassId``, ``ShowLabels`` and so on."""
 
 from __future__ import annotations
 
@@ -67,8 +67,9 @@ class NumberEncoding(Encoding):
         return np.array(value, self.dtype).ravel()
 
     def _from_array(self, value: npt.NDArray[Any]) -> Captured:
-        # astype copies always, in C order, and never more than once.
-        array = value.astype(self.dtype, "C")
+        from aiorerun.types.pool import copied
+
+        array = copied(value, self.dtype)
         if not array.ndim:
             return FIXED, array.tobytes()
         return ARRAY, array.ravel()
@@ -130,7 +131,7 @@ class BoolEncoding(Encoding):
         if is_arrow_array(value):
             if value.type == self.arrow_type():
                 return ARROW, value
-            value = value.to_pylist()
+            value = value.to_numpy(zero_copy_only=False)
         if value is None:
             value = ()
         if isinstance(value, Native):

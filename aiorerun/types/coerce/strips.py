@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aiorerun.types.coerce.values import is_arrow_array, is_numpy, refusal
 from aiorerun.types.encoding import ARROW, FIXED, PACKED, Captured, Encoding
 from aiorerun.types.flat import FlatArray
-from aiorerun.types.native import Native
+from aiorerun.types.native import Native, captured, is_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,9 @@ class Strips:
 
 
 class StripEncoding(Encoding):
-    """Lists of points: one strip of shape ``(n, size)``, an array ``(strips, n, size)``, or a sequence of strips.
+    """Lists of points.
+
+    Accepts one strip of shape ``(n, size)``, an array ``(strips, n, size)``, or a sequence of strips.
 
     Args:
         point: The encoding of a point.
@@ -67,12 +69,15 @@ class StripEncoding(Encoding):
         """Copies a value into one of the shapes."""
         if is_arrow_array(value) and value.type == self.arrow_type():
             return ARROW, value
-        if isinstance(value, Native) and value.ENCODING is self:
-            return value._captured()
+        if is_of(value, self):
+            return captured(value)
         if is_numpy(type(value)) and hasattr(value, "ndim"):
             return PACKED, self._from_array(value)
         if value is None or (isinstance(value, str | bytes | list | tuple) and not value):
             return PACKED, self._joined([])
+        is_flat = isinstance(value, int | float | str | bytes | bytearray | memoryview | range)
+        if is_flat or is_arrow_array(value):
+            raise refusal(value, self._accepted)
         if not isinstance(value, list | tuple):
             raise refusal(value, self._accepted, TypeError(f"{type(value).__name__} has no points"))
         return PACKED, self._from_sequence(value)
@@ -87,6 +92,8 @@ class StripEncoding(Encoding):
         size = self.point.size
         if value.ndim and not value.size and value.shape[0] == 0:
             return self._joined([])
+        if value.ndim < 2 and value.dtype.kind != "U" and isinstance(value, np.ndarray):
+            raise refusal(value, self._accepted, TypeError("too few axes"))
         if value.dtype.kind not in "biuf" or value.ndim not in (2, 3) or value.shape[-1] != size:
             raise refusal(value, self._accepted)
         array = value.astype(self.point.dtype, "C")
@@ -114,14 +121,15 @@ class StripEncoding(Encoding):
         """The points of one strip."""
         import numpy as np
 
-        if isinstance(strip, Native) and strip.ENCODING is self:
-            packed: Strips = strip._captured()[1]
+        if is_of(strip, self):
+            packed: Strips = captured(strip)[1]
             return packed.points
         if strip is None:
             strip = ()
-        elif not hasattr(strip, "__len__") or isinstance(strip, str | bytes):
-            raise refusal(strip, self._accepted, TypeError(f"{type(strip).__name__} has no points"))
-        elif len(strip) and np.ndim(strip[0]) == 0 and not isinstance(strip[0], Native):
+        elif isinstance(strip, dict | str | bytes) or not hasattr(strip, "__len__"):
+            raise refusal(strip, self._accepted)
+        elif len(strip) > 0 and np.ndim(strip[0]) == 0:
+            # Flat numbers, which a sequence of points never is.
             raise refusal(strip, self._accepted)
         shape, data = self.point.capture(strip)
         if shape == FIXED:
@@ -147,5 +155,8 @@ class StripEncoding(Encoding):
         points = items[0].points if len(items) == 1 else np.concatenate([item.points for item in items])
         inner = self.point.array_column(points)
         return FlatArray(
-            self.arrow_type(), len(lengths), [(len(lengths), 0), *inner.nodes], [None, offsets, *inner.buffers]
+            self.arrow_type(),
+            len(lengths),
+            [(len(lengths), 0), *inner.nodes],
+            [None, offsets, *inner.buffers],
         )

@@ -6,9 +6,9 @@ import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from aiorerun.types.coerce.values import is_arrow_array, refusal
-from aiorerun.types.encoding import ARRAY, ARROW, DYNAMIC, Captured, Converter, Encoding
+from aiorerun.types.encoding import ARRAY, ARROW, DYNAMIC, FIXED, Captured, Converter, Encoding
 from aiorerun.types.flat import FlatArray
-from aiorerun.types.native import Native
+from aiorerun.types.native import Native, captured, is_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 pack_image_format: Final = struct.Struct("<II6B").pack
 """Width and height; then pixel format, color model and channel datatype, each after whether it is there."""
+
+
+class Packed(bytes):
+    """An instance that is packed already."""
+
+    __slots__ = ()
 
 
 class StructEncoding(Encoding):
@@ -40,14 +46,18 @@ class StructEncoding(Encoding):
 
     def converter(self, kind: type) -> Converter:
         """The quickest way to capture values of one type."""
+        if kind is Packed:
+            return FIXED, bytes
         if issubclass(kind, Native) and kind.ENCODING is self:
             return DYNAMIC, kind._captured
         return DYNAMIC, self.capture
 
     def capture(self, value: Any) -> Captured:
         """Copies a value into one of the shapes."""
-        if isinstance(value, Native) and value.ENCODING is self:
-            return value._captured()
+        if isinstance(value, Packed):
+            return FIXED, bytes(value)
+        if is_of(value, self):
+            return captured(value)
         if is_arrow_array(value) and value.type == self.arrow_type():
             return ARROW, value
         if value is None:
@@ -56,9 +66,9 @@ class StructEncoding(Encoding):
             raise self._refusal(value)
         parts: list[bytes] = []
         for item in value:
-            if not isinstance(item, Native) or item.ENCODING is not self:
+            if not is_of(item, self):
                 raise self._refusal(item)
-            parts.append(item._captured()[1])
+            parts.append(captured(item)[1])
         import numpy as np
 
         return ARRAY, np.frombuffer(b"".join(parts), np.uint8).reshape(-1, self.width)

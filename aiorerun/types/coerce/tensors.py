@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiorerun.types.coerce.values import is_arrow_array, refusal
 from aiorerun.types.encoding import ARROW, DYNAMIC, PACKED, Captured, Converter, Encoding
-from aiorerun.types.native import Native
+from aiorerun.types.flat import FlatArray
+from aiorerun.types.native import Native, captured, is_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     import numpy.typing as npt
     import pyarrow as pa
-
-    from aiorerun.types.flat import FlatArray
 
 _CODES: Final = {
     "uint8": 1, "uint16": 2, "uint32": 3, "uint64": 4, "int8": 5, "int16": 6, "int32": 7, "int64": 8,
@@ -41,13 +41,16 @@ class Tensor:
         self.names = names
         self.values = values
 
-    def __len__(self) -> int:
-        return 1
+
+class Tensors(tuple[Tensor, ...]):
+    """The tensors of one row."""
+
+    __slots__ = ()
 
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        return int(self.values.nbytes)
+        return sum(item.values.nbytes for item in self)
 
 
 class TensorEncoding(Encoding):
@@ -64,7 +67,9 @@ class TensorEncoding(Encoding):
 
         markers = [pa.field("_null_markers", pa.null())]
         members = [
-            pa.field(name, pa.list_(pa.field("item", pa.type_for_alias(dtype), nullable=False)), nullable=False)
+            pa.field(
+                name, pa.list_(pa.field("item", pa.type_for_alias(dtype), nullable=False)), nullable=False
+            )
             for name, dtype in zip(_NAMES, _CODES, strict=True)
         ]
         buffer = pa.dense_union([*markers, *members], type_codes=list(range(12)))
@@ -88,53 +93,50 @@ class TensorEncoding(Encoding):
 
         if is_arrow_array(value) and value.type == self.arrow_type():
             return ARROW, value
-        if isinstance(value, Native) and value.ENCODING is self:
-            return value._captured()
+        if is_of(value, self):
+            return captured(value)
         if value is None:
-            import pyarrow as pa
-
-            return ARROW, pa.array([], self.arrow_type())
+            return PACKED, Tensors()
         if isinstance(value, list | tuple) and value and all(isinstance(item, Native) for item in value):
             return self._from_natives(value)
         try:
             array = np.array(value, order="C")
         except Exception as error:
             raise refusal(value, "an array of numbers", error) from error
-        return PACKED, tensor(array.shape, None, array)
+        return PACKED, Tensors([tensor(array.shape, None, array)])
 
     def _from_natives(self, value: Sequence[Any]) -> Captured:
         if len(value) != 1 or value[0].ENCODING is not self:
             raise refusal(value, "one tensor")
-        captured: Captured = value[0]._captured()
-        return captured
+        return captured(value[0])
 
     def packed_column(self, items: Sequence[Any]) -> FlatArray:
         """Values of many rows."""
+        return self._column([item for tensors in items for item in tensors])
+
+    def _column(self, items: Sequence[Tensor]) -> FlatArray:
         import numpy as np
-        import pyarrow as pa
 
-        from aiorerun.types.flat_arrow import flatten
-
-        arrow_type = self.arrow_type()
+        count = len(items)
+        nodes: list[tuple[int, int]] = [(count, 0)]
+        buffers: list[Any] = [None]
+        shapes = np.array([length for item in items for length in item.shape], np.uint64)
+        nodes += [(count, 0), (len(shapes), 0)]
+        buffers += [None, _offsets([len(item.shape) for item in items]), None, shapes]
+        _add_names(items, nodes, buffers)
         codes = np.array([_CODES[item.values.dtype.name] for item in items], np.int8)
-        children: list[Any] = [pa.nulls(0)]
-        for code, field in enumerate(arrow_type.field("buffer").type, start=0):
-            if code:
-                arrays = [item.values for item, own in zip(items, codes, strict=True) if own == code]
-                children.append(_lists(arrays, field.type))
-        # Within its own child, each tensor has the place given by how many came before it.
-        places = np.zeros(len(items), np.int32)
-        for code in set(codes.tolist()):
-            own = codes == code
-            places[own] = np.arange(own.sum(), dtype=np.int32)
-        union = pa.UnionArray.from_dense(
-            pa.array(codes), pa.array(places), children, [field.name for field in arrow_type.field("buffer").type]
-        )
-        shape = pa.array([list(item.shape) for item in items], arrow_type.field("shape").type)
-        names = pa.array(
-            [None if item.names is None else list(item.names) for item in items], arrow_type.field("names").type
-        )
-        return flatten(_struct(arrow_type, [shape, names, union]))
+        # Within the child of its type, each tensor has the place given by how many came before it.
+        places = np.zeros(count, np.int32)
+        nodes += [(count, 0), (0, 0)]
+        buffers += [codes, places]
+        for code, dtype in enumerate(_CODES, start=1):
+            own = np.flatnonzero(codes == code)
+            places[own] = np.arange(len(own), dtype=np.int32)
+            arrays = [items[position].values for position in own.tolist()]
+            values = arrays[0] if len(arrays) == 1 else np.concatenate([np.empty(0, dtype), *arrays])
+            nodes += [(len(arrays), 0), (len(values), 0)]
+            buffers += [None, _offsets(list(map(len, arrays))), None, values]
+        return FlatArray(self.arrow_type(), count, nodes, buffers)
 
 
 def tensor(shape: Sequence[int], names: Sequence[str] | None, values: npt.NDArray[Any]) -> Tensor:
@@ -144,24 +146,32 @@ def tensor(shape: Sequence[int], names: Sequence[str] | None, values: npt.NDArra
         TypeError: Its numbers are of a type that tensors cannot have.
     """
     if values.dtype.name not in _CODES:
-        raise refusal(values, "an array of numbers", TypeError(f"dtype {values.dtype} has no place in a tensor"))
+        raise refusal(
+            values, "an array of numbers", TypeError(f"dtype {values.dtype} has no place in a tensor")
+        )
     return Tensor(tuple(map(int, shape)), None if names is None else tuple(map(str, names)), values.ravel())
 
 
-def _lists(arrays: list[npt.NDArray[Any]], list_type: Any) -> Any:
-    """One list per array."""
+def _add_names(items: Sequence[Any], nodes: list[tuple[int, int]], buffers: list[Any]) -> None:
+    """The names of the dimensions, which a tensor may lack."""
     import numpy as np
-    import pyarrow as pa
 
-    offsets = np.zeros(len(arrays) + 1, np.int32)
-    np.cumsum([len(array) for array in arrays], out=offsets[1:])
-    values = np.concatenate(arrays) if arrays else np.empty(0, list_type.value_type.to_pandas_dtype())
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values), type=list_type)
+    named = np.array([item.names is not None for item in items], np.bool_)
+    missing = len(items) - int(np.count_nonzero(named))
+    names = [name.encode() for item in items for name in item.names or ()]
+    nodes += [(len(items), missing), (len(names), 0)]
+    buffers += [
+        np.packbits(named, bitorder="little") if missing else None,
+        _offsets([len(item.names or ()) for item in items]),
+        None,
+        _offsets(list(map(len, names))),
+        b"".join(names),
+    ]
 
 
-def _struct(arrow_type: Any, children: list[Any]) -> Any:
-    """A struct array of exactly this type; that of the union's fields is not nullable."""
-    import pyarrow as pa
+def _offsets(lengths: Sequence[int]) -> npt.NDArray[np.int32]:
+    import numpy as np
 
-    fields = [arrow_type.field(position) for position in range(arrow_type.num_fields)]
-    return pa.StructArray.from_arrays(children, fields=fields)
+    offsets = np.zeros(len(lengths) + 1, np.int32)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets

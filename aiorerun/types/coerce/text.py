@@ -1,4 +1,4 @@
-"""Text: labels, names, levels, media types, frame ids …"""
+"""Text: labels, names, levels, media types, frame ids and so on."""
 
 from __future__ import annotations
 
@@ -53,8 +53,10 @@ class TextEncoding(Encoding):
         return TEXT, writable(str(value))
 
     def _from_array(self, value: Any) -> Sequence[str]:
-        if value.ndim != 1 or value.dtype.kind not in "UO":
+        if value.ndim != 1:
             raise refusal(value, _ACCEPTED)
+        if value.dtype.kind not in "UO":
+            raise refusal(value, _ACCEPTED, TypeError("not an array of strings"))
         items = value.tolist()
         if not all(isinstance(item, str) for item in items):
             raise refusal(value, _ACCEPTED, TypeError("not every element is a string"))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 from typing import TYPE_CHECKING, Any
 
 from aiorerun.types.coerce.values import first_axis, is_arrow_array, is_numpy, refusal
 from aiorerun.types.encoding import ARRAY, ARROW, DYNAMIC, FIXED, Captured, Converter, Encoding
 from aiorerun.types.flat import FlatArray
-from aiorerun.types.native import Native
+from aiorerun.types.native import Native, captured, is_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _CODES = {"float32": "f", "float64": "d", "uint8": "B", "uint32": "I", "int32": "i"}
+
+
+@functools.cache
+def _fixed_size_list(dtype: str, size: int) -> pa.DataType:
+    # One object for equal types: encoders recognise it by identity.
+    import pyarrow as pa
+
+    return pa.list_(pa.field("item", pa.type_for_alias(dtype), nullable=False), size)
 
 
 class VectorEncoding(Encoding):
@@ -55,9 +64,7 @@ class VectorEncoding(Encoding):
 
     def arrow_type(self) -> pa.DataType:
         """The Arrow type of one instance."""
-        import pyarrow as pa
-
-        return pa.list_(pa.field("item", pa.type_for_alias(self.dtype), nullable=False), self.size)
+        return _fixed_size_list(self.dtype, self.size)
 
     def converter(self, kind: type) -> Converter:
         """The quickest way to capture values of one type."""
@@ -78,11 +85,12 @@ class VectorEncoding(Encoding):
     def _array_converter(self) -> Callable[[npt.NDArray[Any]], Captured]:
         import numpy as np
 
+        from aiorerun.types.pool import copied
+
         dtype, size, shaped = np.dtype(self.dtype), self.size, self._shaped
 
         def from_array(value: npt.NDArray[Any]) -> Captured:
-            # astype copies always, in C order, and never more than once.
-            array = value.astype(dtype, "C")
+            array = copied(value, dtype)
             shape = array.shape
             if len(shape) == 2 and shape[1] == size:
                 return ARRAY, array
@@ -98,8 +106,8 @@ class VectorEncoding(Encoding):
             value = value.to_numpy(zero_copy_only=False)
         if value is None:
             value = ()
-        if isinstance(value, Native) and value.ENCODING is self:
-            return value._captured()
+        if is_of(value, self):
+            return captured(value)
         import numpy as np
 
         try:
@@ -189,6 +197,8 @@ class MatrixEncoding(VectorEncoding):
             return self._from_natives(value)
         if isinstance(value, bytes | str | dict) and not value:
             value = ()
+        if isinstance(value, int | float | complex) or getattr(value, "ndim", 1) == 0:
+            raise refusal(value, self.accepted, TypeError("a single number"))
         return super().capture(value)
 
     def _from_natives(self, value: Any) -> Captured:

@@ -16,6 +16,7 @@ from aiorerun.config import ChunkBatcherConfig
 from aiorerun.pipeline import capture as capture_module
 from aiorerun.pipeline.assemble import assemble
 from aiorerun.pipeline.capture import IDLE_CUTS, Capture, Cut
+from aiorerun.types.flat_arrow import unflatten
 from aiorerun.types.ids import ids
 from aiorerun.types.timeline import TimelineKind
 from aiorerun.types.timepoint import NO_TIMES, with_time
@@ -43,7 +44,7 @@ def scalars(cuts: Iterable[Cut]) -> list[float]:
     values: list[float] = []
     for chunk in assemble(cuts, ids, 1 << 20):
         (column,) = chunk.components
-        values.extend(np.frombuffer(column.values.buffers[-1], np.float64).tolist())  # type: ignore[arg-type]
+        values.extend(unflatten(column.values).to_pylist())
     return values
 
 
@@ -74,7 +75,7 @@ def test_one_and_many_instances_share_a_chunk_in_order() -> None:
     (chunk,) = assemble(capture.cut_all(), ids, 100)
     (column,) = chunk.components
     assert column.offsets.tolist() == [0, 1, 3, 4, 4]
-    assert np.frombuffer(column.values.buffers[-1], np.float64).tolist() == [1, 2, 3, 4]  # type: ignore[arg-type]
+    assert unflatten(column.values).to_pylist() == [1, 2, 3, 4]
 
 
 def test_rows_with_other_timelines_or_components_get_other_chunks() -> None:
@@ -228,15 +229,16 @@ def test_threads_lose_nothing_while_rows_are_cut_off(guarded: bool, monkeypatch:
         ]
         for thread in running:
             thread.start()
-        cuts: list[Cut] = []
+        batches: list[list[Cut]] = []
         while any(thread.is_alive() for thread in running):
-            cuts.extend(capture.cut_all())
-        cuts.extend(capture.cut_all())
+            batches.append(capture.cut_all())
+        batches.append(capture.cut_all())
     finally:
         sys.setswitchinterval(interval)
     rows: dict[str, list[float]] = {}
-    for cut in cuts:
-        rows.setdefault(cut.source.entity_path, []).extend(scalars([cut]))
+    for batch in batches:
+        for chunk in assemble(batch, ids, 1 << 20):
+            rows.setdefault(chunk.entity_path, []).extend(unflatten(chunk.components[0].values).to_pylist())
     assert rows == {f"/t{number}": list(range(count)) for number in range(threads)}
     assert capture.accepted_rows == count * threads
 
@@ -256,9 +258,7 @@ def test_any_interleaving_of_logging_and_cutting_keeps_every_row(
     def collect(cuts: Iterable[Cut]) -> None:
         for chunk in assemble(cuts, ids, 1 << 20):
             (column,) = chunk.components
-            seen[chunk.entity_path].extend(
-                np.frombuffer(column.values.buffers[-1], np.float64).tolist()  # type: ignore[arg-type]
-            )
+            seen[chunk.entity_path].extend(unflatten(column.values).to_pylist())
 
     for path, instances, cut_now in rows:
         values = [value + index for index in range(instances)]

@@ -47,7 +47,10 @@ def test_admits_one_at_a_time_in_order() -> None:
     for number in range(3):
         ledger.wait(lambda number=number: woken.append(number))  # type: ignore[misc]
     ledger.settle(1, 1, None)
-    assert [ledger.admit() for _ in range(4)] == [False, False, False, True]
+    assert not ledger.admit()
+    assert not ledger.admit(), "the first one has not had its turn yet"
+    assert woken == [0]
+    assert [ledger.admit(turn_is_over=True) for _ in range(3)] == [False, False, True]
     assert woken == [0, 1, 2]
 
 

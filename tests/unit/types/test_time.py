@@ -139,7 +139,6 @@ DURATIONS: list[tuple[Any, int]] = [
     (np.timedelta64(5, "W"), 7 * 432_000 * SECOND),
     (np.timedelta64(1, "M"), 2_629_746 * SECOND),
     (np.timedelta64(1, "Y"), 31_556_952 * SECOND),
-    (np.timedelta64(5), 5),
     (np.timedelta64(3, ("ms", 25)), 75_000_000),
     (np.timedelta64(1500, "ps"), 1),
     (np.timedelta64(-1501, "ps"), -2),
@@ -269,7 +268,9 @@ def test_timestamps_in_milliseconds_are_refused(value: Any) -> None:
 NOT_FINITE = [math.nan, math.inf, -math.inf, np.float32("nan"), np.float64("inf")]
 
 
-@pytest.mark.parametrize("value", [*NOT_FINITE, np.timedelta64("NaT"), pa.scalar(None, pa.duration("ns"))])
+@pytest.mark.parametrize(
+    "value", [*NOT_FINITE, np.timedelta64("NaT", "ns"), pa.scalar(None, pa.duration("ns"))]
+)
 def test_durations_that_are_not_finite(value: Any) -> None:
     with pytest.raises(ValueError, match=r"duration must be a finite time, got .*: leave such rows out"):
         duration_nanos(value)
@@ -279,7 +280,7 @@ def test_durations_that_are_not_finite(value: Any) -> None:
     "value",
     [
         *NOT_FINITE,
-        np.datetime64("NaT"),
+        np.datetime64("NaT", "ns"),
         np.datetime64("NaT", "Y"),
         PandasNaT(2024, 1, 1),
         pa.scalar(None, pa.timestamp("ns")),
@@ -332,6 +333,11 @@ def test_what_is_no_duration(value: Any) -> None:
 def test_what_is_no_timestamp(value: Any) -> None:
     with pytest.raises(TypeError, match=r"timestamp must be an int, float, datetime, np.datetime64 or"):
         timestamp_nanos(value)
+
+
+@pytest.mark.filterwarnings("ignore:The 'generic' unit:DeprecationWarning")
+def test_lengths_without_a_unit_are_nanoseconds() -> None:
+    assert duration_nanos(np.timedelta64(5)) == 5
 
 
 def test_the_least_value_stands_for_static_and_is_not_used() -> None:

@@ -213,7 +213,6 @@ def test_floats_in_lists_are_rounded_and_in_arrays_cut_off() -> None:
     ("array", "expected"),
     [
         (np.array([1, 2], dtype="m8[Y]"), [31_556_952 * SECOND, 63_113_904 * SECOND]),
-        (np.array([5], dtype="m8"), [5]),
         (np.array([2], dtype="m8[25ms]"), [50_000_000]),
         (np.array([1500, -1501], dtype="m8[ps]"), [1, -2]),
         (np.array([10**18], dtype="m8[25as]"), [25 * SECOND]),
@@ -228,6 +227,11 @@ def test_floats_in_lists_are_rounded_and_in_arrays_cut_off() -> None:
 )
 def test_durations_in_arrays(array: npt.NDArray[Any], expected: list[int]) -> None:
     assert numbers(TimeColumn("t", duration=array)) == expected
+
+
+@pytest.mark.filterwarnings("ignore:The 'generic' unit:DeprecationWarning")
+def test_lengths_without_a_unit_are_nanoseconds() -> None:
+    assert numbers(TimeColumn("t", duration=np.array([5], dtype="m8"))) == [5]
 
 
 @pytest.mark.parametrize(

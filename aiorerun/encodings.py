@@ -1,0 +1,22 @@
+"""Another name of :mod:`aiorerun.datatypes`, as newer releases of Rerun call it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiorerun import datatypes
+
+if TYPE_CHECKING:
+    from aiorerun.datatypes import *  # noqa: F403
+
+__all__ = datatypes.__all__
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(datatypes, name)
+
+
+def __dir__() -> list[str]:
+    return dir(datatypes)

@@ -1,0 +1,102 @@
+"""Plans: how values of certain Python types are captured into a row. Made once, used per call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from aiorerun.types.encoding import DYNAMIC, FIXED, Encoding, Shape
+from aiorerun.types.form import ColumnSpec, Form, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from aiorerun.types.descriptors import ComponentDescriptor
+
+    Plan: TypeAlias = Callable[[tuple[Any, ...]], Row]
+
+
+class Step(NamedTuple):
+    """What is done with one of the values.
+
+    Attributes:
+        position: Which one.
+        descriptor: The component it is for.
+        encoding: How it is encoded.
+        shape: What ``convert`` gives, or ``DYNAMIC`` if it gives the shape too.
+        convert: Captures the value.
+    """
+
+    position: int
+    descriptor: ComponentDescriptor
+    encoding: Encoding
+    shape: Shape
+    convert: Callable[[Any], Any]
+
+
+def plan_of(steps: Sequence[Step]) -> Plan:
+    """A function that makes a row of values by these steps."""
+    if any(step.shape == DYNAMIC for step in steps):
+        return _dynamic_plan(steps)
+    return _static_plan(steps)
+
+
+def _static_plan(steps: Sequence[Step]) -> Plan:
+    """A plan for values whose types settle the form."""
+    form = Form.of([ColumnSpec(step.descriptor, step.encoding, step.shape) for step in steps])
+    packers = [(step.position, step.convert) for step in steps if step.shape == FIXED]
+    others = [(step.position, step.convert) for step in steps if step.shape != FIXED]
+
+    def plan(values: tuple[Any, ...]) -> Row:
+        fixed = b"".join([convert(values[position]) for position, convert in packers])
+        return form, fixed, tuple([convert(values[position]) for position, convert in others])
+
+    # The frequent cases without loops.
+    if len(packers) == 1 and len(others) == 1:
+        (place, pack), (position, convert) = packers[0], others[0]
+        return lambda values: (form, pack(values[place]), (convert(values[position]),))
+    if packers and others:
+        return plan
+    if len(others) == 1:
+        position, convert = others[0]
+        return lambda values: (form, b"", (convert(values[position]),))
+    if len(others) == 2:
+        (position, convert), (place, convert2) = others
+        return lambda values: (form, b"", (convert(values[position]), convert2(values[place])))
+    if len(packers) == 1:
+        position, convert = packers[0]
+        return lambda values: (form, convert(values[position]), ())
+    return plan
+
+
+def _dynamic_plan(steps: Sequence[Step]) -> Plan:
+    """A plan for values of which only a look shows their shape."""
+    forms: dict[tuple[Shape, ...], Form] = {}
+    rows = [(step.position, step.shape, step.convert) for step in steps]
+
+    def form_of(shapes: tuple[Shape, ...]) -> Form:
+        columns = [
+            ColumnSpec(step.descriptor, step.encoding, shape)
+            for step, shape in zip(steps, shapes, strict=True)
+        ]
+        form = forms[shapes] = Form.of(columns)
+        return form
+
+    def plan(values: tuple[Any, ...]) -> Row:
+        shapes: list[Shape] = []
+        fixed = b""
+        objects: list[Any] = []
+        for position, shape, convert in rows:
+            if shape:
+                data = convert(values[position])
+            else:
+                shape, data = convert(values[position])  # noqa: PLW2901 - DYNAMIC becomes the shape
+            shapes.append(shape)
+            if shape == FIXED:
+                fixed += data
+            else:
+                objects.append(data)
+        key = tuple(shapes)
+        form = forms.get(key)
+        return form or form_of(key), fixed, tuple(objects)
+
+    return plan

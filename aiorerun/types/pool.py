@@ -1,0 +1,96 @@
+"""Memory for copies of large arrays, used again and again.
+
+Fresh memory of this size comes from the operating system page by page, which costs several times as
+much as the copy itself. A block is free when nothing but the pool refers to it, so nobody has to give
+anything back.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+MIN_BYTES: Final = 32 << 10
+"""Smaller copies are left to the allocator, which keeps such memory itself."""
+MAX_POOLED_BYTES: Final = 16 << 20
+"""How much memory the pool keeps for all sizes together."""
+_TRIES: Final = 2
+
+_has_gil = bool(getattr(sys, "_is_gil_enabled", lambda: True)())
+
+
+class Pool:
+    """Blocks of memory by size class.
+
+    Args:
+        max_bytes: How much memory it keeps.
+    """
+
+    def __init__(self, max_bytes: int = MAX_POOLED_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._pooled_bytes = 0
+        self._blocks: dict[int, deque[npt.NDArray[np.uint8]]] = {}
+
+    def take(self, nbytes: int) -> npt.NDArray[np.uint8]:
+        """A block of at least this many bytes that nobody uses."""
+        # Eight classes per power of two: at most an eighth of a block is left over.
+        step = 1 << max(nbytes.bit_length() - 4, 12)
+        size = -(-nbytes // step) * step
+        blocks = self._blocks.get(size)
+        if blocks is None:
+            blocks = self._blocks.setdefault(size, deque())
+        for _ in range(min(_TRIES, len(blocks))):
+            try:
+                # Taken out first: two threads never look at the same block.
+                block = blocks.popleft()
+            except IndexError:
+                break
+            blocks.append(block)
+            # Referred to by the deque, by `block` and by the argument of getrefcount; by a view otherwise.
+            if sys.getrefcount(block) == _UNUSED:
+                return block
+        block = np.empty(size, np.uint8)
+        if self._pooled_bytes + size <= self._max_bytes and _has_gil:
+            self._pooled_bytes += size
+            blocks.append(block)
+        else:
+            self._forget_unused()
+        return block
+
+    def _forget_unused(self) -> None:
+        """Makes room for sizes that are in use now: drops blocks of other sizes that nobody uses."""
+        for blocks in list(self._blocks.values()):
+            if blocks and sys.getrefcount(blocks[0]) == _UNUSED - 1:
+                try:
+                    dropped = blocks.popleft()
+                except IndexError:
+                    continue
+                self._pooled_bytes -= len(dropped)
+
+
+def _count_unused() -> int:
+    """What ``getrefcount`` says of a block that only a deque and one local variable refer to."""
+    blocks = deque([np.empty(1, np.uint8)])
+    block = blocks[0]
+    return sys.getrefcount(block)
+
+
+_UNUSED: Final = _count_unused()
+_pool: Final = Pool()
+
+
+def copied(value: npt.NDArray[Any], dtype: Any) -> npt.NDArray[Any]:
+    """A C-contiguous copy of an array in a dtype; nobody else ever writes to it."""
+    dtype = np.dtype(dtype)
+    nbytes = value.size * dtype.itemsize
+    if nbytes < MIN_BYTES:
+        return value.astype(dtype, "C")
+    copy = _pool.take(nbytes)[:nbytes].view(dtype).reshape(value.shape)
+    np.copyto(copy, value, casting="unsafe")
+    return copy

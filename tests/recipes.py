@@ -1,0 +1,183 @@
+"""Recorded recipes: JSON expressions that describe how an object is made, and what came of it elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import importlib
+import io
+import json
+import math
+import uuid
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+DATA = Path(__file__).parent / "data"
+
+_TOP_LEVEL = {
+    "AnyValues": "aiorerun.types.any_values",
+    "AnyBatchValue": "aiorerun.types.any_values",
+    "DynamicArchetype": "aiorerun.types.any_values",
+    "ComponentColumn": "aiorerun.types.batches",
+    "ComponentDescriptor": "aiorerun.types.descriptors",
+}
+_PACKAGES = ("archetypes", "components", "datatypes")
+
+
+@cache
+def load(name: str) -> Any:
+    """A file of the test data."""
+    return json.loads((DATA / name).read_text())
+
+
+def resolve(path: str) -> Any:
+    """The object that a name of the official SDK stands for, here."""
+    first, *rest = path.removeprefix("rerun.").split(".")
+    first = "datatypes" if first == "encodings" else first
+    if first in _PACKAGES:
+        found: Any = importlib.import_module(f"aiorerun.{first}")
+    elif first in _TOP_LEVEL:
+        found = getattr(importlib.import_module(_TOP_LEVEL[first]), first)
+    else:
+        modules = [importlib.import_module(f"aiorerun.{package}") for package in _PACKAGES]
+        found = next(getattr(module, first) for module in modules if hasattr(module, first))
+    for name in rest:
+        found = getattr(found, name)
+    return found
+
+
+def make(expression: Any, folder: Path) -> Any:
+    """Makes the object that an expression describes; files are written into ``folder``."""
+    if isinstance(expression, list):
+        return [make(item, folder) for item in expression]
+    if not isinstance(expression, dict):
+        return expression
+    operator = next((key for key in expression if key.startswith("$")), None)
+    if operator is None:
+        return {key: make(item, folder) for key, item in expression.items()}
+    argument = expression[operator]
+    if operator in ("$new", "$call"):
+        target = resolve(argument) if operator == "$new" else getattr(make(expression["on"], folder), argument)
+        given = expression.get("kwargs", {})
+        pairs = given.items() if isinstance(given, dict) else given
+        positional = [make(item, folder) for item in expression.get("args", [])]
+        return target(*positional, **{key: make(item, folder) for key, item in pairs})
+    if operator in ("$tuple", "$set", "$iter"):
+        kind: Callable[[Any], Any] = {"$tuple": tuple, "$set": set, "$iter": iter}[operator]
+        return kind([make(item, folder) for item in argument])
+    if operator == "$map":
+        return {make(key, folder): make(item, folder) for key, item in argument}
+    if operator == "$pa":
+        return pa.array([make(item, folder) for item in argument["values"]], arrow_type(argument["type"]))
+    if operator == "$file":
+        path = folder / argument["name"]
+        path.write_bytes(base64.b64decode(argument["base64"]))
+        return str(path)
+    return _PLAIN[operator](argument)
+
+
+def _array(spec: dict[str, Any]) -> Any:
+    dtype = np.dtype(spec["dtype"])
+    data = spec["data"]
+    if dtype.kind in "mM":
+        array = np.array(data, np.int64).view(dtype)
+    else:
+        array = np.array([float(item) if isinstance(item, str) and dtype.kind == "f" else item for item in data], dtype)
+    array = array.reshape(spec["shape"])
+    if spec.get("order") == "F":
+        array = np.asfortranarray(array)
+    return array[::-1] if spec.get("reversed") else array
+
+
+def _picture(spec: dict[str, Any]) -> Any:
+    from PIL import Image
+
+    return Image.frombytes(spec["mode"], tuple(spec["size"]), base64.b64decode(spec["base64"]))
+
+
+_PLAIN: dict[str, Callable[[Any], Any]] = {
+    "$get": resolve,
+    "$np": _array,
+    "$npscalar": lambda spec: np.dtype(spec["dtype"]).type(spec["value"]),
+    "$nptype": lambda name: np.dtype(name).type,
+    "$bytes": base64.b64decode,
+    "$bytearray": lambda text: bytearray(base64.b64decode(text)),
+    "$memoryview": lambda text: memoryview(base64.b64decode(text)),
+    "$bytesio": lambda text: io.BytesIO(base64.b64decode(text)),
+    "$range": lambda bounds: range(*bounds),
+    "$float": float,
+    "$int": int,
+    "$complex": lambda parts: complex(*parts),
+    "$uuid": uuid.UUID,
+    "$path": Path,
+    "$datetime": datetime.datetime.fromisoformat,
+    "$timedelta_us": lambda count: datetime.timedelta(microseconds=count),
+    "$object": lambda _: object(),
+    "$pil": _picture,
+}
+
+
+def arrow_type(spec: dict[str, Any]) -> Any:
+    """The Arrow type that a description stands for."""
+    kind = spec["type"]
+    if kind == "struct":
+        return pa.struct([_field(item) for item in spec["fields"]])
+    if kind == "fixed_size_list":
+        return pa.list_(_field(spec["item"]), spec["size"])
+    if kind == "list":
+        return pa.list_(_field(spec["item"]))
+    if kind == "union":
+        return pa.dense_union([_field(item) for item in spec["fields"]], type_codes=spec["type_ids"])
+    if kind in ("null", "binary"):
+        return getattr(pa, kind)()
+    return pa.type_for_alias(kind)
+
+
+def _field(spec: dict[str, Any]) -> Any:
+    return pa.field(spec["name"], arrow_type(spec["type"]), nullable=spec["nullable"])
+
+
+def arrow_array(text: str) -> Any:
+    """An array out of base64 text: an Arrow IPC stream of one batch with one column."""
+    with pa.ipc.open_stream(base64.b64decode(text)) as reader:
+        return reader.read_next_batch().column(0)
+
+
+def same_type(one: Any, other: Any) -> bool:
+    """Whether two types are the same in everything a schema says."""
+    one, other = (pa.schema([pa.field("", kind)]).serialize().to_pybytes() for kind in (one, other))
+    return bool(one == other)
+
+
+def plain(value: Any, limit: int | None = None) -> Any:
+    """Values in the form in which they are recorded; long lists are cut."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"$float": "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"}
+    if isinstance(value, bytes | bytearray):
+        return {"$bytes": base64.b64encode(value).decode()}
+    if isinstance(value, dict):
+        return {str(key): plain(item, limit) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        shown = [plain(item, limit) for item in value[:limit]]
+        return shown if limit is None or len(value) <= limit else [*shown, {"$more": len(value) - limit}]
+    if isinstance(value, datetime.datetime):
+        return {"$datetime": value.isoformat()}
+    if isinstance(value, datetime.timedelta):
+        return {"$timedelta_us": value // datetime.timedelta(microseconds=1)}
+    if isinstance(value, uuid.UUID):
+        return {"$repr": "UUID"}
+    return value
+
+
+def family(exception: str) -> str:
+    """Whether an exception says that the value, or its type, is wrong; else its own name."""
+    if exception in ("ValueError", "ArrowInvalid", "OverflowError", "IndexError"):
+        return "value"
+    if exception in ("TypeError", "ArrowTypeError", "AttributeError", "AssertionError", "ArrowNotImplementedError"):
+        return "type"
+    return exception
