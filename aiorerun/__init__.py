@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     )
     from aiorerun.archetypes import (
         Arrows3D as Arrows3D,
+        Box2DFormat as Box2DFormat,
         BarChart as BarChart,
         Boxes2D as Boxes2D,
         Boxes3D as Boxes3D,
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
         Radius as Radius,
         Scale3D as Scale3D,
         TextLogLevel as TextLogLevel,
+        TransformRelation as TransformRelation,
     )
     from aiorerun.config import (
         ChunkBatcherConfig as ChunkBatcherConfig,
@@ -135,6 +137,7 @@ _HOMES: Final[dict[str, str]] = {
     "AnyBatchValue": "aiorerun.types.any_values",
     "AnyValues": "aiorerun.types.any_values",
     "Arrows3D": "aiorerun.archetypes",
+    "Box2DFormat": "aiorerun.archetypes",
     "AsComponents": "aiorerun.types.batches",
     "AsyncRecordingStream": "aiorerun.stream",
     "BarChart": "aiorerun.archetypes",
@@ -187,6 +190,7 @@ _HOMES: Final[dict[str, str]] = {
     "TimeColumn": "aiorerun.types.time_column",
     "TimeColumnLike": "aiorerun.types.time_column",
     "Transform3D": "aiorerun.archetypes",
+    "TransformRelation": "aiorerun.components",
     "archetypes": "aiorerun.archetypes",
     "at": "aiorerun.api",
     "components": "aiorerun.components",
@@ -226,6 +230,7 @@ __all__ = [
     "AnyBatchValue",
     "AnyValues",
     "Arrows3D",
+    "Box2DFormat",
     "AsComponents",
     "AsyncRecordingStream",
     "BarChart",
@@ -278,6 +283,7 @@ __all__ = [
     "TimeColumn",
     "TimeColumnLike",
     "Transform3D",
+    "TransformRelation",
     "__version__",
     "archetypes",
     "at",

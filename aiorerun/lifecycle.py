@@ -9,12 +9,12 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from aiorerun.engine import engines
+from aiorerun.conveyor import conveyors
 from aiorerun.stream_base import streams
 from aiorerun.types.ids import ids
 
 if TYPE_CHECKING:
-    from aiorerun.engine import Engine
+    from aiorerun.conveyor import Conveyor
 
 logger = logging.getLogger("aiorerun")
 
@@ -25,7 +25,7 @@ def finish_all() -> None:
     Runs at interpreter exit. Their workers still live, so no thread has to be started.
     """
     finish_on_running_loops()
-    left = [engine for engine in engines if _is_orphan(engine)]
+    left = [conveyor for conveyor in conveyors if _is_orphan(conveyor)]
     if not left:
         return
     try:
@@ -38,25 +38,25 @@ def finish_all() -> None:
 
 def finish_on_running_loops() -> None:
     """Streams whose loop still runs in another thread (the facade's) are finished there."""
-    for engine in list(engines):
-        loop = engine.loop
-        if loop is None or not loop.is_running() or engine.is_on_own_thread:
+    for conveyor in list(conveyors):
+        loop = conveyor.loop
+        if loop is None or not loop.is_running() or conveyor.is_on_own_thread:
             continue
         try:
-            asyncio.run_coroutine_threadsafe(engine.finish(), loop).result(engine.close_timeout + 1)
+            asyncio.run_coroutine_threadsafe(conveyor.finish(), loop).result(conveyor.close_timeout + 1)
         except Exception as error:
-            logger.error("%r could not be finished at exit: %s", engine.store.recording_id, error)
+            logger.error("%r could not be finished at exit: %s", conveyor.name, error)
 
 
-async def _finish(left: list[Engine]) -> None:
-    outcomes = await asyncio.gather(*(engine.finish() for engine in left), return_exceptions=True)
-    for engine, outcome in zip(left, outcomes, strict=True):
+async def _finish(left: list[Conveyor]) -> None:
+    outcomes = await asyncio.gather(*(conveyor.finish() for conveyor in left), return_exceptions=True)
+    for conveyor, outcome in zip(left, outcomes, strict=True):
         if isinstance(outcome, BaseException):
-            logger.error("%r could not be finished at exit: %s", engine.store.recording_id, outcome)
+            logger.error("%r could not be finished at exit: %s", conveyor.name, outcome)
 
 
-def _is_orphan(engine: Engine) -> bool:
-    loop = engine.loop
+def _is_orphan(conveyor: Conveyor) -> bool:
+    loop = conveyor.loop
     return loop is None or loop.is_closed() or not loop.is_running()
 
 
@@ -68,7 +68,7 @@ def _after_fork_in_child() -> None:
         portal.after_fork_in_child()
     for stream in list(streams):
         stream._engine.start_empty()
-    engines.clear()
+    conveyors.clear()
 
 
 atexit.register(finish_all)

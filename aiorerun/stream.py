@@ -96,14 +96,14 @@ class AsyncRecordingStream(BaseRecordingStream):
             report("log", error, strict=strict)
             return
         if accumulator is not None and self._engine.attend(accumulator):
-            await self._engine.pace()
+            await self._engine.room.pace()
 
     async def _let_in(self, strict: bool | None) -> bool:
         gate = self._capture.gate
         if gate == FULL:
-            if await self._engine.wait_for_room():
+            if await self._engine.room.wait_for_room():
                 return True
-            self._engine.refuse()
+            self._engine.room.refuse()
         elif gate == UNOPENED:
             await self._force_save()
             return True

@@ -14,7 +14,8 @@ from uuid import UUID
 
 from aiorerun.config import CLOSE_TIMEOUT_SECS, MAX_BYTES_IN_FLIGHT, MAX_WAIT_SECS
 from aiorerun.context import ActiveRecordings, StoreTimes
-from aiorerun.engine import Engine, Ready
+from aiorerun.conveyor import Ready
+from aiorerun.engine import Engine, retrieve
 from aiorerun.errors import (
     FlushTimeoutError,
     QueueFullError,
@@ -89,7 +90,7 @@ class BaseRecordingStream:
             max_wait=MAX_WAIT_SECS if max_wait is None else max_wait,
             close_timeout=CLOSE_TIMEOUT_SECS if close_timeout is None else close_timeout,
         )
-        self._engine.on_refusal = _warn_about_refusal
+        self._engine.room.on_refusal = _warn_about_refusal
         self._capture = self._engine.capture
         self._capture.inject = _injection()
         switch = read_switch("RERUN")
@@ -119,7 +120,7 @@ class BaseRecordingStream:
         return f"{type(self).__name__}({store.application_id!r}, recording_id={store.recording_id!r})"
 
     def _send_start_time(self, nanos: int) -> None:
-        engine = self._engine
+        store = self._store
         clock_ns = time.perf_counter_ns()
 
         def make() -> list[Message]:
@@ -128,10 +129,10 @@ class BaseRecordingStream:
             from aiorerun.pipeline.assemble import single_row_chunk
 
             row = RecordingInfo(start_time=nanos)._row
-            return [chunk_message(engine.store, single_row_chunk(PROPERTIES_PATH, row, ids, clock_ns))]
+            return [chunk_message(store, single_row_chunk(PROPERTIES_PATH, row, ids, clock_ns))]
 
         self._capture.count_ready_rows(1)
-        engine.push(Ready(make, 1, 1024))
+        self._engine.push(Ready(make, 1, 1024))
 
     def log_nowait(
         self,
@@ -174,10 +175,10 @@ class BaseRecordingStream:
             if accumulator is not None:
                 self._engine.attend(accumulator)
         if self._capture.gate == FULL:
-            self._engine.admit_next()
+            self._engine.room.admit_next()
 
     def _refuse_now(self, strict: bool | None) -> None:
-        self._engine.refuse()
+        self._engine.room.refuse()
         if strict_mode() if strict is None else strict:
             raise QueueFullError(
                 f"log_nowait: {self!r} is over its byte limit and its sinks do not keep up; use `await log(...)` "
@@ -293,7 +294,7 @@ class BaseRecordingStream:
     async def _flush(self, timeout_sec: float) -> None:
         future = self._engine.flush()
         if timeout_sec == 0:
-            future.add_done_callback(_retrieve)
+            future.add_done_callback(retrieve)
             return
         try:
             async with asyncio.timeout(None if timeout_sec > 1e9 else timeout_sec):
@@ -301,10 +302,10 @@ class BaseRecordingStream:
         except TimeoutError as error:
             if future.done() and not future.cancelled() and future.exception() is error:
                 raise
-            future.add_done_callback(_retrieve)
+            future.add_done_callback(retrieve)
             raise FlushTimeoutError(f"flush: not everything was written within {timeout_sec} s") from None
         except asyncio.CancelledError:
-            future.add_done_callback(_retrieve)
+            future.add_done_callback(retrieve)
             raise
 
     async def _disconnect_sinks(self) -> None:
@@ -331,7 +332,7 @@ class BaseRecordingStream:
     async def _on_engine_loop(self, call: Coroutine[Any, Any, None]) -> None:
         """Awaits a coroutine on the loop that drives the sinks, which may run in another thread."""
         loop = self._engine.loop
-        if loop is None or not self._engine.is_foreign:
+        if loop is None or loop.is_closed() or loop is asyncio.get_running_loop():
             await call
             return
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(call, loop))
@@ -451,9 +452,3 @@ def _injection() -> int:
 
 def _warn_about_refusal(message: str) -> None:
     warnings.warn(message, RerunWarning, stacklevel=caller_stacklevel())
-
-
-def _retrieve(future: asyncio.Future[None]) -> None:
-    """Marks the outcome of a flush nobody waits for as seen; sinks report their errors themselves."""
-    if not future.cancelled():
-        future.exception()

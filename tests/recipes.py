@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import base64
-import datetime
+import datetime as dt
 import importlib
 import io
 import json
 import math
 import uuid
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DATA = Path(__file__).parent / "data"
 
@@ -62,14 +64,16 @@ def make(expression: Any, folder: Path) -> Any:
         return {key: make(item, folder) for key, item in expression.items()}
     argument = expression[operator]
     if operator in ("$new", "$call"):
-        target = resolve(argument) if operator == "$new" else getattr(make(expression["on"], folder), argument)
+        target = (
+            resolve(argument) if operator == "$new" else getattr(make(expression["on"], folder), argument)
+        )
         given = expression.get("kwargs", {})
         pairs = given.items() if isinstance(given, dict) else given
         positional = [make(item, folder) for item in expression.get("args", [])]
         return target(*positional, **{key: make(item, folder) for key, item in pairs})
     if operator in ("$tuple", "$set", "$iter"):
-        kind: Callable[[Any], Any] = {"$tuple": tuple, "$set": set, "$iter": iter}[operator]
-        return kind([make(item, folder) for item in argument])
+        items = [make(item, folder) for item in argument]
+        return tuple(items) if operator == "$tuple" else set(items) if operator == "$set" else iter(items)
     if operator == "$map":
         return {make(key, folder): make(item, folder) for key, item in argument}
     if operator == "$pa":
@@ -87,7 +91,9 @@ def _array(spec: dict[str, Any]) -> Any:
     if dtype.kind in "mM":
         array = np.array(data, np.int64).view(dtype)
     else:
-        array = np.array([float(item) if isinstance(item, str) and dtype.kind == "f" else item for item in data], dtype)
+        array = np.array(
+            [float(item) if isinstance(item, str) and dtype.kind == "f" else item for item in data], dtype
+        )
     array = array.reshape(spec["shape"])
     if spec.get("order") == "F":
         array = np.asfortranarray(array)
@@ -115,8 +121,8 @@ _PLAIN: dict[str, Callable[[Any], Any]] = {
     "$complex": lambda parts: complex(*parts),
     "$uuid": uuid.UUID,
     "$path": Path,
-    "$datetime": datetime.datetime.fromisoformat,
-    "$timedelta_us": lambda count: datetime.timedelta(microseconds=count),
+    "$datetime": dt.datetime.fromisoformat,
+    "$timedelta_us": lambda count: dt.timedelta(microseconds=count),
     "$object": lambda _: object(),
     "$pil": _picture,
 }
@@ -165,10 +171,10 @@ def plain(value: Any, limit: int | None = None) -> Any:
     if isinstance(value, list | tuple):
         shown = [plain(item, limit) for item in value[:limit]]
         return shown if limit is None or len(value) <= limit else [*shown, {"$more": len(value) - limit}]
-    if isinstance(value, datetime.datetime):
+    if isinstance(value, dt.datetime):
         return {"$datetime": value.isoformat()}
-    if isinstance(value, datetime.timedelta):
-        return {"$timedelta_us": value // datetime.timedelta(microseconds=1)}
+    if isinstance(value, dt.timedelta):
+        return {"$timedelta_us": value // dt.timedelta(microseconds=1)}
     if isinstance(value, uuid.UUID):
         return {"$repr": "UUID"}
     return value
@@ -178,6 +184,12 @@ def family(exception: str) -> str:
     """Whether an exception says that the value, or its type, is wrong; else its own name."""
     if exception in ("ValueError", "ArrowInvalid", "OverflowError", "IndexError"):
         return "value"
-    if exception in ("TypeError", "ArrowTypeError", "AttributeError", "AssertionError", "ArrowNotImplementedError"):
+    if exception in (
+        "TypeError",
+        "ArrowTypeError",
+        "AttributeError",
+        "AssertionError",
+        "ArrowNotImplementedError",
+    ):
         return "type"
     return exception

@@ -72,11 +72,15 @@ class Transform3D(Transform3DFields):
             except ValueError as error:
                 self._report(error)
                 return
-        if scale is not None and (type(scale) in _SCALARS or not hasattr(scale, "__len__")):
+        if scale is not None and (type(scale) in _SCALARS or _is_single(scale)):
             scale = _uniform(scale)
         self._capture(
             translation, rotation_axis_angle, quaternion, scale, mat3x3, relation, child_frame, parent_frame
         )
+
+
+def _is_single(scale: Any) -> bool:
+    return not hasattr(scale, "__len__") or getattr(scale, "shape", None) == ()
 
 
 def _uniform(scale: Any) -> Any:

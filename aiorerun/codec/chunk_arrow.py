@@ -96,6 +96,13 @@ def from_record_batch(batch: pa.RecordBatch) -> Chunk:
     Raises:
         RrdError: It is not the batch of a chunk.
     """
+    try:
+        return _chunk_of(batch)
+    except UnicodeDecodeError as error:
+        raise RrdError("a name in a record batch is not UTF-8") from error
+
+
+def _chunk_of(batch: pa.RecordBatch) -> Chunk:
     metadata = batch.schema.metadata or {}
     try:
         chunk_id = Tuid.parse(metadata[names.CHUNK_ID].decode())

@@ -278,7 +278,11 @@ class Capture:
         """
         with self._lock:
             given_up = accumulator.limit == 0
-            if given_up or len(accumulator.rows) >= accumulator.full or accumulator.object_bytes >= self._max_bytes:
+            if (
+                given_up
+                or len(accumulator.rows) >= accumulator.full
+                or accumulator.object_bytes >= self._max_bytes
+            ):
                 cut = self._cut(accumulator)
                 return [] if cut is None else [cut]
             if accumulator.limit and len(accumulator.rows) >= accumulator.limit:

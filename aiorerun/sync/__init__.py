@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from aiorerun import archetypes as archetypes, components as components, datatypes as datatypes
     from aiorerun.archetypes import (
         Arrows3D as Arrows3D,
+        Box2DFormat as Box2DFormat,
         BarChart as BarChart,
         Boxes2D as Boxes2D,
         Boxes3D as Boxes3D,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         Radius as Radius,
         Scale3D as Scale3D,
         TextLogLevel as TextLogLevel,
+        TransformRelation as TransformRelation,
     )
     from aiorerun.config import (
         ChunkBatcherConfig as ChunkBatcherConfig,
@@ -134,6 +136,7 @@ _HOMES: Final[dict[str, str]] = {
     "AnyBatchValue": "aiorerun.types.any_values",
     "AnyValues": "aiorerun.types.any_values",
     "Arrows3D": "aiorerun.archetypes",
+    "Box2DFormat": "aiorerun.archetypes",
     "AsComponents": "aiorerun.types.batches",
     "BarChart": "aiorerun.archetypes",
     "Boxes2D": "aiorerun.archetypes",
@@ -185,6 +188,7 @@ _HOMES: Final[dict[str, str]] = {
     "TimeColumn": "aiorerun.types.time_column",
     "TimeColumnLike": "aiorerun.types.time_column",
     "Transform3D": "aiorerun.archetypes",
+    "TransformRelation": "aiorerun.components",
     "archetypes": "aiorerun.archetypes",
     "at": "aiorerun.sync.api",
     "components": "aiorerun.components",
@@ -224,6 +228,7 @@ __all__ = [
     "AnyBatchValue",
     "AnyValues",
     "Arrows3D",
+    "Box2DFormat",
     "AsComponents",
     "BarChart",
     "Boxes2D",
@@ -275,6 +280,7 @@ __all__ = [
     "TimeColumn",
     "TimeColumnLike",
     "Transform3D",
+    "TransformRelation",
     "__version__",
     "archetypes",
     "at",

@@ -94,14 +94,14 @@ class RecordingStream(BaseRecordingStream):
             report("log", error, strict=strict)
             return
         if accumulator is not None and self._engine.attend(accumulator):
-            self._engine.pace_blocking()
+            self._engine.room.pace_blocking()
 
     def _let_in(self, strict: bool | None) -> bool:
         gate = self._capture.gate
         if gate == FULL:
-            if self._engine.wait_for_room_blocking():
+            if self._engine.room.wait_for_room_blocking():
                 return True
-            self._engine.refuse()
+            self._engine.room.refuse()
         elif gate == CLOSED:
             self._report_closed(strict)
         return False

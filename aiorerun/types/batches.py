@@ -52,13 +52,8 @@ class ComponentBatchMixin:
         raise NotImplementedError
 
     def described(self, descriptor: ComponentDescriptor) -> DescribedComponentBatch:
-        """The batch together with the name of the component it is for.
-
-        The descriptor's component type is filled in if it has none.
-        """
-        return DescribedComponentBatch(
-            self, descriptor.or_with_overrides(component_type=self.component_type())
-        )
+        """The batch together with the name of the component it is for, which is taken as it is."""
+        return DescribedComponentBatch(self, descriptor)
 
     def partition(self, lengths: npt.ArrayLike | None = None) -> ComponentColumn:
         """Cuts the batch into rows of these lengths, for ``send_columns``; by default one instance each."""

@@ -74,7 +74,9 @@ def values_of(kind: pa.DataType, *, nullable: bool = True) -> st.SearchStrategy[
         found = st.lists(values_of(kind.value_type, nullable=kind.value_field.nullable), max_size=3)
     elif pa.types.is_struct(kind):
         inner = [kind.field(position) for position in range(kind.num_fields)]
-        found = st.fixed_dictionaries({each.name: values_of(each.type, nullable=each.nullable) for each in inner})
+        found = st.fixed_dictionaries(
+            {each.name: values_of(each.type, nullable=each.nullable) for each in inner}
+        )
     else:
         found = LEAVES[kind]
     return st.none() | found if nullable else found
@@ -103,6 +105,7 @@ def union_of(mode: str, codes: list[int], array: pa.Array[Any]) -> pa.Array[Any]
 
 
 @given(arrays())
+@settings(deadline=None)
 def test_flat_and_back(array: pa.Array[Any]) -> None:
     back = unflatten(flatten(array))
     back.validate(full=True)
@@ -140,7 +143,7 @@ def component_data(draw: st.DrawFn, descriptor: ComponentDescriptor, num_rows: i
 
 
 @given(chunks())
-@settings(max_examples=300)
+@settings(deadline=None, max_examples=300)
 def test_templates_encode_what_the_reference_encodes(made: Chunk) -> None:
     for _ in range(2):
         encoded = encode_batch(made)
@@ -153,6 +156,7 @@ def test_templates_encode_what_the_reference_encodes(made: Chunk) -> None:
 
 
 @given(chunks())
+@settings(deadline=None)
 def test_chunks_are_read_back(made: Chunk) -> None:
     batch = to_record_batch(made)
     again = from_record_batch(batch)
@@ -161,7 +165,7 @@ def test_chunks_are_read_back(made: Chunk) -> None:
 
 
 @given(st.lists(chunks(), max_size=4))
-@settings(max_examples=50)
+@settings(deadline=None, max_examples=50)
 def test_streams_are_read_back(made: list[Chunk]) -> None:
     found = read_chunks(stream_of(messages_of(*made)))
     assert len(found) == len(made)
@@ -171,6 +175,7 @@ def test_streams_are_read_back(made: list[Chunk]) -> None:
 
 
 @given(chunks())
+@settings(deadline=None)
 def test_the_size_of_a_message_is_that_of_its_segments(made: Chunk) -> None:
     message = chunk_message(STORE, made)
     assert message.nbytes == sum(map(len, message.segments))

@@ -25,7 +25,7 @@ def described(value: Any) -> str:
 
 def refusal(value: Any, accepted: str, error: Exception | None = None) -> Exception:
     """The error for a value that does not fit, of the same built-in kind as ``error``."""
-    message = f"got {described(value)}, but {accepted} is needed"
+    message = f"expected {accepted}, got {described(value)}"
     if error is None:
         return ValueError(message)
     message = f"{message} ({error})"

@@ -94,7 +94,7 @@ class VectorEncoding(Encoding):
             shape = array.shape
             if len(shape) == 2 and shape[1] == size:
                 return ARRAY, array
-            return shaped(array)
+            return shaped(array, value)
 
         return from_array
 
@@ -114,9 +114,9 @@ class VectorEncoding(Encoding):
             array = np.array(value, self.dtype)
         except Exception as error:
             raise refusal(value, self.accepted, error) from error
-        return self._shaped(array)
+        return self._shaped(array, value)
 
-    def _shaped(self, array: npt.NDArray[Any]) -> Captured:
+    def _shaped(self, array: npt.NDArray[Any], given: Any) -> Captured:
         """Finds the instances in an array that nobody else holds."""
         shape, size = array.shape, self.size
         if len(shape) == 1:
@@ -132,7 +132,7 @@ class VectorEncoding(Encoding):
             long = [length for length in shape if length != 1]
             if long and long[-1] == size:
                 return ARRAY, array.reshape(-1, size)
-        raise refusal(array, self.accepted)
+        raise refusal(given, self.accepted)
 
     def rows_of(self, value: Any, size: int) -> int:
         """Over how many rows ``Archetype.columns`` spreads the instances."""
@@ -212,7 +212,7 @@ class MatrixEncoding(VectorEncoding):
             parts.append(data)
         return ARRAY, np.frombuffer(b"".join(parts), self.dtype).reshape(-1, self.size)
 
-    def _shaped(self, array: npt.NDArray[Any]) -> Captured:
+    def _shaped(self, array: npt.NDArray[Any], given: Any) -> Captured:
         shape, side = array.shape, self.side
         if shape in ((self.size,), (side, side)):
             return FIXED, array.reshape(side, side).T.tobytes()
@@ -221,4 +221,4 @@ class MatrixEncoding(VectorEncoding):
             return ARRAY, columns.reshape(-1, self.size)
         if shape and shape[0] == 0:
             return ARRAY, array.reshape(0, self.size)
-        raise refusal(array, self.accepted)
+        raise refusal(given, self.accepted)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from aiorerun import errors
 from aiorerun.types import any_values
 from tests import recipes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 GOLDEN = recipes.load("golden.json")
 
@@ -35,8 +37,9 @@ DIFFERENT = {
 @pytest.fixture(autouse=True)
 def nothing_known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Each recipe starts as a process does: no component has a type yet. And in lenient mode."""
-    for name, empty in (("_known", {}), ("_plans", {}), ("_warned", set[Any]())):
-        monkeypatch.setattr(any_values, name, empty)
+    monkeypatch.setattr(any_values, "_known", {})
+    monkeypatch.setattr(any_values, "_plans", {})
+    monkeypatch.setattr(any_values, "_warned", set())
     errors.set_strict_mode(False)
     yield
     errors.set_strict_mode(False)
@@ -72,8 +75,8 @@ def differences(recipe: dict[str, Any], folder: Path) -> list[str]:
     """What is not as recorded, in lenient and in strict mode."""
     batches, error, warned = outcome(recipe, folder)
     errors.set_strict_mode(True)
-    for name, empty in (("_known", {}), ("_plans", {})):
-        setattr(any_values, name, empty)
+    any_values._known.clear()
+    any_values._plans.clear()
     _, strict_error, _ = outcome(recipe, folder)
     wanted_strict = recipe.get("strict_error", recipe.get("error"))
     found = [

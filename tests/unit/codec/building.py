@@ -25,9 +25,7 @@ SEQUENCE, DURATION, TIMESTAMP = TimelineKind
 FRAME = Timeline("frame", SEQUENCE)
 STORE = StoreId(StoreKind.RECORDING, "app", "demo")
 BLUEPRINT = StoreId(StoreKind.BLUEPRINT, "app", "rec_0")
-SCALARS = ComponentDescriptor(
-    "Scalars:scalars", "rerun.archetypes.Scalars", "rerun.components.Scalar"
-)
+SCALARS = ComponentDescriptor("Scalars:scalars", "rerun.archetypes.Scalars", "rerun.components.Scalar")
 POSITIONS = ComponentDescriptor(
     "Points3D:positions", "rerun.archetypes.Points3D", "rerun.components.Position3D"
 )

@@ -151,6 +151,15 @@ def test_batches_of_no_chunk() -> None:
         from_record_batch(batch.drop_columns(["rerun.controls.RowId"]))
 
 
+def test_names_must_be_text() -> None:
+    batch = to_record_batch(EXAMPLE)
+    damaged = batch.append_column(
+        pa.field("x", pa.int8(), metadata={b"rerun:component": b"\xff"}), pa.nulls(3, pa.int8())
+    )
+    with pytest.raises(RrdError, match="not UTF-8"):
+        from_record_batch(damaged)
+
+
 def test_streams_without_a_batch_or_with_damage() -> None:
     whole = encode_reference(scalar_chunk())
     schema_only = pa.BufferOutputStream()
@@ -158,7 +167,7 @@ def test_streams_without_a_batch_or_with_damage() -> None:
     with pytest.raises(RrdError, match="no record batch"):
         decode_ipc(schema_only.getvalue())
     for cut in (0, 1, 10, len(whole) // 2):
-        with pytest.raises(RrdError, match="no record batch|cannot be read"):
+        with pytest.raises(RrdError, match=r"no record batch|cannot be read"):
             decode_ipc(whole[:cut])
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pyarrow as pa
 
 from aiorerun.codec.chunk import encode_batch
 from aiorerun.codec.chunk_index import ChunkIndex, chunk_index, record_dtype, record_size
-from aiorerun.pipeline.chunk import Chunk
 from aiorerun.types.timeline import Timeline
 from tests.unit.codec.building import FRAME, TIMESTAMP, chunk, component, index, scalar_chunk
+
+if TYPE_CHECKING:
+    from aiorerun.pipeline.chunk import Chunk
 
 
 def indexed(made: Chunk) -> ChunkIndex:

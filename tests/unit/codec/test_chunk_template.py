@@ -117,7 +117,7 @@ def big(kind: str) -> Any:
     return {
         "bytes": raw,
         "memoryview": memoryview(raw),
-        "wide memoryview": memoryview(np.frombuffer(raw, np.int16)),
+        "wide memoryview": memoryview(raw).cast("h"),
         "arrow": pa.py_buffer(raw),
         "array": np.frombuffer(raw, np.uint8),
         "two-dimensional": np.frombuffer(raw, np.uint8).reshape(256, 100),
@@ -128,7 +128,16 @@ def big(kind: str) -> Any:
 
 @pytest.mark.parametrize(
     "kind",
-    ["bytes", "memoryview", "wide memoryview", "arrow", "array", "two-dimensional", "not contiguous", "pieces"],
+    [
+        "bytes",
+        "memoryview",
+        "wide memoryview",
+        "arrow",
+        "array",
+        "two-dimensional",
+        "not contiguous",
+        "pieces",
+    ],
 )
 def test_buffers_of_all_kinds(kind: str) -> None:
     buffer = big(kind)
@@ -149,16 +158,12 @@ def test_times_and_booleans_as_numpy_keeps_them() -> None:
 def test_offsets_that_columns_share_are_written_once() -> None:
     offsets = np.arange(1001, dtype=np.int32)
     columns = [
-        ComponentData(
-            ComponentDescriptor(name), offsets, flatten(pa.array(np.full(1000, position, np.int8)))
-        )
+        ComponentData(ComponentDescriptor(name), offsets, flatten(pa.array(np.full(1000, position, np.int8))))
         for position, name in enumerate("abc")
     ]
     made = chunk("/a", 1000, [index(FRAME, range(1000))], columns)
     assert_same_as_reference(made)
-    separate = [
-        ComponentData(each.descriptor, each.offsets.copy(), each.values) for each in made.components
-    ]
+    separate = [ComponentData(each.descriptor, each.offsets.copy(), each.values) for each in made.components]
     alone = chunk("/a", 1000, made.indexes, separate)
     assert_same_as_reference(alone)
     assert encode_batch(alone).nbytes - encode_batch(made).nbytes == 2 * 4008
@@ -170,6 +175,23 @@ def test_what_templates_cannot_do_falls_back() -> None:
     made = chunk("/a", 2, [index(FRAME, [1, 2])], [column, component(SCALARS, [[1.0], None], pa.float64())])
     assert_same_as_reference(made)
     assert encode_batch(made).columns.types[1 if made.components[1] is column else 0] == values.type
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_the_order_of_what_is_patched_does_not_matter(swapped: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = chunk_template.chunk_schema
+
+    def ordered(*arguments: Any) -> pa.Schema:
+        schema = plain(*arguments)
+        entries = list(schema.metadata.items())
+        return schema.with_metadata(dict(reversed(entries) if swapped else entries))
+
+    monkeypatch.setattr(chunk_template, "chunk_schema", ordered)
+    made = scalar_chunk(f"/{swapped}/only/here")
+    batch = decode_ipc(b"".join(encode_batch(made).segments))
+    # The cache is shared by all tests; nothing else has paths of this length.
+    assert batch.schema.metadata == to_record_batch(made).schema.metadata
+    assert batch.equals(to_record_batch(made))
 
 
 def test_column_sets_compare_by_value() -> None:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
 
-from aiorerun.codec.chunk_index import ChunkGroup
 from aiorerun.codec.compression import decompress
 from aiorerun.codec.decoder import iter_messages
 from aiorerun.codec.framing import STREAM_FOOTER, MessageKind, checksum
 from aiorerun.codec.manifest_names import column_name, component_parts, schema_name, short_archetype
 from aiorerun.codec.manifest_schema import Catalog
-from aiorerun.pipeline.chunk import Chunk
 from aiorerun.proto.rerun.common.v1alpha1 import EncoderVersion
 from aiorerun.proto.rerun.log_msg.v1alpha1 import RrdFooter, RrdManifest
 from aiorerun.types.descriptors import ComponentDescriptor
@@ -36,6 +34,10 @@ from tests.unit.codec.building import (
     scalar_chunk,
     stream_of,
 )
+
+if TYPE_CHECKING:
+    from aiorerun.codec.chunk_index import ChunkGroup
+    from aiorerun.pipeline.chunk import Chunk
 
 CLEAR = ComponentDescriptor(
     "Clear:is_recursive", "rerun.archetypes.Clear", "rerun.components.ClearIsRecursive"
@@ -79,7 +81,9 @@ def table_of(manifest: RrdManifest) -> pa.RecordBatch:
 
 def columns(table: pa.RecordBatch) -> dict[str, list[Any]]:
     return {
-        field.name: (column.cast(pa.int64()) if field.name.endswith((":start", ":end")) else column).to_pylist()
+        field.name: (
+            column.cast(pa.int64()) if field.name.endswith((":start", ":end")) else column
+        ).to_pylist()
         for field, column in zip(table.schema, table.columns, strict=True)
     }
 
@@ -87,7 +91,10 @@ def columns(table: pa.RecordBatch) -> dict[str, list[Any]]:
 @pytest.mark.parametrize(
     ("parts", "expected"),
     [
-        (("_my time-line.x\\y,z", "", "my.Custom:fi eld", "start"), "my_time_line_x_y_z:my_Custom:fi_eld:start"),
+        (
+            ("_my time-line.x\\y,z", "", "my.Custom:fi eld", "start"),
+            "my_time_line_x_y_z:my_Custom:fi_eld:start",
+        ),
         (("", "some.comp", "has_static_data"), "some_comp:has_static_data"),
         (("frame", "Points3D", "positions", "end"), "frame:Points3D:positions:end"),
         (("__x", "end"), "x:end"),
@@ -272,7 +279,12 @@ def test_where_chunks_disagree_the_first_one_counts() -> None:
     other_kind = Timeline("frame", TIMESTAMP)
     schema, table = manifests_of(
         chunk("/a", 1, [index(FRAME, [1])], [component(ComponentDescriptor("x", "A"), [[1]], pa.int64())]),
-        chunk("/a", 1, [index(other_kind, [7])], [component(ComponentDescriptor("x", "B"), [["s"]], pa.string())]),
+        chunk(
+            "/a",
+            1,
+            [index(other_kind, [7])],
+            [component(ComponentDescriptor("x", "B"), [["s"]], pa.string())],
+        ),
     )
     assert schema.field("frame").type == pa.int64()
     assert schema.field("/a:x").type == pa.list_(pa.int64())

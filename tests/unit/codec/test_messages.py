@@ -40,7 +40,8 @@ def test_store_info_like_the_dissected_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("active", "default", "end"), [(True, True, "10 01 18 01"), (True, False, "10 01"), (False, True, "18 01")]
+    ("active", "default", "end"),
+    [(True, True, "10 01 18 01"), (True, False, "10 01"), (False, True, "18 01")],
 )
 def test_blueprint_activation(active: bool, default: bool, end: str) -> None:
     made = blueprint_activation_message(BLUEPRINT, make_active=active, make_default=default)
@@ -57,7 +58,9 @@ def test_arrow_msg(static: bool) -> None:
     data = payload(message)
     size = encode_batch(made).nbytes
     assert data.startswith(bytes.fromhex("0a0f080112046465 6d6f1a050a03617070 1002 18"))
-    tail = b"\x32\x12\x09" + made.id.time_ns.to_bytes(8, "little") + b"\x11" + made.id.inc.to_bytes(8, "little")
+    tail = (
+        b"\x32\x12\x09" + made.id.time_ns.to_bytes(8, "little") + b"\x11" + made.id.inc.to_bytes(8, "little")
+    )
     assert data.endswith(tail + b"\x38" + bytes([static]))
     decoded = decode_message(message.kind, memoryview(data))
     assert isinstance(decoded, ArrowMsg)

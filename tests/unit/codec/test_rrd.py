@@ -29,7 +29,9 @@ def test_an_empty_stream() -> None:
     data = stream_of([])
     assert len(data) == 60
     assert data[:28].hex(" ") == "52 52 46 32 00 29 00 00 01 02 00 00" + " 00" * 16
-    assert data[28:] == (28).to_bytes(8, "little") + bytes(8) + bytes.fromhex("7136972a") + b"RRF2FOOT\x01\0\0\0"
+    assert (
+        data[28:] == (28).to_bytes(8, "little") + bytes(8) + bytes.fromhex("7136972a") + b"RRF2FOOT\x01\0\0\0"
+    )
     assert stream_of([], write_footer=False) == data[:12]
 
 
@@ -107,7 +109,11 @@ def test_the_bookkeeping_is_small() -> None:
     message = chunk_message(STORE, scalar_chunk())
     for _ in range(10_000):
         encoder.encode(message)
-    kept = sum(len(group.records) for group in encoder._groups) + 8 * len(encoder._ends) + 8 * len(encoder._which)
+    kept = (
+        sum(len(group.records) for group in encoder._groups)
+        + 8 * len(encoder._ends)
+        + 8 * len(encoder._which)
+    )
     assert kept / 10_000 < 200
     assert len(encoder._groups) == 1
 

@@ -22,13 +22,14 @@ NO_COLOR = "texts, complex numbers and arrays whose last axis is not 3 or 4 are 
 DIFFERENT = {
     "Blob": {
         "bytes in one object are one blob": "bytearray_abc memoryview_abc",
-        FIRST_AXIS: "np_f32_1x2x3 np_f32_2x15x3 np_f32_2x1x3 np_f32_2x2x2 np_f32_2x2x3 np_f32_2x3x3 np_u8_2x2x3",
-        "a single number or a text is no blob": "npscalar_bool npscalar_float32 npscalar_float64 npscalar_int64 "
-        "npscalar_uint32 npscalar_uint8 str_int",
+        FIRST_AXIS: "np_f32_1x2x3 np_f32_2x15x3 np_f32_2x1x3 np_f32_2x2x2 np_f32_2x2x3 np_f32_2x3x3 "
+        "np_u8_2x2x3",
+        "a single number or a text is no blob": "npscalar_bool npscalar_float32 npscalar_float64 "
+        "npscalar_int64 npscalar_uint32 npscalar_uint8 str_int",
     },
     "Rgba32": {
-        NO_COLOR: "complex list_number_strs list_of_lists_2x2 list_of_ndarrays_2 list_of_ndarrays_nx3 np_f32_2x2 "
-        "np_f32_2x2x2 np_f64_2x2 np_u8_2x16 str_int str_empty pil_l_3x2",
+        NO_COLOR: "complex list_number_strs list_of_lists_2x2 list_of_ndarrays_2 list_of_ndarrays_nx3 "
+        "np_f32_2x2 np_f32_2x2x2 np_f64_2x2 np_u8_2x16 str_int str_empty pil_l_3x2",
         FIRST_AXIS: "list_strips_2x2x3 np_f32_2x15x3 np_f32_2x2x3 np_f32_2x3x3 np_u8_2x2x3",
         "half-precision floats are fractions like the others": "np_f16_3",
         "whole numbers of any kind are colors": "npscalar_uint8 np_0d_float64",

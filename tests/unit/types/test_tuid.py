@@ -22,7 +22,7 @@ def pairs(row_ids: np.ndarray) -> list[Tuid]:
 def test_bytes_are_big_endian_and_text_mixes_cases() -> None:
     assert EXAMPLE.to_bytes().hex() == "18ea9056986876eb305723030e3002b0"
     assert str(EXAMPLE) == "18EA9056986876EB305723030e3002b0"
-    assert str(Tuid(1, 2)) == "0000000000000001" "0000000000000002"
+    assert str(Tuid(1, 2)) == "00000000000000010000000000000002"
     assert Tuid.from_bytes(EXAMPLE.to_bytes()) == EXAMPLE
 
 
@@ -32,7 +32,7 @@ def test_text_is_read_in_any_case_and_with_a_prefix(prefix: str) -> None:
         assert Tuid.parse(prefix + text) == EXAMPLE
 
 
-@pytest.mark.parametrize("text", ["", "chunk_", "1" * 31, "1" * 33, "g" * 32, "+" + "1" * 31, "１" * 32])
+@pytest.mark.parametrize("text", ["", "chunk_", "1" * 31, "1" * 33, "g" * 32, "+" + "1" * 31, "\uff11" * 32])
 def test_other_text_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="32 hexadecimal digits"):
         Tuid.parse(text)

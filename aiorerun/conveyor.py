@@ -1,0 +1,443 @@
+"""The conveyor: the one task that moves a stream's rows from the batcher through the worker to the sinks.
+
+Everything that must keep its order goes through one queue of commands: rows that were cut off, ready
+chunks, flushes, changes of sinks. Users never see the task and never cancel it. Without a sink nothing
+runs: commands wait, which is the start buffer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import sys
+import threading
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from aiorerun.errors import SinkOpenError
+from aiorerun.worker import Worker, pause
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from aiorerun.codec.messages import Message
+    from aiorerun.pipeline.capture import Cut
+    from aiorerun.room import Room
+    from aiorerun.sinks.base import Sink
+    from aiorerun.sinks.runner import SinkRunner
+    from aiorerun.types.store import StoreId
+    from aiorerun.types.tuid import TuidSource
+
+JOB_BYTES: Final = 4 << 20
+"""About how many bytes of rows are encoded in one go before the messages are passed on."""
+
+logger = logging.getLogger("aiorerun")
+
+
+class Batch:
+    """Rows that were cut off in one moment, still to be assembled and encoded.
+
+    Args:
+        cuts: The rows.
+        max_rows_if_unsorted: See :class:`aiorerun.ChunkBatcherConfig`.
+    """
+
+    __slots__ = ("_cuts", "_max_rows", "cost", "rows")
+
+    def __init__(self, cuts: Sequence[Cut], max_rows_if_unsorted: int) -> None:
+        self._cuts: Sequence[Cut] = cuts
+        self._max_rows = max_rows_if_unsorted
+        self.cost = sum(cut.cost for cut in cuts)
+        self.rows = sum(cut.num_rows for cut in cuts)
+
+    def encode(self, store: StoreId, ids: TuidSource) -> list[Message]:
+        """Assembles and encodes, in the worker; the rows are let go."""
+        from aiorerun.codec.messages import chunk_message
+        from aiorerun.pipeline.assemble import assemble
+
+        cuts, self._cuts = self._cuts, ()
+        return [chunk_message(store, chunk) for chunk in assemble(cuts, ids, self._max_rows, pause)]
+
+
+class Ready:
+    """Something that becomes messages without any batching.
+
+    Args:
+        make: Makes the messages, in the worker.
+        rows: How many rows they hold.
+        cost: About how many bytes it holds on to.
+    """
+
+    __slots__ = ("_make", "cost", "rows")
+
+    def __init__(self, make: Callable[[], list[Message]], rows: int, cost: int) -> None:
+        self._make = make
+        self.rows = rows
+        self.cost = cost
+
+    def encode(self, store: StoreId, ids: TuidSource) -> list[Message]:
+        """Makes the messages."""
+        return self._make()
+
+
+class _Flush:
+    __slots__ = ("future",)
+
+    def __init__(self, future: asyncio.Future[None]) -> None:
+        self.future = future
+
+
+class _Switch:
+    __slots__ = ("future", "sinks")
+
+    def __init__(self, sinks: Sequence[Sink], future: asyncio.Future[None]) -> None:
+        self.sinks = sinks
+        self.future = future
+
+
+class Conveyor:
+    """Moves rows to sinks. Methods belong to the event loop it is bound to, except where noted.
+
+    Args:
+        store: The recording.
+        ids: Where row and chunk ids come from.
+        room: Counts the rows.
+        close_timeout: Seconds that opening or closing a sink may take.
+        on_sinks_changed: Called on the loop when the sinks were replaced.
+        before_finish: Called on the loop before everything is finished, to queue what is not queued yet.
+
+    Attributes:
+        runners: The attached sinks.
+        bytes_of_closed_sinks: Encoded bytes that former sinks have taken.
+    """
+
+    def __init__(
+        self,
+        store: StoreId,
+        ids: TuidSource,
+        room: Room,
+        close_timeout: float,
+        on_sinks_changed: Callable[[], None],
+        before_finish: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._ids = ids
+        self._room = room
+        self._close_timeout = close_timeout
+        self._on_sinks_changed = on_sinks_changed
+        self._before_finish = before_finish
+        self._commands: deque[Batch | Ready | _Flush | _Switch] = deque()
+        self._backlog: deque[Batch | Ready] = deque()
+        self._undrained: list[Message] = []
+        self._trim_lock = threading.Lock()
+        self._had_sinks = False
+        self._task: asyncio.Task[None] | None = None
+        self._wake: asyncio.Event | None = None
+        self._worker: Worker | None = None
+        self._thread_id = 0
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.runners: list[SinkRunner] = []
+        self.bytes_of_closed_sinks = 0
+
+    # --- from any thread -----------------------------------------------------------------------
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its task runs, so that commands are handled."""
+        return self._task is not None
+
+    @property
+    def is_on_own_thread(self) -> bool:
+        """Whether the current thread is the one that runs its loop."""
+        return threading.get_ident() == self._thread_id
+
+    def push(self, batch: Batch | Ready) -> None:
+        """Queues rows."""
+        self._commands.append(batch)
+        self._room.take(batch.cost)
+        if self._task is None:
+            if self._had_sinks:
+                self._trim()
+        elif self.is_on_own_thread:
+            self._set_wake()
+        else:
+            self.call_threadsafe(self._set_wake)
+
+    def call_threadsafe(self, function: Callable[[], Any]) -> bool:
+        """Runs a function on the loop some time soon; returns whether there is a loop to run it."""
+        loop = self.loop
+        if loop is None:
+            return False
+        try:
+            loop.call_soon_threadsafe(function)
+        except RuntimeError:
+            # The loop is closed: what is queued is finished when the stream is used again, or at exit.
+            return False
+        return True
+
+    def _set_wake(self) -> None:
+        if self._wake is not None:
+            self._wake.set()
+
+    def _trim(self) -> None:
+        """After a disconnect nothing takes the rows: the oldest go first."""
+        ledger = self._room.ledger
+        with self._trim_lock:
+            while ledger.in_flight > ledger.limit:
+                waiting: deque[Any] = self._backlog or self._commands
+                if len(waiting) < 2:
+                    return
+                oldest = waiting.popleft()
+                self._room.settle(oldest.cost, oldest.rows, "no sink after a disconnect")
+
+    # --- on the loop ---------------------------------------------------------------------------
+
+    def bind(self) -> None:
+        """Binds to the running loop and starts the task, unless both are the case."""
+        loop = asyncio.get_running_loop()
+        if self.loop is loop and self._task is not None and not self._task.done():
+            return
+        self.loop = loop
+        self._thread_id = threading.get_ident()
+        self._wake = asyncio.Event()
+        self._wake.set()
+        if self._worker is None:
+            self._worker = Worker.of(loop)
+        for runner in self.runners:
+            runner.rebind()
+        # An empty context: the task must not keep anything of the caller's alive.
+        self._task = loop.create_task(self._run(), name="aiorerun-conveyor", context=contextvars.Context())
+        conveyors.add(self)
+
+    def flush(self, future: asyncio.Future[None]) -> None:
+        """Queues a flush; the future is done when everything queued before has passed through all sinks."""
+        self._commands.append(_Flush(future))
+        self._set_wake()
+
+    def switch(self, sinks: Sequence[Sink], future: asyncio.Future[None]) -> None:
+        """Queues a change of sinks."""
+        self._commands.append(_Switch(tuple(sinks), future))
+        self._set_wake()
+
+    async def finish(self) -> None:
+        """Binds to the running loop, delivers everything and closes all sinks.
+
+        For interpreter exit, when the loop of the stream is gone or runs in another thread.
+        """
+        self.bind()
+        self._before_finish()
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.switch((), future)
+        await future
+
+    @property
+    def close_timeout(self) -> float:
+        """Seconds that closing a sink may take."""
+        return self._close_timeout
+
+    @property
+    def name(self) -> str:
+        """The recording id, for messages."""
+        return self._store.recording_id
+
+    # --- the task ------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        try:
+            while self.runners or self._commands:
+                await self._step()
+        except asyncio.CancelledError:
+            # The event loop is shutting down with sinks still open: finish them in order, in time.
+            task = asyncio.current_task()
+            assert task is not None
+            while task.cancelling():
+                task.uncancel()
+            await self._finish()
+            raise
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        self._task = None
+        if self._worker is not None and not self.runners:
+            self.loop = None
+            self._worker.release()
+            self._worker = None
+            conveyors.discard(self)
+
+    async def _finish(self) -> None:
+        for command in [*self._commands]:
+            if isinstance(command, _Flush | _Switch):
+                self._commands.remove(command)
+                command.future.cancel()
+        self._before_finish()
+        while self.runners and self._commands:
+            await self._step()
+        await self._close(list(self.runners))
+        self._on_sinks_changed()
+
+    async def _step(self) -> None:
+        if not self._commands:
+            assert self._wake is not None
+            self._wake.clear()
+            if not self._commands:
+                await self._wake.wait()
+            return
+        command = self._commands.popleft()
+        if isinstance(command, _Switch):
+            await self._switch(command)
+        elif isinstance(command, _Flush):
+            self._flush(command)
+        elif self.runners:
+            await self._deliver(self._collect(command))
+        else:
+            self._backlog.append(command)
+
+    def _collect(self, first: Batch | Ready) -> list[Batch | Ready]:
+        """What can be encoded in one go: everything up to the next flush or change of sinks."""
+        taken: list[Batch | Ready] = [first]
+        cost = first.cost
+        while self._commands and cost < JOB_BYTES:
+            command = self._commands[0]
+            if isinstance(command, _Flush | _Switch):
+                break
+            self._commands.popleft()
+            cost += command.cost
+            taken.append(command)
+        return taken
+
+    async def _deliver(self, batches: Sequence[Batch | Ready]) -> None:
+        assert self._worker is not None
+        encoded = await self._worker.run(partial(_encode, batches, self._store, self._ids))
+        for batch, outcome in zip(batches, encoded, strict=True):
+            if isinstance(outcome, Exception):
+                self._lose(batch, outcome)
+                continue
+            self._room.ledger.count_chunks(len(outcome))
+            self._send(outcome, partial(self._room.settle, batch.cost, batch.rows))
+
+    def _send(self, messages: Sequence[Message], settle: Callable[[str | None], None] | None) -> None:
+        from aiorerun.sinks.runner import Delivery
+
+        delivery = Delivery(messages, len(self.runners), settle)
+        for runner in self.runners:
+            runner.put(delivery)
+
+    def _lose(self, batch: Batch | Ready, error: Exception) -> None:
+        reason = f"could not be encoded: {type(error).__name__}"
+        logger.error("%d rows of %r %s: %s", batch.rows, self.name, reason, error)
+        self._room.settle(batch.cost, batch.rows, reason)
+
+    def _flush(self, command: _Flush) -> None:
+        waiting = [runner.flush() for runner in self.runners]
+        future = command.future
+        if not waiting:
+            _set_result(future)
+            return
+
+        def settle(_: asyncio.Future[None]) -> None:
+            if not all(each.done() for each in waiting):
+                return
+            errors = [error for error in (each.exception() for each in waiting) if error is not None]
+            if future.done():
+                return
+            if errors:
+                future.set_exception(errors[0])
+            else:
+                future.set_result(None)
+
+        for each in waiting:
+            each.add_done_callback(settle)
+
+    async def _switch(self, command: _Switch) -> None:
+        from aiorerun.sinks.runner import SinkRunner
+
+        assert self._worker is not None
+        # A sink that equals an old one uses the same file or port: the old one has to let go first.
+        await self._close([runner for runner in self.runners if runner.sink in command.sinks])
+        runners = [SinkRunner(sink, self._store, self._worker) for sink in command.sinks]
+        try:
+            for position, runner in enumerate(runners):
+                await self._open(runner, runners[:position])
+        except Exception as error:
+            self._on_sinks_changed()
+            if not command.future.done():
+                command.future.set_exception(error)
+            return
+        old = self.runners
+        await self._close(old)
+        self.runners = runners
+        self._had_sinks = self._had_sinks or bool(runners)
+        for runner in runners:
+            runner.start()
+        self._on_sinks_changed()
+        await self._hand_over(old)
+        _set_result(command.future)
+
+    async def _open(self, runner: SinkRunner, opened: Sequence[SinkRunner]) -> None:
+        try:
+            await runner.open(self._close_timeout)
+        except TimeoutError as error:
+            await self._abandon(opened)
+            raise SinkOpenError(
+                None, f"{runner.sink!r} did not open within {self._close_timeout} s"
+            ) from error
+        except Exception:
+            await self._abandon(opened)
+            raise
+
+    async def _abandon(self, opened: Iterable[SinkRunner]) -> None:
+        """Closes sinks that were opened for a change that failed."""
+        for runner in opened:
+            runner.start()
+            await runner.close(self._close_timeout)
+
+    async def _close(self, runners: Sequence[SinkRunner]) -> None:
+        if not runners:
+            return
+        await asyncio.gather(*(runner.close(self._close_timeout) for runner in runners))
+        self.bytes_of_closed_sinks += sum(runner.bytes_written for runner in runners)
+        self.runners = [runner for runner in self.runners if runner not in runners]
+
+    async def _hand_over(self, old: Sequence[SinkRunner]) -> None:
+        """Announces the recording to new sinks and gives them what no sink has taken for good."""
+        for runner in old:
+            take_messages = getattr(runner.sink, "take_messages", None)
+            if take_messages is not None:
+                self._undrained.extend(take_messages())
+        if not self.runners:
+            return
+        undrained, self._undrained = self._undrained, []
+        self._send([self._announce(), *undrained], None)
+        while self._backlog:
+            await self._deliver([self._backlog.popleft()])
+
+    def _announce(self) -> Message:
+        """Tells a sink which recording this is."""
+        from aiorerun.codec.messages import store_info_message
+
+        return store_info_message(self._store, self._ids.next(), sys.version_info[:3])
+
+
+def _encode(
+    batches: Sequence[Batch | Ready], store: StoreId, ids: TuidSource
+) -> list[list[Message] | Exception]:
+    outcomes: list[list[Message] | Exception] = []
+    for batch in batches:
+        try:
+            outcomes.append(batch.encode(store, ids))
+        except Exception as error:
+            outcomes.append(error)
+        pause()
+    return outcomes
+
+
+def _set_result(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+conveyors: set[Conveyor] = set()
+"""Conveyors with open sinks. They live here until they are disconnected or finished at exit."""

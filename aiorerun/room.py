@@ -1,0 +1,182 @@
+"""Room: what happens when the pipeline holds more than it may, and how callers make way for it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+from aiorerun.config import START_BUFFER_WARN_BYTES
+from aiorerun.pipeline.capture import FULL, OPEN
+from aiorerun.pipeline.ledger import Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiorerun.pipeline.capture import Capture
+
+PACE_BYTES: Final = 8 << 20
+"""With more than this under way, ``log`` lets the pipeline catch up if it is making progress: what is
+large is then copied into memory that was just used, which is several times cheaper than fresh memory."""
+
+PACE_SECS: Final = 0.005
+"""The longest such pause of one call."""
+
+FLUSH_TURN_SECS: Final = 0.001
+"""How long a task that only logs makes way for an overdue flush: it takes several turns of the loop."""
+
+PROGRESS_SECS: Final = 0.05
+"""How recent the progress must be: nobody is slowed down by a sink that takes nothing."""
+
+logger = logging.getLogger("aiorerun")
+
+
+class Room:
+    """Opens and closes the gate of a capture, and lets callers wait before it; from any thread.
+
+    Args:
+        capture: Whose gate it is.
+        limit: Bytes that may be under way before callers have to wait.
+        max_wait: Seconds that callers wait per stall before rows are refused.
+        name: The recording, for messages.
+
+    Attributes:
+        ledger: What became of the rows.
+        on_refusal: Gets the text of the first refusal of a stall.
+    """
+
+    def __init__(self, capture: Capture, limit: int, max_wait: float, name: str) -> None:
+        self.ledger = Ledger(limit)
+        self.on_refusal: Callable[[str], None] = logger.warning
+        self._capture = capture
+        self._max_wait = max_wait
+        self._name = name
+        self._lock = threading.Lock()
+        self._stall_deadline = math.inf
+        self._warned_about_stall = False
+        self._warned_about_buffer = False
+        self._last_progress = 0.0
+
+    def start_empty(self) -> None:
+        """Forgets everything, for a forked child. The locks are made anew: they may be held."""
+        self.ledger = Ledger(self.ledger.limit)
+        self._lock = threading.Lock()
+        self._stall_deadline = math.inf
+
+    def take(self, cost: int) -> None:
+        """Counts bytes that were cut off, and closes the gate if they are too many."""
+        ledger = self.ledger
+        ledger.take(cost)
+        if ledger.is_over and self._capture.gate == OPEN:
+            self._stall_deadline = time.monotonic() + self._max_wait
+            self._warned_about_stall = False
+            self._capture.gate = FULL
+        elif ledger.exempt and ledger.in_flight > START_BUFFER_WARN_BYTES and not self._warned_about_buffer:
+            self._warned_about_buffer = True
+            logger.warning(
+                "%r holds more than %d MiB in memory: no sink takes its data; call save() or another sink",
+                self._name,
+                START_BUFFER_WARN_BYTES >> 20,
+            )
+
+    def settle(self, cost: int, rows: int, lost_because: str | None) -> None:
+        """Counts the end of rows, and lets a waiting caller in."""
+        self.ledger.settle(cost, rows, lost_because)
+        self._last_progress = time.monotonic()
+        self.admit_next(turn_is_over=False)
+
+    def set_exempt(self, exempt: bool) -> None:
+        """Whether the limit does not apply now: nobody waits for a buffer or a memory sink."""
+        self.ledger.exempt = exempt
+        self.admit_next(turn_is_over=False)
+
+    def refuse(self, reason: str = "over the byte limit") -> None:
+        """Counts a row that was not accepted; the first of a stall is reported."""
+        self.ledger.refuse(reason)
+        with self._lock:
+            first, self._warned_about_stall = not self._warned_about_stall, True
+        if first:
+            self.on_refusal(
+                f"rows of recording {self._name!r} are refused: {self.ledger.in_flight} bytes are under way and "
+                f"its sinks do not keep up (limit {self.ledger.limit} bytes)"
+            )
+
+    def admit_next(self, *, turn_is_over: bool = True) -> None:
+        """Lets the next waiting caller in, or opens the gate when nobody waits; from any thread."""
+        if self._capture.gate == FULL and self.ledger.admit(turn_is_over=turn_is_over):
+            self._capture.gate = OPEN
+            self._stall_deadline = math.inf
+
+    async def wait_for_room(self) -> bool:
+        """Waits until the pipeline is below its byte limit, in turn with other callers.
+
+        Returns:
+            Whether there is room. ``False`` after ``max_wait`` seconds of stalling. A caller that got
+            ``True`` logs its row and calls :meth:`admit_next`.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+
+        def settle() -> None:
+            if not future.done():
+                future.set_result(None)
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(settle)
+
+        remaining = self._remaining_wait()
+        if remaining <= 0:
+            return False
+        self.ledger.wait(wake)
+        try:
+            async with asyncio.timeout(remaining):
+                await future
+        except TimeoutError:
+            self.ledger.leave(wake)
+            return future.done()
+        except BaseException:
+            # Cancelled, or closed: whoever comes next gets the turn that may have been ours.
+            self.ledger.leave(wake)
+            if future.done():
+                self.admit_next()
+            raise
+        return True
+
+    def wait_for_room_blocking(self) -> bool:
+        """Like :meth:`wait_for_room` for a thread of its own."""
+        event = threading.Event()
+        remaining = self._remaining_wait()
+        if remaining <= 0:
+            return False
+        self.ledger.wait(event.set)
+        if event.wait(remaining):
+            return True
+        self.ledger.leave(event.set)
+        return event.is_set()
+
+    async def pace(self) -> None:
+        """Lets an overdue flush run, and the pipeline catch up if it is making progress; at most 5 ms."""
+        now = time.monotonic()
+        flushed = now + FLUSH_TURN_SECS
+        deadline = now + PACE_SECS
+        await asyncio.sleep(0)
+        while (self.ledger.in_flight and now < flushed) or (self._is_catching_up(now) and now < deadline):
+            await asyncio.sleep(0.0002)
+            now = time.monotonic()
+
+    def _is_catching_up(self, now: float) -> bool:
+        return self.ledger.in_flight > PACE_BYTES and now - self._last_progress < PROGRESS_SECS
+
+    def pace_blocking(self) -> None:
+        """Like :meth:`pace`, for a thread of its own."""
+        now = time.monotonic()
+        deadline = now + PACE_SECS
+        while self._is_catching_up(now) and now < deadline:
+            time.sleep(0.0005)
+            now = time.monotonic()
+
+    def _remaining_wait(self) -> float:
+        return max(0.0, self._stall_deadline - time.monotonic())
