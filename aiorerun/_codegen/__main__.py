@@ -61,13 +61,14 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m aiorerun._codegen", description=main.__doc__)
     parser.add_argument("--check", action="store_true", help="only compare; exit with 1 if anything differs")
     parser.add_argument("--extract", metavar="FILE", help="first take the data out of a full description")
-    parser.add_argument("--test-data", metavar="FOLDER", help="also take the tests' data out of full recordings")
+    parser.add_argument("--test-data", metavar="FOLDER", help="also take the tests' data out of recordings")
     arguments = parser.parse_args(argv)
     if arguments.extract:
         DATA.write_text(dumps(extract(json.loads(Path(arguments.extract).read_text()))))
     if arguments.test_data:
-        for path in test_data.write(Model.load(), Path(arguments.test_data), PACKAGE.parent / "tests" / "data"):
-            sys.stdout.write(f"wrote: {path.name}\n")
+        folder = PACKAGE.parent / "tests" / "data"
+        for written in test_data.write(Model.load(), Path(arguments.test_data), folder):
+            sys.stdout.write(f"wrote: {written.name}\n")
     texts = generate()
     stale = outdated(texts)
     if arguments.check:

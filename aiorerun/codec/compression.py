@@ -72,9 +72,7 @@ def _compress_large(segments: Sequence[Segment], nbytes: int) -> Segment | None:
     What comes in several pieces is first copied into memory that is used again: fresh memory would cost
     more than the copy.
     """
-    middling = any(_PROBED <= len(segment) < _WINDOW for segment in segments)
-    # What repeats from one piece to the next is only seen where they stand side by side.
-    if nbytes > _TRIED and not middling and not is_worth_compressing(segments):
+    if nbytes > _TRIED and not is_worth_compressing(segments):
         return None
     if len(segments) == 1:
         return memoryview(_codec.compress(segments[0])).cast("B")
@@ -82,7 +80,6 @@ def _compress_large(segments: Sequence[Segment], nbytes: int) -> Segment | None:
     scratch = _scratch.pop() if _scratch else bytearray()
     if len(scratch) < nbytes:
         scratch = bytearray(nbytes)
-    data: Segment | None = None
     with memoryview(scratch) as view:
         at = 0
         for segment in segments:
@@ -90,11 +87,10 @@ def _compress_large(segments: Sequence[Segment], nbytes: int) -> Segment | None:
             view[at:end] = segment
             at = end
         with view[:nbytes] as whole:
-            if not middling or nbytes <= _TRIED or is_worth_compressing((whole,)):
-                data = memoryview(_codec.compress(whole)).cast("B")
+            data = _codec.compress(whole)
     if len(scratch) <= _MAX_SCRATCH and len(_scratch) < _MAX_SCRATCHES:
         _scratch.append(scratch)
-    return data
+    return memoryview(data).cast("B")
 
 
 def decompress(data: Buffer, compression: int, uncompressed_size: int) -> Buffer:
@@ -118,13 +114,30 @@ def is_worth_compressing(segments: Sequence[Segment]) -> bool:
     """Whether samples of the bytes promise that compressing makes them smaller by 1.5 % or more."""
     wanted = sum(map(len, segments)) * _MIN_GAIN
     gain = 0.0
+    middling: list[Segment] = []
     for segment in segments:
         size = len(segment)
         # What is not probed is tables, offsets and names, which shrink to about a half.
         gain += size / 2 if size < _PROBED else size * _sampled_gain(segment)
         if gain >= wanted:
             return True
-    return False
+        if _PROBED <= size < _WINDOW:
+            middling.append(segment)
+    return gain + _gain_side_by_side(middling) >= wanted
+
+
+def _gain_side_by_side(segments: Sequence[Segment]) -> float:
+    """How many bytes are gained by what repeats from one piece to the next, such as rows of like points."""
+    if len(segments) < 2:
+        return 0.0
+    window: list[Segment] = []
+    size = 0
+    for segment in segments[len(segments) // 2 :]:
+        window.append(segment)
+        size += len(segment)
+        if size >= _WINDOW:
+            break
+    return _gain(b"".join(window)) * sum(map(len, segments))
 
 
 def _sampled_gain(data: Segment) -> float:

@@ -13,7 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from aiorerun.types.entity_path import normalize_entity_path
-from aiorerun.types.form import Form, nbytes
+from aiorerun.types.form import Form
 from aiorerun.types.rows import row_of
 from aiorerun.types.timepoint import LOG_TICK, LOG_TIME, STATIC, RowLayout, Timepoint
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 ROW_OVERHEAD: Final = 48
 """Bytes that keeping a row costs beside its payload: object header and list slot."""
+
+SMALL_BYTES: Final = 512
+"""What every row with objects is taken to hold in them; only what goes beyond is counted exactly."""
 
 MAX_CHUNK_ROWS: Final = 1 << 24
 """Rows of a chunk, whatever the configuration says."""
@@ -90,7 +93,9 @@ class Accumulator:
         self.layout = layout
         self.rows: list[Any] = []
         self.stride = 1 + len(form.objects)
-        self.row_bytes = layout.width + form.fixed_width + ROW_OVERHEAD + 8 * (self.stride - 1)
+        self.row_bytes = layout.width + form.fixed_width + ROW_OVERHEAD
+        if form.objects:
+            self.row_bytes += SMALL_BYTES
         self.object_bytes = 0
         self.idle_cuts = 0
         self.full = 1
@@ -223,15 +228,22 @@ class Capture:
         self, accumulator: Accumulator, head: bytes, objects: tuple[Any, ...], now: int
     ) -> Accumulator | None:
         size = 0
-        for spec, value in zip(accumulator.form.objects, objects, strict=True):
-            size += nbytes(spec.shape, value)
+        for sizer, value in zip(accumulator.form.sizers, objects):  # noqa: B905 - equal, and checking costs
+            size += sizer(value)
+        rows = accumulator.rows
+        if size <= SMALL_BYTES:
+            rows.extend((head, *objects))
+            if len(rows) >= accumulator.limit or now >= self.due:
+                return self._attention(accumulator)
+            return None
+        size -= SMALL_BYTES
         with self._lock:
-            # Objects can be large, so their bytes are counted exactly, and before anyone can cut them off.
+            # What is large is counted exactly, and before anyone can cut it off.
             self._object_bytes += size
             accumulator.object_bytes += size
-        accumulator.rows.extend((head, *objects))
+        rows.extend((head, *objects))
         if (
-            len(accumulator.rows) >= accumulator.limit
+            len(rows) >= accumulator.limit
             or now >= self.due
             or accumulator.object_bytes >= self._max_bytes
             or self._object_bytes >= self._max_waiting

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from collections.abc import Callable
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from weakref import WeakValueDictionary
 
 from aiorerun.types.encoding import ARRAY, ARROW, BLOB, FIXED, PACKED, TEXT, TEXTS, Encoding, Shape
@@ -21,6 +23,21 @@ class ColumnSpec(NamedTuple):
     shape: Shape
 
 
+def _length_of_all(texts: tuple[str, ...]) -> int:
+    return sum(map(len, texts))
+
+
+_SIZERS: Final[dict[Shape, Callable[[Any], int]]] = {
+    TEXT: len,
+    BLOB: len,
+    TEXTS: _length_of_all,
+    ARRAY: attrgetter("nbytes"),
+    ARROW: attrgetter("nbytes"),
+    PACKED: attrgetter("nbytes"),
+}
+"""About how many bytes captured data holds on to, by its shape."""
+
+
 class Form:
     """The columns of a row, interned: equal columns give the same object.
 
@@ -28,15 +45,17 @@ class Form:
         columns: All columns, in the order in which they were given.
         fixed_width: Bytes of the packed FIXED columns, which follow each other in column order.
         objects: The specs of the other columns; a row carries one object for each, in this order.
+        sizers: What tells the bytes of each of these objects.
     """
 
-    __slots__ = ("__weakref__", "columns", "fixed_width", "objects")
+    __slots__ = ("__weakref__", "columns", "fixed_width", "objects", "sizers")
 
     _interned: WeakValueDictionary[tuple[ColumnSpec, ...], Form] = WeakValueDictionary()
 
     columns: tuple[ColumnSpec, ...]
     fixed_width: int
     objects: tuple[ColumnSpec, ...]
+    sizers: tuple[Callable[[Any], int], ...]
 
     @classmethod
     def of(cls, columns: Sequence[ColumnSpec]) -> Form:
@@ -48,6 +67,7 @@ class Form:
             form.columns = key
             form.fixed_width = sum(spec.encoding.width for spec in key if spec.shape == FIXED)
             form.objects = tuple(spec for spec in key if spec.shape != FIXED)
+            form.sizers = tuple(_SIZERS[spec.shape] for spec in form.objects)
             form = cls._interned.setdefault(key, form)
         return form
 
@@ -68,13 +88,3 @@ class Form:
 
 Row: TypeAlias = tuple[Form, bytes, tuple[Any, ...]]
 """A captured row: its form, the packed FIXED columns, and one object per other column."""
-
-
-def nbytes(shape: Shape, data: Any) -> int:
-    """About how many bytes captured data holds on to."""
-    if shape in (FIXED, TEXT, BLOB):
-        return len(data)
-    if shape in (ARRAY, ARROW, PACKED):
-        return int(data.nbytes)
-    assert shape == TEXTS
-    return sum(map(len, data))

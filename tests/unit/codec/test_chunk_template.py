@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from aiorerun.codec import chunk_template
+from aiorerun.codec import chunk_schema, chunk_template
 from aiorerun.codec.chunk import encode_batch
 from aiorerun.codec.chunk_arrow import decode_ipc, to_record_batch
 from aiorerun.pipeline.chunk import Chunk, ComponentData
@@ -179,7 +179,7 @@ def test_what_templates_cannot_do_falls_back() -> None:
 
 @pytest.mark.parametrize("swapped", [False, True])
 def test_the_order_of_what_is_patched_does_not_matter(swapped: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = chunk_template.chunk_schema
+    plain = chunk_schema.chunk_schema
 
     def ordered(*arguments: Any) -> pa.Schema:
         schema = plain(*arguments)

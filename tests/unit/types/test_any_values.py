@@ -145,7 +145,8 @@ def test_archetypes_of_your_own() -> None:
 
 def test_columns() -> None:
     columns = AnyValues.columns(a=[1, 2], b=[[1.0], [2.0, 3.0]], c=[None, "x"], d=None, e=[[1], None])
-    assert {str(column.component_descriptor()): column.as_arrow_array().to_pylist() for column in columns} == {
+    rows = {str(column.component_descriptor()): column.as_arrow_array().to_pylist() for column in columns}
+    assert rows == {
         "a": [[1], [2]], "b": [[1.0], [2.0, 3.0]], "c": [[None], ["x"]], "e": [[1], []],
     }  # fmt: skip
     (column,) = DynamicArchetype.columns("mine", components={"a": [1]})

@@ -37,8 +37,11 @@ def test_the_row_of_an_archetype_is_its_own() -> None:
 def test_rows_are_merged() -> None:
     row = row_of(Scalars(1.5), (TextLog("a", color=1), Points3D([[1, 2, 3]])))
     assert content(row) == {
-        "Scalars:scalars": [1.5], "TextLog:text": ["a"], "TextLog:color": [1], "Points3D:positions": [[1, 2, 3]],
-    }  # fmt: skip
+        "Scalars:scalars": [1.5],
+        "TextLog:text": ["a"],
+        "TextLog:color": [1],
+        "Points3D:positions": [[1, 2, 3]],
+    }
     assert row[0] is row_of(Scalars(2.5), (TextLog("b", color=1), Points3D([[1, 2, 3]])))[0]
 
 
