@@ -65,13 +65,13 @@ async def measure_async(
 ) -> dict[str, Any]:
     """Runs a workload with an asyncio SDK."""
     few = values.make(workload, _WARM_UP_ROWS)
-    session = module.Session(workload)
-    await session.open(sink, f"{path}.warm-up")
+    session = module.Session(workload, sink, f"{path}.warm-up")
+    await session.open()
     await module.FUNCTIONS[workload](session.rec, few)
     await session.close()
 
-    session = module.Session(workload)
-    await session.open(sink, path)
+    session = module.Session(workload, sink, path)
+    await session.open()
     watch = Stopwatch()
     result = await module.FUNCTIONS[workload](session.rec, data)
     watch.mark_logged()

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 class Session:
     """One recording into one sink."""
 
-    def __init__(self, workload: str) -> None:
-        self.rec = rr.AsyncRecordingStream(
-            "benchmark", recording_id=workload, batcher_config=_config(workload)
-        )
+    def __init__(self, workload: str, sink: str, path: str) -> None:
+        self.rec = rr.AsyncRecordingStream("benchmark", recording_id=path, batcher_config=_config(workload))
+        self._sink = sink
+        self._path = path
         self._memory: Any = None
 
-    async def open(self, sink: str, path: str) -> None:
+    async def open(self) -> None:
         """Attaches the sink."""
-        if sink == "file":
-            await self.rec.save(path)
+        if self._sink == "file":
+            await self.rec.save(self._path)
         else:
             self._memory = await self.rec.memory_recording()
 

@@ -18,7 +18,7 @@ class Session:
     """One recording into one sink."""
 
     def __init__(self, workload: str, sink: str, path: str) -> None:
-        self.rec = rr.RecordingStream("benchmark", recording_id=workload)
+        self.rec = rr.RecordingStream("benchmark", recording_id=path)
         self._memory: Any = None
         if sink == "file":
             self.rec.save(path)

@@ -110,7 +110,7 @@ def _result(item: dict[str, Any]) -> Any:
     """What came out: values, or the name of the exception."""
     if "error" in item:
         return {"error": item["error"]["exception"]}
-    kept = {key: item[key] for key in ("values", "type", "dropped") if key in item}
+    kept: dict[str, Any] = {key: item[key] for key in ("values", "type", "dropped") if key in item}
     if item.get("warnings"):
         kept["warnings"] = len(item["warnings"])
     return kept

@@ -36,6 +36,7 @@ _NAMES: Final = {
     "int32": "I32", "int64": "I64", "float16": "F16", "float32": "F32", "float64": "F64",
 }  # fmt: skip
 _DATATYPES: Final = {dtype: CHANNEL_DATATYPE.variants[name] for dtype, name in _NAMES.items()}
+_known_dtypes: dict[Any, int | None] = {}
 _DTYPES: Final = {number: dtype for dtype, number in _DATATYPES.items()}
 
 
@@ -111,7 +112,7 @@ class Image(ImageFields):
         elif channels != _channels_of(model):
             wanted = _channels_of(model)
             self._report(ValueError(f"{color_model} has {wanted} channels, but the image has {channels}"))
-        datatype = _DATATYPES.get(array.dtype.name)
+        datatype = _datatype_of(array.dtype)
         if datatype is None:
             self._report(ValueError(f"pixels cannot be of dtype {array.dtype}"))
         return _own_bytes(array), _packed(columns, rows, None, model, datatype)
@@ -194,7 +195,7 @@ class DepthImage(DepthImageFields):
         shape = _without_units(array.shape, 2)
         if len(shape) != 2:
             raise ValueError(f"a depth image has 2 axes: height and width. The shape is {array.shape}")
-        datatype = _DATATYPES.get(array.dtype.name)
+        datatype = _datatype_of(array.dtype)
         if datatype is None:
             raise ValueError(f"distances cannot be of dtype {array.dtype}")
         self._capture(
@@ -266,6 +267,16 @@ def _pixels(image: Any) -> npt.NDArray[Any]:
     if array.dtype.byteorder == ">":
         array = array.astype(array.dtype.newbyteorder("<"))
     return array
+
+
+def _datatype_of(dtype: Any) -> int | None:
+    """The number of the channel datatype for a dtype, if there is one."""
+    try:
+        return _known_dtypes[dtype]
+    except KeyError:
+        # The name of a dtype takes several times as long to find out as the dtype itself to look up.
+        found = _known_dtypes[dtype] = _DATATYPES.get(dtype.name)
+        return found
 
 
 def _own_bytes(array: npt.NDArray[Any]) -> Any:
