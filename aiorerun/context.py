@@ -48,6 +48,11 @@ class _Slots:
     tokens = itertools.count(1)
 
 
+def after_fork_in_child() -> None:
+    """Makes the lock anew: a thread of the parent may have held it."""
+    _Slots.lock = Lock()
+
+
 class StoreTimes:
     """The times of one store id, shared by all streams of it, different in every context.
 
@@ -55,7 +60,7 @@ class StoreTimes:
     because tokens are never used twice.
     """
 
-    __slots__ = ("__weakref__", "_slot", "_token", "kinds")
+    __slots__ = ("__weakref__", "_slot", "_token", "kinds", "mixed")
 
     _known: ClassVar[WeakValueDictionary[StoreId, StoreTimes]] = WeakValueDictionary()
 
@@ -69,6 +74,8 @@ class StoreTimes:
             self._token = next(_Slots.tokens)
         self.kinds: dict[str, TimelineKind] = {}
         """The kind under which each timeline was first used; it should not change."""
+        self.mixed: set[str] = set()
+        """Timelines of which it was reported that it did."""
 
     def __del__(self) -> None:
         # No lock: a finaliser may run inside the locked block above. heappush is one C call.

@@ -246,7 +246,7 @@ class Conveyor:
 
     async def _run(self) -> None:
         try:
-            while self.runners or self._commands:
+            while (self.runners or self._commands) and self._task is asyncio.current_task():
                 await self._step()
         except asyncio.CancelledError:
             # The event loop is shutting down with sinks still open: finish them in order, in time.
@@ -260,6 +260,9 @@ class Conveyor:
             self._release()
 
     def _release(self) -> None:
+        if self._task is not asyncio.current_task():
+            # The stream went on in another loop, with another task.
+            return
         self._task = None
         if self._worker is not None and not self.runners:
             self.loop = None

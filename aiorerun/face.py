@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from aiorerun.context import ActiveRecordings, StoreTimes, isolate_generator
-from aiorerun.stream_base import BaseRecordingStream, TimeScope, logger
-from aiorerun.types.time import time_value
+from aiorerun.stream_base import BaseRecordingStream, TimeScope, checked_time, logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -69,7 +68,7 @@ class Face(Generic[StreamT]):
         if stream is not None:
             stream.set_time(timeline, sequence=sequence, duration=duration, timestamp=timestamp)
         else:
-            time_value(timeline, sequence, duration, timestamp)
+            checked_time("set_time", timeline, sequence, duration, timestamp)
 
     def at(
         self,

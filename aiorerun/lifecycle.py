@@ -9,6 +9,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from aiorerun import context, worker
 from aiorerun.conveyor import conveyors
 from aiorerun.stream_base import streams
 from aiorerun.types.ids import ids
@@ -63,11 +64,13 @@ def _is_orphan(conveyor: Conveyor) -> bool:
 def _after_fork_in_child() -> None:
     """The child starts empty: the parent's rows and sinks stay with the parent."""
     ids.reseed()
+    context.after_fork_in_child()
+    worker.after_fork_in_child()
     portal = sys.modules.get("aiorerun.portal")
     if portal is not None:
         portal.after_fork_in_child()
     for stream in list(streams):
-        stream._engine.start_empty()
+        stream._start_empty()
     conveyors.clear()
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import threading
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from aiorerun.config import START_BUFFER_WARN_BYTES
@@ -59,6 +61,7 @@ class Room:
         self._warned_about_stall = False
         self._warned_about_buffer = False
         self._last_progress = 0.0
+        self._pacers: deque[tuple[asyncio.AbstractEventLoop, Callable[[], None]]] = deque()
 
     def start_empty(self) -> None:
         """Forgets everything, for a forked child. The locks are made anew: they may be held."""
@@ -86,6 +89,11 @@ class Room:
         """Counts the end of rows, and lets a waiting caller in."""
         self.ledger.settle(cost, rows, lost_because)
         self._last_progress = time.monotonic()
+        while self._pacers:
+            loop, wake = self._pacers.popleft()
+            # A loop that was closed meanwhile has nobody who waits.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(wake)
         self.admit_next(turn_is_over=False)
 
     def set_exempt(self, exempt: bool) -> None:
@@ -125,7 +133,11 @@ class Room:
                 future.set_result(None)
 
         def wake() -> None:
-            loop.call_soon_threadsafe(settle)
+            try:
+                loop.call_soon_threadsafe(settle)
+            except RuntimeError:
+                # Its loop was closed while it waited: the next one gets the turn.
+                self.admit_next()
 
         remaining = self._remaining_wait()
         if remaining <= 0:
@@ -164,8 +176,24 @@ class Room:
         deadline = now + PACE_SECS
         await asyncio.sleep(0)
         while (self.ledger.in_flight and now < flushed) or (self._is_catching_up(now) and now < deadline):
-            await asyncio.sleep(0.0002)
+            await self._progress(flushed - now if now < flushed else deadline - now)
             now = time.monotonic()
+
+    async def _progress(self, timeout: float) -> None:
+        """Waits until rows are settled, at most so long."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+
+        def settle() -> None:
+            if not future.done():
+                future.set_result(None)
+
+        timer = loop.call_later(timeout, settle)
+        self._pacers.append((loop, settle))
+        try:
+            await future
+        finally:
+            timer.cancel()
 
     def _is_catching_up(self, now: float) -> bool:
         return self.ledger.in_flight > PACE_BYTES and now - self._last_progress < PROGRESS_SECS

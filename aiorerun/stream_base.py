@@ -115,6 +115,10 @@ class BaseRecordingStream:
     def _start(self) -> None:
         """Called when everything is set up."""
 
+    def _start_empty(self) -> None:
+        """Forgets all rows and sinks, in a forked child."""
+        self._engine.start_empty()
+
     def __repr__(self) -> str:
         store = self._store
         return f"{type(self).__name__}({store.application_id!r}, recording_id={store.recording_id!r})"
@@ -219,7 +223,9 @@ class BaseRecordingStream:
             and self._times.advance(timeline, sequence)
         ):
             return
-        set_timeline(self._times, timeline, sequence, duration, timestamp)
+        checked = checked_time("set_time", timeline, sequence, duration, timestamp)
+        if checked is not None:
+            set_checked_time(self._times, timeline, *checked)
 
     def disable_timeline(self, timeline: str) -> None:
         """Forgets the current time of one timeline in this context; an unknown name changes nothing."""
@@ -311,7 +317,7 @@ class BaseRecordingStream:
     async def _disconnect_sinks(self) -> None:
         if self._forced_path is not None:
             await self._force_save()
-        elif self._engine.has_sinks:
+        if self._engine.has_sinks:
             await self._on_engine_loop(self._switch(()))
 
     async def _close(self) -> None:
@@ -332,7 +338,7 @@ class BaseRecordingStream:
     async def _on_engine_loop(self, call: Coroutine[Any, Any, None]) -> None:
         """Awaits a coroutine on the loop that drives the sinks, which may run in another thread."""
         loop = self._engine.loop
-        if loop is None or loop.is_closed() or loop is asyncio.get_running_loop():
+        if loop is None or not loop.is_running() or loop is asyncio.get_running_loop():
             await call
             return
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(call, loop))
@@ -359,28 +365,27 @@ class BaseRecordingStream:
 class TimeScope:
     """See :meth:`AsyncRecordingStream.at`."""
 
-    __slots__ = ("_arguments", "_former", "_timeline", "_times")
+    __slots__ = ("_former", "_timeline", "_times", "_value")
 
     def __init__(
         self, times: StoreTimes | None, timeline: str, sequence: Any, duration: Any, timestamp: Any
     ) -> None:
         self._times = times
         self._timeline = timeline
-        self._arguments = (sequence, duration, timestamp)
         self._former: tuple[TimelineKind, int] | None = None
         # Checked here and now, so that the error points at the line with the wrong argument.
-        time_value(timeline, *self._arguments)
+        self._value = checked_time("at", timeline, sequence, duration, timestamp)
 
     def __enter__(self) -> None:
-        if self._times is None:
+        if self._times is None or self._value is None:
             return
         self._former = time_of(self._times.get(), self._timeline)
-        set_timeline(self._times, self._timeline, *self._arguments)
+        set_checked_time(self._times, self._timeline, *self._value)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._times is None:
+        if self._times is None or self._value is None:
             return
         now = self._times.get()
         if self._former is None:
@@ -389,15 +394,26 @@ class TimeScope:
             self._times.set(with_time(now, self._timeline, *self._former))
 
 
-def set_timeline(times: StoreTimes, timeline: str, sequence: Any, duration: Any, timestamp: Any) -> None:
-    """Sets one time in the current context; see :meth:`AsyncRecordingStream.set_time`."""
+def checked_time(
+    context: str, timeline: str, sequence: Any, duration: Any, timestamp: Any
+) -> tuple[TimelineKind, int] | None:
+    """Kind and value of a time; ``None`` if it was wrong and that was reported.
+
+    Raises:
+        ValueError: Not exactly one of the three was given; strict mode or not.
+        TypeError, OverflowError: In strict mode.
+    """
     try:
-        kind, value = time_value(timeline, sequence, duration, timestamp)
+        return time_value(timeline, sequence, duration, timestamp)
     except Exception as error:
         if (sequence is not None) + (duration is not None) + (timestamp is not None) != 1:
             raise
-        report("set_time", error)
-        return
+        report(context, error)
+        return None
+
+
+def set_checked_time(times: StoreTimes, timeline: str, kind: TimelineKind, value: int) -> None:
+    """Sets one time in the current context."""
     timepoint = times.get()
     position = timepoint[0].positions.get(timeline)
     if position is None or timepoint[0].timelines[position].kind is not kind:
@@ -406,18 +422,18 @@ def set_timeline(times: StoreTimes, timeline: str, sequence: Any, duration: Any,
 
 
 def _check_kind(times: StoreTimes, timeline: str, kind: TimelineKind) -> None:
-    """Warns once if a timeline is used with another kind than before; strict mode raises."""
-    before = times.kinds.setdefault(timeline, kind)
-    if before is kind:
+    """Warns once per timeline that is used with another kind than at first; strict mode raises."""
+    first = times.kinds.setdefault(timeline, kind)
+    if first is kind or (timeline in times.mixed and not strict_mode()):
         return
-    error = ValueError(
-        f"timeline {timeline!r} was a {before.name.lower()} and is now set as a {kind.name.lower()}; viewers do not "
-        "support that: use one kind per timeline name"
+    times.mixed.add(timeline)
+    report(
+        "set_time",
+        ValueError(
+            f"timeline {timeline!r} was a {first.name.lower()} and is now set as a {kind.name.lower()}; viewers "
+            "do not support that: use one kind per timeline name"
+        ),
     )
-    if strict_mode():
-        raise error
-    times.kinds[timeline] = kind
-    report("set_time", error)
 
 
 def check_timeout(timeout_sec: float) -> None:

@@ -131,6 +131,11 @@ class Worker:
             del job
 
 
+def after_fork_in_child() -> None:
+    """Makes the lock anew: a thread of the parent may have held it."""
+    Worker._registry_lock = threading.Lock()
+
+
 def _resolve(
     loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any], result: Any, error: BaseException | None
 ) -> None:

@@ -15,6 +15,7 @@ from aiorerun.codec.manifest_names import column_name, component_parts
 from aiorerun.codec.manifest_schema import Catalog
 from aiorerun.codec.messages import store_id_payload
 from aiorerun.codec.protobuf import bytes_field, varint_field
+from aiorerun.types.numpy_arrow import numbers_array, texts_array
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -105,9 +106,8 @@ class _Ranges:
 
     def columns(self, *parts: str) -> Iterable[tuple[str, pa.Array[Any]]]:
         """Both columns with their names."""
-        missing = ~self.known
         for which in ("start", "end"):
-            numbers = pa.array(getattr(self, which), mask=missing)
+            numbers = numbers_array(getattr(self, which), self.known)
             yield column_name(*parts, which), numbers.view(self.kind)
 
 
@@ -191,7 +191,7 @@ class _Table:
 
     def finish(self, places: Places) -> pa.RecordBatch:
         """The table."""
-        paths = pa.array(list(self._path_codes)).take(pa.array(self._paths))
+        paths = texts_array(list(self._path_codes)).take(numbers_array(np.asarray(self._paths)))
         ids = pa.Array.from_buffers(names.ROW_ID_TYPE, self._num_chunks, [None, pa.py_buffer(self._ids)])
         arrays: list[pa.Array[Any]] = []
         fields: list[pa.Field[Any]] = []
@@ -204,14 +204,14 @@ class _Table:
 
         column("chunk_entity_path", paths)
         column("chunk_id", ids)
-        column("chunk_is_static", pa.array(self._is_static))
-        column("chunk_num_rows", pa.array(self._num_rows))
-        column("chunk_byte_offset", pa.array(places.offsets))
-        column("chunk_byte_size", pa.array(places.sizes))
-        column("chunk_byte_size_uncompressed", pa.array(self._uncompressed))
+        column("chunk_is_static", numbers_array(self._is_static))
+        column("chunk_num_rows", numbers_array(self._num_rows))
+        column("chunk_byte_offset", numbers_array(places.offsets))
+        column("chunk_byte_size", numbers_array(places.sizes))
+        column("chunk_byte_size_uncompressed", numbers_array(self._uncompressed))
         for descriptor, has_static in self._static.items():
             name = column_name(*component_parts(descriptor), "has_static_data")
-            column(name, pa.array(has_static), {_INDEX: b"rerun:static", **_described(descriptor)})
+            column(name, numbers_array(has_static), {_INDEX: b"rerun:static", **_described(descriptor)})
         for timeline, ranges in self._times.items():
             for name, array in ranges.columns(timeline):
                 column(name, array, {_INDEX: timeline.encode()})
@@ -220,7 +220,7 @@ class _Table:
             parts = (timeline, *component_parts(descriptor))
             for name, array in ranges.columns(*parts):
                 column(name, array, metadata)
-            column(column_name(*parts, "num_rows"), pa.array(num_rows), metadata)
+            column(column_name(*parts, "num_rows"), numbers_array(num_rows), metadata)
         return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
 
 

@@ -11,16 +11,18 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
 _WIDTH = 30
+_CELLS = "█░"
+_ASCII_CELLS = "#-"
 _ERASE_LINE = "\r\x1b[2K"
 
 
-def bar(elapsed: float, seconds: float | None, rows: int) -> str:
-    """One line: how far the run is and what was recorded so far."""
+def bar(elapsed: float, seconds: float | None, rows: int, cells: str = _CELLS) -> str:
+    """One line: how far the run is and what was recorded so far; ``cells`` are a full and an empty one."""
     if seconds is None:
         return f"{elapsed:6.1f} s  {rows:,} rows  (Ctrl-C ends it)"
     share = min(elapsed / seconds, 1.0) if seconds > 0.0 else 1.0
     full = round(share * _WIDTH)
-    return f"[{'█' * full}{'░' * (_WIDTH - full)}] {elapsed:.1f}/{seconds:g} s  {rows:,} rows"
+    return f"[{cells[0] * full}{cells[1] * (_WIDTH - full)}] {elapsed:.1f}/{seconds:g} s  {rows:,} rows"
 
 
 def size(count: int) -> str:
@@ -46,9 +48,10 @@ async def shown(terminal: TextIO, seconds: float | None, rows: Callable[[], int]
         yield
         return
     start = time.monotonic()
+    cells = _cells_for(terminal)
 
     def draw() -> None:
-        terminal.write(_ERASE_LINE + bar(time.monotonic() - start, seconds, rows()))
+        terminal.write(_ERASE_LINE + bar(time.monotonic() - start, seconds, rows(), cells))
         terminal.flush()
 
     async def keep_drawing() -> None:
@@ -68,3 +71,12 @@ async def shown(terminal: TextIO, seconds: float | None, rows: Callable[[], int]
     finally:
         done.set()
         await task
+
+
+def _cells_for(terminal: TextIO) -> str:
+    """Blocks where the terminal's encoding has them."""
+    try:
+        _CELLS.encode(terminal.encoding or "ascii")
+    except UnicodeEncodeError:
+        return _ASCII_CELLS
+    return _CELLS

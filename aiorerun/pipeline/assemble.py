@@ -159,13 +159,15 @@ def _reordered(
     """Joins columns (lengths, values) and puts their rows in another order."""
     import pyarrow as pa
 
+    from aiorerun.types.numpy_arrow import numbers_array
+
     lengths = np.concatenate([lengths for lengths, _ in columns])
     values = pa.concat_arrays([unflatten(values) for _, values in columns])
     starts = _offsets(lengths)[:-1]
     wanted = lengths[order]
     # Instance i of the result is instance "start of its row + position in its row" of the input.
     within = np.arange(wanted.sum(), dtype=np.int64) - np.repeat(_offsets(wanted)[:-1], wanted)
-    taken = values.take(pa.array(np.repeat(starts[order], wanted) + within))
+    taken = values.take(numbers_array(np.repeat(starts[order], wanted) + within))
     return wanted, flatten(taken)
 
 

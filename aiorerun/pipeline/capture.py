@@ -184,13 +184,12 @@ class Capture:
         Raises:
             TypeError, ValueError: Not a path, or nothing that can be logged.
         """
-        tick = next(self._tick)
         if extra:
             form, fixed, objects = row_of(entity, extra)
         else:
             try:
                 form, fixed, objects = entity._row
-            except AttributeError:
+            except (AttributeError, TypeError):
                 form, fixed, objects = row_of(entity, extra)
         if times is None:
             layout = STATIC
@@ -204,6 +203,7 @@ class Capture:
             if not form.columns:
                 return None
             accumulator = self._open(entity_path, form, layout)
+        tick = next(self._tick)
         if layout.keep is not None:
             values = tuple([values[position] for position in layout.keep])
         now = self._clock()

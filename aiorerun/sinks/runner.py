@@ -153,7 +153,7 @@ class SinkRunner:
         )
 
     async def _run(self) -> None:
-        while True:
+        while self._task is asyncio.current_task():
             try:
                 await self._step()
             except _Finished:
@@ -164,6 +164,9 @@ class SinkRunner:
                 if self._aborted:
                     break
                 _uncancel()
+        else:
+            # The stream went on in another loop, with another task.
+            return
         try:
             await self.sink.aclose()
         except asyncio.CancelledError:

@@ -51,6 +51,10 @@ class RecordingStream(BaseRecordingStream):
         if self._capture.gate == UNOPENED:
             self._call(self._force_save)
 
+    def _start_empty(self) -> None:
+        self._prepare()
+        super()._start_empty()
+
     # --- logging -------------------------------------------------------------------------------
 
     def log(

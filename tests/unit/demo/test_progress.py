@@ -54,6 +54,23 @@ async def test_bar_is_drawn_and_wiped_on_a_terminal() -> None:
     assert text.endswith("\r\x1b[2K")
 
 
+async def test_bar_is_plain_where_the_terminal_has_no_blocks() -> None:
+    raw = io.BytesIO()
+    terminal = io.TextIOWrapper(raw, encoding="ascii", write_through=True)
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    drawn = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def rows() -> int:
+        loop.call_soon_threadsafe(drawn.set)
+        return 42
+
+    async with shown(terminal, 1e-9, rows):
+        await drawn.wait()
+
+    assert b"[" + b"#" * 30 + b"]" in raw.getvalue()
+
+
 async def test_nothing_is_drawn_where_there_is_no_terminal() -> None:
     output = io.StringIO()
 
