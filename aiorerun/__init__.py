@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     )
     from aiorerun.archetypes import (
         Arrows3D as Arrows3D,
-        Box2DFormat as Box2DFormat,
         BarChart as BarChart,
+        Box2DFormat as Box2DFormat,
         Boxes2D as Boxes2D,
         Boxes3D as Boxes3D,
         Clear as Clear,

@@ -9,7 +9,8 @@ from aiorerun import datatypes
 if TYPE_CHECKING:
     from aiorerun.datatypes import *  # noqa: F403
 
-__all__ = datatypes.__all__
+__all__: list[str] = []
+__all__ += datatypes.__all__
 
 
 def __getattr__(name: str) -> Any:

@@ -46,7 +46,8 @@ def finish_on_running_loops() -> None:
         try:
             asyncio.run_coroutine_threadsafe(conveyor.finish(), loop).result(conveyor.close_timeout + 1)
         except Exception as error:
-            logger.error("%r could not be finished at exit: %s", conveyor.name, error)
+            # One line: a traceback through other threads would tell users nothing at exit.
+            logger.error("%r could not be finished at exit: %s", conveyor.name, error)  # noqa: TRY400
 
 
 async def _finish(left: list[Conveyor]) -> None:

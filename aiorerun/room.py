@@ -88,7 +88,10 @@ class Room:
     def settle(self, cost: int, rows: int, lost_because: str | None) -> None:
         """Counts the end of rows, and lets a waiting caller in."""
         self.ledger.settle(cost, rows, lost_because)
-        self._last_progress = time.monotonic()
+        now = self._last_progress = time.monotonic()
+        if self._capture.gate == FULL:
+            # The sinks take something: whoever waits from now on waits in a new stall.
+            self._stall_deadline = now + self._max_wait
         while self._pacers:
             loop, wake = self._pacers.popleft()
             # A loop that was closed meanwhile has nobody who waits.
@@ -108,13 +111,21 @@ class Room:
             first, self._warned_about_stall = not self._warned_about_stall, True
         if first:
             self.on_refusal(
-                f"rows of recording {self._name!r} are refused: {self.ledger.in_flight} bytes are under way and "
+                f"rows of recording {self._name!r} are refused: "
+                f"{self.ledger.in_flight} bytes are under way and "
                 f"its sinks do not keep up (limit {self.ledger.limit} bytes)"
             )
 
     def admit_next(self, *, turn_is_over: bool = True) -> None:
-        """Lets the next waiting caller in, or opens the gate when nobody waits; from any thread."""
-        if self._capture.gate == FULL and self.ledger.admit(turn_is_over=turn_is_over):
+        """Lets the next waiting caller in, and opens the gate when there is room for more; from any thread.
+
+        Callers that wait are let in one after the other, so that they never exceed the limit together. Once
+        half of the limit is free the gate is opened as well: otherwise callers that come back for more
+        would keep each other waiting for ever.
+        """
+        ledger = self.ledger
+        nobody_waits = ledger.admit(turn_is_over=turn_is_over)
+        if self._capture.gate == FULL and (nobody_waits or ledger.in_flight <= ledger.limit // 2):
             self._capture.gate = OPEN
             self._stall_deadline = math.inf
 
@@ -142,20 +153,24 @@ class Room:
         remaining = self._remaining_wait()
         if remaining <= 0:
             return False
-        self.ledger.wait(wake)
+        self._queue(wake)
         try:
             async with asyncio.timeout(remaining):
                 await future
         except TimeoutError:
-            self.ledger.leave(wake)
-            return future.done()
+            return not self.ledger.leave(wake)
         except BaseException:
             # Cancelled, or closed: whoever comes next gets the turn that may have been ours.
-            self.ledger.leave(wake)
-            if future.done():
+            if not self.ledger.leave(wake):
                 self.admit_next()
             raise
         return True
+
+    def _queue(self, wake: Callable[[], None]) -> None:
+        self.ledger.wait(wake)
+        if self._capture.gate != FULL:
+            # The gate was opened between the caller's look and now; nobody else would think of it.
+            self.admit_next(turn_is_over=False)
 
     def wait_for_room_blocking(self) -> bool:
         """Like :meth:`wait_for_room` for a thread of its own."""
@@ -163,11 +178,8 @@ class Room:
         remaining = self._remaining_wait()
         if remaining <= 0:
             return False
-        self.ledger.wait(event.set)
-        if event.wait(remaining):
-            return True
-        self.ledger.leave(event.set)
-        return event.is_set()
+        self._queue(event.set)
+        return event.wait(remaining) or not self.ledger.leave(event.set)
 
     async def pace(self) -> None:
         """Lets an overdue flush run, and the pipeline catch up if it is making progress; at most 5 ms."""
@@ -207,4 +219,4 @@ class Room:
             now = time.monotonic()
 
     def _remaining_wait(self) -> float:
-        return max(0.0, self._stall_deadline - time.monotonic())
+        return min(max(0.0, self._stall_deadline - time.monotonic()), self._max_wait)

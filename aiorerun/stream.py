@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import warnings
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from aiorerun import lifecycle  # noqa: F401 - registers what happens at exit and after a fork
+# Registers what happens at exit and after a fork.
+from aiorerun import lifecycle  # noqa: F401  # pyright: ignore[reportUnusedImport] - for its effect
 from aiorerun.context import ActiveRecordings
 from aiorerun.errors import report, strict_scope
 from aiorerun.pipeline.capture import CLOSED, FULL, UNOPENED
@@ -83,6 +83,7 @@ class AsyncRecordingStream(BaseRecordingStream):
             if not await self._let_in(strict):
                 return
             self._log_late(entity_path, entity, extra, static, strict)
+            self._engine.room.admit_next()
             return
         try:
             if strict is None:
@@ -207,7 +208,7 @@ class AsyncRecordingStream(BaseRecordingStream):
         engine = getattr(self, "_engine", None)
         if engine is None or not engine.has_sinks:
             return
-        warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self)
+        warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
         engine.disconnect_soon()
 
 

@@ -10,7 +10,6 @@ import time
 import warnings
 import weakref
 from typing import TYPE_CHECKING, Any, ClassVar, Final
-from uuid import UUID
 
 from aiorerun.config import CLOSE_TIMEOUT_SECS, MAX_BYTES_IN_FLIGHT, MAX_WAIT_SECS
 from aiorerun.context import ActiveRecordings, StoreTimes
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
     from datetime import datetime, timedelta
     from types import TracebackType
+    from uuid import UUID
 
     import numpy as np
 
@@ -167,7 +167,7 @@ class BaseRecordingStream:
     def _log_late(
         self, entity_path: Any, entity: Any, extra: tuple[Any, ...], static: bool, strict: bool | None
     ) -> None:
-        """Takes a row whatever the gate says, then lets the next caller in."""
+        """Takes a row whatever the gate says."""
         try:
             with strict_scope(strict):
                 accumulator = self._capture.add(
@@ -178,15 +178,13 @@ class BaseRecordingStream:
         else:
             if accumulator is not None:
                 self._engine.attend(accumulator)
-        if self._capture.gate == FULL:
-            self._engine.room.admit_next()
 
     def _refuse_now(self, strict: bool | None) -> None:
         self._engine.room.refuse()
         if strict_mode() if strict is None else strict:
             raise QueueFullError(
-                f"log_nowait: {self!r} is over its byte limit and its sinks do not keep up; use `await log(...)` "
-                "to wait for room, or a larger max_bytes_in_flight"
+                f"log_nowait: {self!r} is over its byte limit and its sinks do not keep up; use "
+                "`await log(...)` to wait for room, or a larger max_bytes_in_flight"
             )
 
     def _report_closed(self, strict: bool | None) -> None:
@@ -430,8 +428,8 @@ def _check_kind(times: StoreTimes, timeline: str, kind: TimelineKind) -> None:
     report(
         "set_time",
         ValueError(
-            f"timeline {timeline!r} was a {first.name.lower()} and is now set as a {kind.name.lower()}; viewers "
-            "do not support that: use one kind per timeline name"
+            f"timeline {timeline!r} was a {first.name.lower()} and is now set as a {kind.name.lower()}; "
+            "viewers do not support that: use one kind per timeline name"
         ),
     )
 

@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Worker:
     new threads can no longer be started.
     """
 
-    _by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, Worker] = WeakKeyDictionary()
+    _by_loop: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, Worker]] = WeakKeyDictionary()
     _registry_lock = threading.Lock()
 
     def __init__(self) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import linecache
 import os
+from asyncio import constants
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -51,6 +53,18 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
     return "asyncio", {"debug": True}
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cheap_creation_stacks() -> Iterator[None]:
+    """Debug mode notes where each handle and future was made; unhindered, most of the time goes there.
+
+    Two frames are enough, and source files do not change while tests run.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(constants, "DEBUG_STACK_DEPTH", 2)
+        patch.setattr(linecache, "checkcache", lambda filename=None: None)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def no_blocking_calls(request: pytest.FixtureRequest) -> Iterator[None]:
     """Raises in async tests when code of the package makes a blocking call on the event loop."""
@@ -63,6 +77,8 @@ def no_blocking_calls(request: pytest.FixtureRequest) -> Iterator[None]:
         for blocking in detector.functions.values():
             # Modules may be imported when they are first needed, whatever they do then.
             blocking.can_block_in("<frozen importlib._bootstrap>", "_find_and_load")
+            # And coverage, when it is measured, takes a lock on its data.
+            blocking.can_block_in("coverage/collector.py", "lock_data")
         yield
 
 

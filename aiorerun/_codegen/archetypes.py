@@ -107,12 +107,14 @@ def _declarations(model: Model, item: Archetype) -> str:
 
 def _constructor(model: Model, item: Archetype) -> str:
     annotate = {p.name: qualified(p.annotation, model) for p in item.parameters}
-    values = ", ".join(field.name for field in item.fields)
+    comma = "," if len(item.fields) == 1 else ""
+    values = ", ".join(field.name for field in item.fields) + comma
+    kinds = ", ".join(f"type({field.name})" for field in item.fields) + comma
     return (
         f"    def __init__({signature('self', item.parameters, annotate)}) -> None:\n"
         + selection.PREPARE.get(item.short, "")
         + _fast_path(item)
-        + f"        self._capture({values})\n\n"
+        + f"        self._take(({kinds}), ({values}))\n\n"
     )
 
 

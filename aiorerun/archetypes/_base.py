@@ -101,7 +101,10 @@ class Archetype:
 
     def _capture(self, *values: Any) -> None:
         """Captures one value per field, in the order of ``FIELDS``; ``None`` leaves a field out."""
-        kinds = tuple(map(type, values))
+        self._take(tuple(map(type, values)), values)
+
+    def _take(self, kinds: tuple[type, ...], values: tuple[Any, ...]) -> None:
+        """The same with the types of the values, which cost less where they are spelled out."""
         plan = self._plans.get(kinds)
         if plan is None:
             plan = self._plan_for(kinds)
@@ -114,7 +117,13 @@ class Archetype:
     def _plan_for(cls, kinds: tuple[type, ...]) -> Plan:
         """How to capture values of these types; ``None`` values cost nothing."""
         steps = [
-            Step(position, field.descriptor, field.encoding, *_converter(field.encoding, kind))
+            Step(
+                position,
+                field.descriptor,
+                field.encoding,
+                *_converter(field.encoding, kind),
+                field.encoding.packer(kind),
+            )
             for position, (field, kind) in enumerate(zip(cls.FIELDS, kinds, strict=True))
             if kind is not _NONE
         ]

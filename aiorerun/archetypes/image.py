@@ -171,8 +171,27 @@ class EncodedDepthImage(Archetype):
         draw_order: datatypes.Float32Like | None = None,
         magnification_filter: components.MagnificationFilterLike | None = None,
     ) -> None:
-        self._capture(
-            blob, media_type, meter, colormap, depth_range, point_fill_ratio, draw_order, magnification_filter
+        self._take(
+            (
+                type(blob),
+                type(media_type),
+                type(meter),
+                type(colormap),
+                type(depth_range),
+                type(point_fill_ratio),
+                type(draw_order),
+                type(magnification_filter),
+            ),
+            (
+                blob,
+                media_type,
+                meter,
+                colormap,
+                depth_range,
+                point_fill_ratio,
+                draw_order,
+                magnification_filter,
+            ),
         )
 
     @classmethod

@@ -105,7 +105,7 @@ class Scalars(Archetype):
         if type(scalars) is float:
             self._row = (_SCALARS_FORM, _SCALARS_PACK(scalars), ())
             return
-        self._capture(scalars)
+        self._take((type(scalars),), (scalars,))
 
     @classmethod
     def from_fields(
@@ -173,7 +173,17 @@ class SeriesLines(Archetype):
         aggregation_policy: components.AggregationPolicyLike | None = None,
         interpolation_mode: components.InterpolationModeLike | None = None,
     ) -> None:
-        self._capture(colors, widths, names, visible_series, aggregation_policy, interpolation_mode)
+        self._take(
+            (
+                type(colors),
+                type(widths),
+                type(names),
+                type(visible_series),
+                type(aggregation_policy),
+                type(interpolation_mode),
+            ),
+            (colors, widths, names, visible_series, aggregation_policy, interpolation_mode),
+        )
 
     @classmethod
     def from_fields(
@@ -254,7 +264,10 @@ class SeriesPoints(Archetype):
         if colors is markers is names is visible_series is marker_sizes is None:
             # With nothing set, nothing would say that points are wanted.
             markers = 1
-        self._capture(colors, markers, names, visible_series, marker_sizes)
+        self._take(
+            (type(colors), type(markers), type(names), type(visible_series), type(marker_sizes)),
+            (colors, markers, names, visible_series, marker_sizes),
+        )
 
     @classmethod
     def from_fields(

@@ -73,7 +73,7 @@ class RecordingInfo(Archetype):
     def __init__(
         self, *, start_time: datatypes.TimeIntLike | None = None, name: datatypes.Utf8Like | None = None
     ) -> None:
-        self._capture(start_time, name)
+        self._take((type(start_time), type(name)), (start_time, name))
 
     @classmethod
     def from_fields(

@@ -153,7 +153,19 @@ class Points2D(Archetype):
         if keypoint_ids is not None and class_ids is None:
             # Keypoints mean something only within a class.
             class_ids = 0
-        self._capture(positions, radii, colors, labels, show_labels, draw_order, class_ids, keypoint_ids)
+        self._take(
+            (
+                type(positions),
+                type(radii),
+                type(colors),
+                type(labels),
+                type(show_labels),
+                type(draw_order),
+                type(class_ids),
+                type(keypoint_ids),
+            ),
+            (positions, radii, colors, labels, show_labels, draw_order, class_ids, keypoint_ids),
+        )
 
     @classmethod
     def from_fields(

@@ -86,7 +86,18 @@ class Arrows3D(Archetype):
         show_labels: datatypes.BoolLike | None = None,
         class_ids: datatypes.ClassIdArrayLike | None = None,
     ) -> None:
-        self._capture(vectors, origins, radii, colors, labels, show_labels, class_ids)
+        self._take(
+            (
+                type(vectors),
+                type(origins),
+                type(radii),
+                type(colors),
+                type(labels),
+                type(show_labels),
+                type(class_ids),
+            ),
+            (vectors, origins, radii, colors, labels, show_labels, class_ids),
+        )
 
     @classmethod
     def from_fields(
@@ -276,7 +287,10 @@ class LineStrips3D(Archetype):
         show_labels: datatypes.BoolLike | None = None,
         class_ids: datatypes.ClassIdArrayLike | None = None,
     ) -> None:
-        self._capture(strips, radii, colors, labels, show_labels, class_ids)
+        self._take(
+            (type(strips), type(radii), type(colors), type(labels), type(show_labels), type(class_ids)),
+            (strips, radii, colors, labels, show_labels, class_ids),
+        )
 
     @classmethod
     def from_fields(
@@ -370,7 +384,19 @@ class Points3D(Archetype):
         if keypoint_ids is not None and class_ids is None:
             # Keypoints mean something only within a class.
             class_ids = 0
-        self._capture(positions, radii, colors, labels, show_labels, point_shading, class_ids, keypoint_ids)
+        self._take(
+            (
+                type(positions),
+                type(radii),
+                type(colors),
+                type(labels),
+                type(show_labels),
+                type(point_shading),
+                type(class_ids),
+                type(keypoint_ids),
+            ),
+            (positions, radii, colors, labels, show_labels, point_shading, class_ids, keypoint_ids),
+        )
 
     @classmethod
     def from_fields(

@@ -45,7 +45,7 @@ class TextDocument(Archetype):
         descriptor_media_type: ClassVar[Callable[[], ComponentDescriptor]]
 
     def __init__(self, text: datatypes.Utf8Like, *, media_type: datatypes.Utf8Like | None = None) -> None:
-        self._capture(text, media_type)
+        self._take((type(text), type(media_type)), (text, media_type))
 
     @classmethod
     def from_fields(
@@ -107,7 +107,7 @@ class TextLog(Archetype):
             if level is None:
                 self._row = (_TEXT_LOG_FORM, b"", (text,))
                 return
-        self._capture(text, level, color)
+        self._take((type(text), type(level), type(color)), (text, level, color))
 
     @classmethod
     def from_fields(

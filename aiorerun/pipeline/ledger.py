@@ -123,11 +123,16 @@ class Ledger:
         with self._lock:
             self._waiters.append(wake)
 
-    def leave(self, wake: Callable[[], None]) -> None:
-        """Takes a caller that gave up out of the queue."""
+    def leave(self, wake: Callable[[], None]) -> bool:
+        """Takes a caller that gave up out of the queue; returns whether it still was there.
+
+        If not, it was its turn: it may go on after all, or has to pass the turn on.
+        """
         with self._lock:
-            if wake in self._waiters:
-                self._waiters.remove(wake)
+            if wake not in self._waiters:
+                return False
+            self._waiters.remove(wake)
+            return True
 
     def admit(self, *, turn_is_over: bool = False) -> bool:
         """Wakes the next waiting caller if there is room.

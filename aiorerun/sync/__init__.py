@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from aiorerun import archetypes as archetypes, components as components, datatypes as datatypes
     from aiorerun.archetypes import (
         Arrows3D as Arrows3D,
-        Box2DFormat as Box2DFormat,
         BarChart as BarChart,
+        Box2DFormat as Box2DFormat,
         Boxes2D as Boxes2D,
         Boxes3D as Boxes3D,
         Clear as Clear,

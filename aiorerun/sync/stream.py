@@ -85,6 +85,7 @@ class RecordingStream(BaseRecordingStream):
         if capture.gate:
             if self._let_in(strict):
                 self._log_late(entity_path, entity, extra, static, strict)
+                self._engine.room.admit_next()
             return
         try:
             if strict is None:

@@ -80,6 +80,14 @@ class Encoding:
         """
         return DYNAMIC, self.capture
 
+    def packer(self, kind: type) -> Callable[..., bytes] | None:
+        """What packs the items of a sequence of type ``kind`` that is one FIXED instance.
+
+        ``None`` if no such sequence is. It fails with ``struct.error``, ``OverflowError`` or
+        ``TypeError`` for sequences that are none, or several, instances.
+        """
+        return None
+
     def empty(self) -> Captured:
         """No instance at all, which clears a component."""
         return self.capture(())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+import struct
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
-from aiorerun.types.encoding import DYNAMIC, FIXED, Encoding, Shape
+from aiorerun.types.encoding import DYNAMIC, FIXED, PACKED, Encoding, Shape
 from aiorerun.types.form import ColumnSpec, Form, Row
 
 if TYPE_CHECKING:
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from aiorerun.types.descriptors import ComponentDescriptor
 
     Plan: TypeAlias = Callable[[tuple[Any, ...]], Row]
+
+_MISFITS: Final = (struct.error, OverflowError, TypeError)
+"""What packers raise for values that are not one instance, or none at all."""
 
 
 class Step(NamedTuple):
@@ -24,6 +28,8 @@ class Step(NamedTuple):
         encoding: How it is encoded.
         shape: What ``convert`` gives, or ``DYNAMIC`` if it gives the shape too.
         convert: Captures the value.
+        pack: Packs the items of the value if it is one instance, and fails otherwise; ``None`` if
+            there is nothing to try.
     """
 
     position: int
@@ -31,13 +37,16 @@ class Step(NamedTuple):
     encoding: Encoding
     shape: Shape
     convert: Callable[[Any], Any]
+    pack: Callable[..., bytes] | None = None
 
 
 def plan_of(steps: Sequence[Step]) -> Plan:
     """A function that makes a row of values by these steps."""
-    if any(step.shape == DYNAMIC for step in steps):
-        return _dynamic_plan(steps)
-    return _static_plan(steps)
+    if all(step.shape != DYNAMIC for step in steps):
+        return _static_plan(steps)
+    if all(step.pack is not None for step in steps):
+        return _vectors_plan(steps)
+    return _dynamic_plan(steps)
 
 
 def _static_plan(steps: Sequence[Step]) -> Plan:
@@ -68,8 +77,51 @@ def _static_plan(steps: Sequence[Step]) -> Plan:
     return plan
 
 
+def _vectors_plan(steps: Sequence[Step]) -> Plan:
+    """A plan for sequences that are nearly always one instance each, such as poses.
+
+    That is found out by packing them at once, which is cheaper than looking at them before.
+    """
+    form = Form.of([ColumnSpec(step.descriptor, step.encoding, FIXED) for step in steps])
+    packers = [(step.position, step.pack) for step in steps if step.pack is not None]
+    if len(steps) == 1:
+        # All that the step's own function would do first has been tried already.
+        otherwise = _dynamic_plan([steps[0]._replace(convert=steps[0].encoding.capture)])
+        [(position, pack)] = packers
+
+        def plan(values: tuple[Any, ...]) -> Row:
+            try:
+                return form, pack(*values[position]), ()
+            except _MISFITS:
+                return otherwise(values)
+
+        return plan
+
+    otherwise = _dynamic_plan(steps)
+    if len(steps) == 2:
+        (position, pack), (position2, pack2) = packers
+
+        def plan_of_two(values: tuple[Any, ...]) -> Row:
+            try:
+                return form, pack(*values[position]) + pack2(*values[position2]), ()
+            except _MISFITS:
+                return otherwise(values)
+
+        return plan_of_two
+
+    def plan_of_many(values: tuple[Any, ...]) -> Row:
+        try:
+            return form, b"".join([pack(*values[position]) for position, pack in packers]), ()
+        except _MISFITS:
+            return otherwise(values)
+
+    return plan_of_many
+
+
 def _dynamic_plan(steps: Sequence[Step]) -> Plan:
     """A plan for values of which only a look shows their shape."""
+    if len(steps) == 1:
+        return _dynamic_plan_of_one(steps[0])
     forms: dict[tuple[Shape, ...], Form] = {}
     rows = [(step.position, step.shape, step.convert) for step in steps]
 
@@ -98,5 +150,22 @@ def _dynamic_plan(steps: Sequence[Step]) -> Plan:
         key = tuple(shapes)
         form = forms.get(key)
         return form or form_of(key), fixed, tuple(objects)
+
+    return plan
+
+
+def _dynamic_plan_of_one(step: Step) -> Plan:
+    """The same without loops."""
+    forms = {
+        shape: Form.of([ColumnSpec(step.descriptor, step.encoding, shape)])
+        for shape in range(FIXED, PACKED + 1)
+    }
+    position, convert = step.position, step.convert
+
+    def plan(values: tuple[Any, ...]) -> Row:
+        shape, data = convert(values[position])
+        if shape == FIXED:
+            return forms[FIXED], data, ()
+        return forms[shape], b"", (data,)
 
     return plan

@@ -20,7 +20,7 @@ MIN_BYTES: Final = 32 << 10
 """Smaller copies are left to the allocator, which keeps such memory itself."""
 MAX_POOLED_BYTES: Final = 16 << 20
 """How much memory the pool keeps for all sizes together."""
-_TRIES: Final = 2
+_TRIES: Final = (1, 2)
 
 _has_gil = bool(getattr(sys, "_is_gil_enabled", lambda: True)())
 
@@ -45,7 +45,9 @@ class Pool:
         blocks = self._blocks.get(size)
         if blocks is None:
             blocks = self._blocks.setdefault(size, deque())
-        for _ in range(min(_TRIES, len(blocks))):
+        for _ in _TRIES:
+            if not blocks:
+                break
             try:
                 # Taken out first: two threads never look at the same block.
                 block = blocks.popleft()
@@ -85,12 +87,20 @@ _UNUSED: Final = _count_unused()
 _pool: Final = Pool()
 
 
-def copied(value: npt.NDArray[Any], dtype: Any) -> npt.NDArray[Any]:
+def copied(value: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     """A C-contiguous copy of an array in a dtype; nobody else ever writes to it."""
-    dtype = np.dtype(dtype)
     nbytes = value.size * dtype.itemsize
     if nbytes < MIN_BYTES:
         return value.astype(dtype, "C")
-    copy = _pool.take(nbytes)[:nbytes].view(dtype).reshape(value.shape)
-    np.copyto(copy, value, casting="unsafe")
+    copy: npt.NDArray[Any] = np.ndarray(value.shape, dtype, _pool.take(nbytes))
+    copy[...] = value
+    return copy
+
+
+def copied_bytes(value: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """A copy of an array's bytes in C order; nobody else ever writes to it."""
+    nbytes = value.nbytes
+    copy: npt.NDArray[np.uint8] = _pool.take(nbytes)[:nbytes] if nbytes >= MIN_BYTES else np.empty(nbytes, np.uint8)
+    # A flat copy is the quickest; of an array that is not in C order, reshaping makes another before.
+    copy[:] = value.reshape(-1).view(np.uint8)
     return copy

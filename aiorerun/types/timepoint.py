@@ -7,7 +7,7 @@ order. Rows of one timeline set share an accumulator, so nothing is looked up pe
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 from weakref import WeakValueDictionary
 
 from aiorerun.types.timeline import Timeline, TimelineKind
@@ -73,12 +73,14 @@ class TimelineSet:
 
     __slots__ = ("__weakref__", "_with", "_without", "layouts", "only_sequence", "positions", "timelines")
 
-    _interned: WeakValueDictionary[tuple[Timeline, ...], TimelineSet] = WeakValueDictionary()
+    _interned: ClassVar[WeakValueDictionary[tuple[Timeline, ...], TimelineSet]] = WeakValueDictionary()
 
     timelines: tuple[Timeline, ...]
     positions: dict[str, int]
     layouts: tuple[RowLayout, RowLayout, RowLayout, RowLayout]
     only_sequence: str | None
+    _with: dict[tuple[str, int], TimelineSet]
+    _without: dict[str, TimelineSet]
 
     @classmethod
     def of(cls, timelines: tuple[Timeline, ...]) -> TimelineSet:
@@ -97,8 +99,8 @@ class TimelineSet:
             RowLayout(timelines, LOG_TICK),
             RowLayout(timelines, LOG_TIME | LOG_TICK),
         )
-        new._with: dict[tuple[str, int], TimelineSet] = {}  # type: ignore[misc]
-        new._without: dict[str, TimelineSet] = {}  # type: ignore[misc]
+        new._with = {}
+        new._without = {}
         return cls._interned.setdefault(timelines, new)
 
     def including(self, name: str, kind: TimelineKind) -> TimelineSet:

@@ -101,7 +101,6 @@ VALUES: dict[str, Bad] = {
     "Points3D radii": Bad(lambda _: rr.Points3D([1, 2, 3], radii=["x"]), ValueError, ("radii",)),
     "Scalars text": Bad(lambda _: rr.Scalars("x"), ValueError, ("scalars", "'x'")),
     "Scalars object": Bad(lambda _: rr.Scalars(object()), TypeError, ("scalars",)),
-    "TextLog number": Bad(lambda _: rr.TextLog(3), TypeError, ("text",)),
     "Transform3D translation": Bad(lambda _: rr.Transform3D(translation=[1, 2]), ValueError, ("translation",)),
     "Boxes3D both": Bad(lambda _: rr.Boxes3D(sizes=[1, 1, 1], half_sizes=[1, 1, 1]), ValueError, ("half_sizes",)),
     "Arrows3D vectors": Bad(lambda _: rr.Arrows3D(vectors=[1, 2]), ValueError, ("vectors",)),

@@ -102,7 +102,7 @@ class BlobEncoding(Encoding):
 
         if not value.ndim:
             raise refusal(value, _ACCEPTED, TypeError("a single number"))
-        array = copied(value, np.uint8)
+        array = copied(value, np.dtype(np.uint8))
         if array.ndim == 1:
             return (BLOB, array) if len(array) else (PACKED, Blobs())
         if not array.size:

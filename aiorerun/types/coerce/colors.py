@@ -13,6 +13,8 @@ from aiorerun.types.flat import FlatArray
 from aiorerun.types.native import Native, captured, is_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     import numpy.typing as npt
     import pyarrow as pa
@@ -46,19 +48,24 @@ class ColorEncoding(Encoding):
         if kind in (list, tuple):
             return DYNAMIC, self._from_sequence
         if is_numpy(kind) and kind.__name__ == "ndarray":
-            return DYNAMIC, self._from_array
+            return DYNAMIC, self._array_converter()
         if issubclass(kind, Native) and kind.ENCODING is self:
             return DYNAMIC, kind._captured
         return DYNAMIC, self.capture
 
-    def _from_array(self, value: npt.NDArray[Any]) -> Captured:
-        """The most frequent arrays without many questions."""
-        shape, kind = value.shape, value.dtype.char
-        if kind == "B" and len(shape) == 2 and shape[1] in (3, 4) and shape[0]:
-            return ARRAY, _from_channels(value)
-        if kind == "I" and len(shape) == 1:
-            return ARRAY, value.astype("<u4")
-        return self.capture(value)
+    def _array_converter(self) -> Callable[[npt.NDArray[Any]], Captured]:
+        from aiorerun.types.coerce.channels import pack_channels
+
+        def from_array(value: npt.NDArray[Any]) -> Captured:
+            """The most frequent arrays without many questions."""
+            shape, kind = value.shape, value.dtype.char
+            if kind == "B" and len(shape) == 2 and shape[1] in (3, 4) and shape[0]:
+                return ARRAY, pack_channels(value)
+            if kind == "I" and len(shape) == 1:
+                return ARRAY, value.astype("<u4")
+            return self.capture(value)
+
+        return from_array
 
     def rows_of(self, value: Any, size: int) -> int:
         """Over how many rows ``Archetype.columns`` spreads the instances."""
@@ -159,16 +166,20 @@ class ColorEncoding(Encoding):
             return self._from_flat(given, array.ravel())
         if shape[-1] not in (3, 4):
             raise refusal(given, _ACCEPTED)
-        return _from_channels(array.reshape(-1, shape[-1]))
+        from aiorerun.types.coerce.channels import pack_channels
+
+        return pack_channels(array.reshape(-1, shape[-1]))
 
     def _from_flat(self, given: Any, array: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
         """One color as channels, or many packed ones."""
         import numpy as np
 
+        from aiorerun.types.coerce.channels import pack_channels
+
         size, kind = len(array), array.dtype.kind
         if size in (3, 4):
             if kind == "f" or int(array.max()) <= 255:
-                return _from_channels(array.reshape(1, size))
+                return pack_channels(array.reshape(1, size))
             warnings.warn(
                 f"{size} numbers above 255 may be packed colors or channels; they are taken for packed ones "
                 "(0xRRGGBBAA). Pass an array with dtype=numpy.uint32 to be clear",
@@ -176,7 +187,7 @@ class ColorEncoding(Encoding):
                 stacklevel=errors.caller_stacklevel(),
             )
         elif (kind == "f" or array.dtype == np.uint8) and size % 4 == 0:
-            return _from_channels(array.reshape(-1, 4))
+            return pack_channels(array.reshape(-1, 4))
         if isinstance(given, list):
             # Python numbers must fit; arrays are cast as numpy casts.
             try:
@@ -184,22 +195,3 @@ class ColorEncoding(Encoding):
             except (OverflowError, ValueError, TypeError) as error:
                 raise refusal(given, _ACCEPTED, error) from error
         return array.astype(np.uint32)
-
-
-def _from_channels(array: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
-    """Packs rows of 3 or 4 channels."""
-    import numpy as np
-
-    if array.dtype.kind == "f":
-        array = np.round(array * 255.0).astype(np.int64)
-    # Red comes first in memory, so four bytes in a row are a packed color in big-endian order.
-    channels = np.ascontiguousarray(array, np.uint8)
-    if channels.shape[1] == 4:
-        return channels.view(">u4").ravel().astype("<u4")
-    # Windows of four bytes, three apart; the fourth byte is not alpha and overwritten.
-    count = len(channels)
-    padded = np.empty(count * 3 + 1, np.uint8)
-    padded[:-1] = channels.reshape(-1)
-    packed = np.ndarray((count,), ">u4", padded, 0, (3,)).astype("<u4")
-    packed |= np.uint32(255)
-    return packed

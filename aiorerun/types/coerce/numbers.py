@@ -58,7 +58,7 @@ class NumberEncoding(Encoding):
         if kind in (list, tuple):
             return ARRAY, self._flat
         if is_numpy(kind) and kind.__name__ == "ndarray":
-            return DYNAMIC, self._from_array
+            return DYNAMIC, self._array_converter()
         return DYNAMIC, self.capture
 
     def _flat(self, value: Any) -> npt.NDArray[Any]:
@@ -66,13 +66,20 @@ class NumberEncoding(Encoding):
 
         return np.array(value, self.dtype).ravel()
 
-    def _from_array(self, value: npt.NDArray[Any]) -> Captured:
+    def _array_converter(self) -> Callable[[npt.NDArray[Any]], Captured]:
+        import numpy as np
+
         from aiorerun.types.pool import copied
 
-        array = copied(value, self.dtype)
-        if not array.ndim:
-            return FIXED, array.tobytes()
-        return ARRAY, array.ravel()
+        dtype = np.dtype(self.dtype)
+
+        def from_array(value: npt.NDArray[Any]) -> Captured:
+            array = copied(value, dtype)
+            if not array.ndim:
+                return FIXED, array.tobytes()
+            return ARRAY, array.ravel()
+
+        return from_array
 
     def capture(self, value: Any) -> Captured:
         """Copies a value into one of the shapes."""

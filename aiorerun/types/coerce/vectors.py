@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _CODES = {"float32": "f", "float64": "d", "uint8": "B", "uint32": "I", "int32": "i"}
+_SEQUENCES = frozenset({list, tuple})
 
 
 @functools.cache
@@ -68,7 +69,7 @@ class VectorEncoding(Encoding):
 
     def converter(self, kind: type) -> Converter:
         """The quickest way to capture values of one type."""
-        if kind in (list, tuple):
+        if kind in _SEQUENCES:
             return DYNAMIC, self._from_sequence
         if is_numpy(kind) and kind.__name__ == "ndarray":
             return DYNAMIC, self._array_converter()
@@ -76,7 +77,13 @@ class VectorEncoding(Encoding):
             return DYNAMIC, kind._captured
         return DYNAMIC, self.capture
 
+    def packer(self, kind: type) -> Callable[..., bytes] | None:
+        """What packs the items of a sequence that is one instance."""
+        return self._pack if kind in _SEQUENCES else None
+
     def _from_sequence(self, value: Any) -> Captured:
+        if value and type(value[0]) in _SEQUENCES:
+            return self.capture(value)
         try:
             return FIXED, self._pack(*value)
         except (struct.error, OverflowError, TypeError):
@@ -85,14 +92,15 @@ class VectorEncoding(Encoding):
     def _array_converter(self) -> Callable[[npt.NDArray[Any]], Captured]:
         import numpy as np
 
-        from aiorerun.types.pool import copied
+        from aiorerun.types.pool import MIN_BYTES, copied
 
         dtype, size, shaped = np.dtype(self.dtype), self.size, self._shaped
+        few = MIN_BYTES // dtype.itemsize
 
         def from_array(value: npt.NDArray[Any]) -> Captured:
-            array = copied(value, dtype)
-            shape = array.shape
-            if len(shape) == 2 and shape[1] == size:
+            # What `copied` does for small arrays, without the call.
+            array = value.astype(dtype, "C") if value.size < few else copied(value, dtype)
+            if array.ndim == 2 and array.shape[1] == size:
                 return ARRAY, array
             return shaped(array, value)
 
@@ -184,6 +192,10 @@ class MatrixEncoding(VectorEncoding):
     def accepted(self) -> str:
         """What error messages ask for."""
         return f"one or more {self.side}x{self.side} matrices, in rows"
+
+    def packer(self, kind: type) -> Callable[..., bytes] | None:
+        """What packs the items of a sequence that is one instance: nothing, rows become columns."""
+        return None
 
     def _from_sequence(self, value: Any) -> Captured:
         return self.capture(value)

@@ -62,8 +62,8 @@ def test_a_caller_that_left_is_not_woken() -> None:
         woken.append(1)
 
     ledger.wait(wake)
-    ledger.leave(wake)
-    ledger.leave(wake)
+    assert ledger.leave(wake)
+    assert not ledger.leave(wake)
     ledger.settle(1, 1, None)
     assert ledger.admit()
     assert woken == []

@@ -46,7 +46,8 @@ def test_without_an_unknown_timeline_nothing_changes() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from(TimelineKind), st.integers(-5, 5))))
 def test_behaves_like_a_dict(changes: list[tuple[str, TimelineKind, int]]) -> None:
-    timepoint, expected = NO_TIMES, {}
+    timepoint = NO_TIMES
+    expected: dict[str, tuple[TimelineKind, int]] = {}
     for name, kind, value in changes:
         if value == 0:
             timepoint = without_time(timepoint, name)
