@@ -17,7 +17,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from aiorerun.errors import SinkOpenError
-from aiorerun.worker import Worker, pause
+from aiorerun.sinks.runner import Delivery, SinkRunner
+from aiorerun.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from aiorerun.pipeline.capture import Cut
     from aiorerun.room import Room
     from aiorerun.sinks.base import Sink
-    from aiorerun.sinks.runner import SinkRunner
     from aiorerun.types.store import StoreId
     from aiorerun.types.tuid import TuidSource
 
@@ -44,21 +44,13 @@ class Batch:
         max_rows_if_unsorted: See :class:`aiorerun.ChunkBatcherConfig`.
     """
 
-    __slots__ = ("_cuts", "_max_rows", "cost", "rows")
+    __slots__ = ("cost", "cuts", "max_rows_if_unsorted", "rows")
 
     def __init__(self, cuts: Sequence[Cut], max_rows_if_unsorted: int) -> None:
-        self._cuts: Sequence[Cut] = cuts
-        self._max_rows = max_rows_if_unsorted
+        self.cuts: Sequence[Cut] = cuts
+        self.max_rows_if_unsorted = max_rows_if_unsorted
         self.cost = sum(cut.cost for cut in cuts)
         self.rows = sum(cut.num_rows for cut in cuts)
-
-    def encode(self, store: StoreId, ids: TuidSource) -> list[Message]:
-        """Assembles and encodes, in the worker; the rows are let go."""
-        from aiorerun.codec.messages import chunk_message
-        from aiorerun.pipeline.assemble import assemble
-
-        cuts, self._cuts = self._cuts, ()
-        return [chunk_message(store, chunk) for chunk in assemble(cuts, ids, self._max_rows, pause)]
 
 
 class Ready:
@@ -70,16 +62,12 @@ class Ready:
         cost: About how many bytes it holds on to.
     """
 
-    __slots__ = ("_make", "cost", "rows")
+    __slots__ = ("cost", "make", "rows")
 
     def __init__(self, make: Callable[[], list[Message]], rows: int, cost: int) -> None:
-        self._make = make
+        self.make = make
         self.rows = rows
         self.cost = cost
-
-    def encode(self, store: StoreId, ids: TuidSource) -> list[Message]:
-        """Makes the messages."""
-        return self._make()
 
 
 class _Flush:
@@ -312,8 +300,11 @@ class Conveyor:
         return taken
 
     async def _deliver(self, batches: Sequence[Batch | Ready]) -> None:
+        # Loaded with the first sink: it needs pyarrow.
+        from aiorerun.jobs import encode
+
         assert self._worker is not None
-        encoded = await self._worker.run(partial(_encode, batches, self._store, self._ids))
+        encoded = await self._worker.run(partial(encode, batches, self._store, self._ids))
         for batch, outcome in zip(batches, encoded, strict=True):
             if isinstance(outcome, Exception):
                 self._lose(batch, outcome)
@@ -322,8 +313,6 @@ class Conveyor:
             self._send(outcome, partial(self._room.settle, batch.cost, batch.rows))
 
     def _send(self, messages: Sequence[Message], settle: Callable[[str | None], None] | None) -> None:
-        from aiorerun.sinks.runner import Delivery
-
         delivery = Delivery(messages, len(self.runners), settle)
         for runner in self.runners:
             runner.put(delivery)
@@ -355,8 +344,6 @@ class Conveyor:
             each.add_done_callback(settle)
 
     async def _switch(self, command: _Switch) -> None:
-        from aiorerun.sinks.runner import SinkRunner
-
         assert self._worker is not None
         # A sink that equals an old one uses the same file or port: the old one has to let go first.
         await self._close([runner for runner in self.runners if runner.sink in command.sinks])
@@ -422,19 +409,6 @@ class Conveyor:
         from aiorerun.codec.messages import store_info_message
 
         return store_info_message(self._store, self._ids.next(), sys.version_info[:3])
-
-
-def _encode(
-    batches: Sequence[Batch | Ready], store: StoreId, ids: TuidSource
-) -> list[list[Message] | Exception]:
-    outcomes: list[list[Message] | Exception] = []
-    for batch in batches:
-        try:
-            outcomes.append(batch.encode(store, ids))
-        except Exception as error:
-            outcomes.append(error)
-        pause()
-    return outcomes
 
 
 def _set_result(future: asyncio.Future[None]) -> None:

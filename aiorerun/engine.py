@@ -25,7 +25,7 @@ from aiorerun.pipeline.ledger import StreamStats
 from aiorerun.room import PACE_BYTES, Room
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from aiorerun.conveyor import Ready
     from aiorerun.pipeline.capture import Accumulator, Cut
@@ -80,7 +80,7 @@ class Engine:
         )
         self.capture.due = NEVER
         self.room = Room(self.capture, max_bytes_in_flight - 2 * max_waiting, max_wait, store.recording_id)
-        self._make_conveyor = lambda: Conveyor(
+        self._make_conveyor: Callable[[], Conveyor] = lambda: Conveyor(
             store, ids, self.room, close_timeout, self._configure, self._cut_all
         )
         self.conveyor = self._make_conveyor()
@@ -244,7 +244,9 @@ class Engine:
         self.capture.due = 0 if runners and self._tick_ns != NEVER else NEVER
 
     def _default_config(self) -> ChunkBatcherConfig:
-        wishes = [getattr(runner.sink, "default_batcher_config", None) for runner in self.conveyor.runners]
+        wishes: list[ChunkBatcherConfig | None] = [
+            getattr(runner.sink, "default_batcher_config", None) for runner in self.conveyor.runners
+        ]
         if len(wishes) == 1 and wishes[0] is not None:
             return wishes[0]
         return ChunkBatcherConfig.DEFAULT()

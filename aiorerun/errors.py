@@ -63,7 +63,7 @@ def caller_stacklevel() -> int:
     """The ``stacklevel`` for a warning issued by our caller that points at the user's own line."""
     level = 1
     frame = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame.f_code.co_filename.startswith(_PACKAGE):
         following = frame.f_back
         if following is None:
             break

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from anyio.from_thread import BlockingPortalProvider
 
@@ -23,6 +23,7 @@ class _Shared:
     pid = 0
     provider: BlockingPortalProvider | None = None
     leases = 0
+    abandoned: ClassVar[list[BlockingPortalProvider]] = []
 
     @classmethod
     def get(cls) -> BlockingPortalProvider:
@@ -78,5 +79,10 @@ def shut_down() -> None:
 
 
 def after_fork_in_child() -> None:
-    """Makes the lock anew: a thread of the parent may have held it."""
+    """Forgets the parent's loop, whose thread the child does not have."""
+    # A thread of the parent may have held the lock.
     _Shared.lock = threading.Lock()
+    if _Shared.provider is not None:
+        # Kept for ever: letting it go would mean to stop the loop, and to wait for it.
+        _Shared.abandoned.append(_Shared.provider)
+        _Shared.provider = None

@@ -6,6 +6,7 @@ import inspect
 import linecache
 import os
 from asyncio import constants
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -106,3 +107,29 @@ def sized(request: pytest.FixtureRequest) -> Sized:
         return full if full_size else reduced
 
     return choose
+
+
+def _is_complete(path: Path) -> bool:
+    """Whether a file ends with a footer that lists chunks."""
+    if path.stat().st_size < 60:
+        return False
+    with path.open("rb") as file:
+        file.seek(-32, os.SEEK_END)
+        end = file.read()
+    return end[20:28] == b"RRF2FOOT" and end[8:16] != bytes(8)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """The official program verifies every file that a test has written and closed."""
+    factory = getattr(session.config, "_tmp_path_factory", None)
+    if factory is None or factory._basetemp is None:
+        return
+    from tests.reading import rerun_cli
+
+    files = [path for path in sorted(factory.getbasetemp().rglob("*.rrd")) if _is_complete(path)]
+    for start in range(0, len(files), 200):
+        result = rerun_cli("rrd", "verify", *files[start : start + 200])
+        if result.returncode != 0:
+            print(result.stdout, result.stderr)  # noqa: T201
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    print(f"\n{len(files)} files were verified by the official program")  # noqa: T201

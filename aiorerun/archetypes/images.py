@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from aiorerun import errors
 from aiorerun.archetypes.image import DepthImageFields, ImageFields
@@ -10,6 +13,7 @@ from aiorerun.types.coerce.blobs import OwnBytes
 from aiorerun.types.coerce.catalog import CHANNEL_DATATYPE, COLOR_MODEL, PIXEL_FORMAT
 from aiorerun.types.coerce.structs import Packed, pack_image_format
 from aiorerun.types.encoding import BLOB, FIXED
+from aiorerun.types.pool import MIN_BYTES, copied_bytes
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -261,8 +265,6 @@ class DepthImage(DepthImageFields):
 
 def _pixels(image: Any) -> npt.NDArray[Any]:
     """What was given as an array in little-endian order; it may still be the user's own."""
-    import numpy as np
-
     array = image if type(image) is np.ndarray else np.asarray(image)
     if array.dtype.byteorder == ">":
         array = array.astype(array.dtype.newbyteorder("<"))
@@ -281,13 +283,7 @@ def _datatype_of(dtype: Any) -> int | None:
 
 def _own_bytes(array: npt.NDArray[Any]) -> Any:
     """The one copy that is made of pixels."""
-    import numpy as np
-
-    from aiorerun.types.pool import MIN_BYTES, copied
-
-    if array.nbytes < MIN_BYTES:
-        return array.tobytes()
-    return OwnBytes(copied(array, array.dtype).reshape(-1).view(np.uint8))
+    return array.tobytes() if array.nbytes < MIN_BYTES else OwnBytes(copied_bytes(array))
 
 
 def _without_units(shape: tuple[int, ...], axes: int) -> tuple[int, ...]:
@@ -312,6 +308,7 @@ def _number(encoding: Any, value: Any) -> int:
     return number
 
 
+@lru_cache(maxsize=256, typed=True)
 def _packed(
     width: int, height: int, pixel_format: int | None, model: int | None, datatype: int | None
 ) -> Packed:
@@ -344,8 +341,6 @@ def _format_of_bytes(color_model: Any, pixel_format: Any, datatype: Any, width: 
 
 
 def _datatype(value: Any) -> int:
-    import numpy as np
-
     if isinstance(value, type | np.dtype):
         name = np.dtype(value).name
         if name not in _DATATYPES:
@@ -356,8 +351,6 @@ def _datatype(value: Any) -> int:
 
 def _single_buffer(value: Any) -> Any:
     """Bytes of one image, whatever the number of axes they come in."""
-    import numpy as np
-
     if isinstance(value, np.ndarray):
         return _pixels(value).tobytes()
     return value
@@ -377,8 +370,6 @@ def _format(image: Any) -> dict[str, Any]:
 
 def _array_of(image: Any) -> tuple[npt.NDArray[Any], str | None]:
     """The pixels with their shape, and the name of the color model."""
-    import numpy as np
-
     described = _format(image)
     if described["pixel_format"] is not None:
         name = next(k for k, v in PIXEL_FORMAT.variants.items() if v == described["pixel_format"])
@@ -425,8 +416,6 @@ def _pillow() -> Any:
 
 def _encoded(array: npt.NDArray[Any], kind: str, **options: Any) -> bytes:
     import io
-
-    import numpy as np
 
     target = io.BytesIO()
     _pillow().fromarray(np.ascontiguousarray(array)).save(target, kind, **options)

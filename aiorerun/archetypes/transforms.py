@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
 from typing import TYPE_CHECKING, Any
 
 from aiorerun import errors
 from aiorerun.archetypes.transform import Transform3DFields
 from aiorerun.types.coerce.catalog import QUATERNION, ROTATION_AXIS_ANGLE, TRANSFORM_RELATION
+from aiorerun.types.encoding import FIXED
+from aiorerun.types.form import ColumnSpec, Form
 from aiorerun.types.native import Native
+from aiorerun.types.plan import MISFITS
 from aiorerun.types.rows import NOTHING
 
 if TYPE_CHECKING:
@@ -64,6 +68,21 @@ class Transform3D(Transform3DFields):
         child_frame: Utf8Like | None = None,
         parent_frame: Utf8Like | None = None,
     ) -> None:
+        if (
+            # The most frequent call of all, a pose in plain numbers, without looking up a plan.
+            (type(translation) is list or type(translation) is tuple)
+            and (type(quaternion) is list or type(quaternion) is tuple)
+            and rotation is rotation_axis_angle is scale is mat3x3 is None
+            and from_parent is relation is child_frame is parent_frame is None
+        ):
+            try:
+                tx, ty, tz = translation
+                x, y, z, w = quaternion
+                self._row = (_POSE_FORM, _POSE_PACK(tx, ty, tz, x, y, z, w), ())
+                return
+            except (ValueError, *MISFITS):
+                # Left for the coercion to complain about.
+                pass
         if from_parent is not None or rotation is not None:
             self._row = NOTHING
             try:
@@ -77,6 +96,16 @@ class Transform3D(Transform3DFields):
         self._capture(
             translation, rotation_axis_angle, quaternion, scale, mat3x3, relation, child_frame, parent_frame
         )
+
+
+_POSE_FORM = Form.of(
+    [
+        ColumnSpec(field.descriptor, field.encoding, FIXED)
+        for field in Transform3D.FIELDS
+        if field.name in ("translation", "quaternion")
+    ]
+)
+_POSE_PACK = struct.Struct("<7f").pack
 
 
 def _is_single(scale: Any) -> bool:

@@ -13,7 +13,7 @@ from aiorerun.types.batches import (
     DescribedComponentBatch,
     UntypedBatch,
 )  # fmt: skip
-from aiorerun.types.coerce.any_value import converter, infer
+from aiorerun.types.coerce.any_value import converter, infer, sequence_converter
 from aiorerun.types.descriptors import ComponentDescriptor
 from aiorerun.types.encoding import ARROW, DYNAMIC, Captured, Encoding
 from aiorerun.types.plan import Step, plan_of
@@ -64,7 +64,7 @@ class DynamicArchetype:
         self._fill(drop_untyped_nones, {} if components is None else dict(components))
 
     def _fill(self, drop_untyped_nones: Any, components: dict[str, Any]) -> None:
-        if not isinstance(drop_untyped_nones, bool):
+        if drop_untyped_nones is not True and drop_untyped_nones is not False:
             kind = type(drop_untyped_nones).__name__
             error = ValueError(
                 f"`drop_untyped_nones` is True or False, not {kind}; pass values as {self._how}"
@@ -97,14 +97,14 @@ class DynamicArchetype:
         """A plan, if the types of the values say everything about them."""
         steps: list[Step] = []
         for position, (name, value) in enumerate(components.items()):
-            found = converter(type(value))
+            found = converter(type(value)) or sequence_converter(value)
             if found is None:
                 return None
             descriptor = self._descriptor(name)
             encoding, (shape, convert) = found
             known = _known.get(descriptor)
             if (
-                (known is None and value == "")
+                (known is None and type(value) is str and not value)
                 or (known is not None and known is not encoding)
                 or shape == DYNAMIC
             ):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Plan: TypeAlias = Callable[[tuple[Any, ...]], Row]
 
-_MISFITS: Final = (struct.error, OverflowError, TypeError)
+MISFITS: Final = (struct.error, OverflowError, TypeError)
 """What packers raise for values that are not one instance, or none at all."""
 
 
@@ -92,7 +92,7 @@ def _vectors_plan(steps: Sequence[Step]) -> Plan:
         def plan(values: tuple[Any, ...]) -> Row:
             try:
                 return form, pack(*values[position]), ()
-            except _MISFITS:
+            except MISFITS:
                 return otherwise(values)
 
         return plan
@@ -104,7 +104,7 @@ def _vectors_plan(steps: Sequence[Step]) -> Plan:
         def plan_of_two(values: tuple[Any, ...]) -> Row:
             try:
                 return form, pack(*values[position]) + pack2(*values[position2]), ()
-            except _MISFITS:
+            except MISFITS:
                 return otherwise(values)
 
         return plan_of_two
@@ -112,7 +112,7 @@ def _vectors_plan(steps: Sequence[Step]) -> Plan:
     def plan_of_many(values: tuple[Any, ...]) -> Row:
         try:
             return form, b"".join([pack(*values[position]) for position, pack in packers]), ()
-        except _MISFITS:
+        except MISFITS:
             return otherwise(values)
 
     return plan_of_many

@@ -98,9 +98,12 @@ def copied(value: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
 
 
 def copied_bytes(value: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """A copy of an array's bytes in C order; nobody else ever writes to it."""
+    """A copy of the bytes of a large array in C order; nobody else ever writes to it."""
     nbytes = value.nbytes
-    copy: npt.NDArray[np.uint8] = _pool.take(nbytes)[:nbytes] if nbytes >= MIN_BYTES else np.empty(nbytes, np.uint8)
-    # A flat copy is the quickest; of an array that is not in C order, reshaping makes another before.
-    copy[:] = value.reshape(-1).view(np.uint8)
+    copy = _pool.take(nbytes)[:nbytes]
+    if value.flags.c_contiguous:
+        # Several times cheaper to set up than a copy with axes.
+        copy[:] = value.reshape(-1).view(np.uint8)
+    else:
+        copy.view(value.dtype).reshape(value.shape)[...] = value
     return copy

@@ -76,6 +76,8 @@ async def test_a_thousand_tasks_each_with_its_own_recording(
     run: Callable[[int, rr.AsyncRecordingStream], Awaitable[None]],
 ) -> None:
     count = 1000
+    # Debug mode would note a call stack per future and task, which takes far longer than what is tested.
+    asyncio.get_running_loop().set_debug(False)
     recordings = [rr.AsyncRecordingStream("isolation", recording_id=f"r{number}") for number in range(count)]
     memories = [await rec.memory_recording() for rec in recordings]
     await asyncio.gather(*(run(number, rec) for number, rec in enumerate(recordings)))

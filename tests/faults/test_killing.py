@@ -64,8 +64,9 @@ def test_a_killed_writer_leaves_all_flushed_rows(tmp_path: Path, sized: Sized) -
         files.append(path)
         rows = rows_of(path)
         values = sorted(row.values["Scalars:scalars"][0] for row in rows)
-        assert len(rows) >= flushed
-        assert values == list(range(len(rows)))
+        # Of what was not flushed yet some entities may be there and others not; nothing is there twice.
+        assert len(set(values)) == len(values)
+        assert set(values) >= set(range(flushed))
         stats = rerun_cli("rrd", "stats", path)
         assert stats.returncode == 0, stats.stderr
         counted = re.search(r"num_rows = ([\d\s,_]+)\n", stats.stdout)

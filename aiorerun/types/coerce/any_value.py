@@ -9,7 +9,7 @@ from aiorerun.types.coerce.arrow import ArrowEncoding
 from aiorerun.types.coerce.numbers import BoolEncoding, NumberEncoding
 from aiorerun.types.coerce.text import TextEncoding
 from aiorerun.types.coerce.values import is_arrow_array, is_numpy, refusal
-from aiorerun.types.encoding import ARROW, Captured, Converter, Encoding
+from aiorerun.types.encoding import ARRAY, ARROW, TEXTS, Captured, Converter, Encoding
 from aiorerun.types.native import Native, captured
 
 if TYPE_CHECKING:
@@ -54,6 +54,43 @@ def converter(kind: type) -> tuple[Encoding, Converter] | None:
     else:
         return None
     return encoding, encoding.converter(kind)
+
+
+def sequence_converter(value: Any) -> tuple[Encoding, Converter] | None:
+    """The same for sequences like this one: of its Python type, with items of the type that its items have.
+
+    The converter fails for sequences of other items.
+    """
+    kind = type(value)
+    if is_numpy(kind) and kind.__name__ == "ndarray" and value.ndim == 1 and value.dtype.name in _NUMBERS:
+        return _array_converter(value.dtype)
+    encoding = _uniform(value) if kind in (list, tuple) else None
+    if encoding is None:
+        return None
+    items = {type(value[0])}
+    shape = TEXTS if encoding is _Loose.text else ARRAY
+    if shape == ARRAY and not isinstance(encoding, NumberEncoding):
+        return None
+    capture = encoding.capture
+
+    def convert(value: Any) -> Any:
+        if set(map(type, value)) != items:
+            raise TypeError(value)
+        return capture(value)[1]
+
+    return encoding, (shape, convert)
+
+
+def _array_converter(dtype: Any) -> tuple[Encoding, Converter]:
+    encoding = number_encoding(dtype.name)
+    native = dtype.newbyteorder("=")
+
+    def convert(value: Any) -> Any:
+        if value.dtype != dtype or value.ndim != 1:
+            raise TypeError(value)
+        return value.astype(native, "C")
+
+    return encoding, (ARRAY, convert)
 
 
 def infer(value: Any, known: Encoding | None = None) -> tuple[Encoding, Captured]:

@@ -221,7 +221,7 @@ def test_threads_lose_nothing_while_rows_are_cut_off(guarded: bool, monkeypatch:
     try:
         running = [
             threading.Thread(
-                target=lambda number=number: [  # type: ignore[misc]
+                target=lambda number=number: [
                     capture.add(f"t{number}", rr.Scalars(float(i)), (), NO_TIMES) for i in range(count)
                 ]
             )

@@ -26,11 +26,11 @@ def test_counts_what_became_of_rows() -> None:
 
 
 def test_is_over_only_above_the_limit_and_never_when_exempt() -> None:
-    ledger = over_by(1)
-    assert ledger.is_over
-    ledger.exempt = True
-    assert not ledger.is_over
+    assert over_by(1).is_over
     assert not over_by(0).is_over
+    exempt = over_by(1)
+    exempt.exempt = True
+    assert not exempt.is_over
 
 
 def test_admits_nobody_while_over() -> None:

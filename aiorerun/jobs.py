@@ -1,0 +1,45 @@
+"""What the worker does with rows: assembles chunks of them and encodes these."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiorerun.codec.messages import chunk_message
+from aiorerun.conveyor import Batch
+from aiorerun.pipeline.assemble import assemble
+from aiorerun.worker import pause
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aiorerun.codec.messages import Message
+    from aiorerun.conveyor import Ready
+    from aiorerun.types.store import StoreId
+    from aiorerun.types.tuid import TuidSource
+
+
+def encode(
+    batches: Sequence[Batch | Ready], store: StoreId, ids: TuidSource
+) -> list[list[Message] | Exception]:
+    """Makes the messages of each batch, or gives the error that it met. The rows are let go.
+
+    Args:
+        batches: In order.
+        store: The recording.
+        ids: Where row and chunk ids come from.
+    """
+    outcomes: list[list[Message] | Exception] = []
+    for batch in batches:
+        try:
+            outcomes.append(_messages(batch, store, ids))
+        except Exception as error:
+            outcomes.append(error)
+        pause()
+    return outcomes
+
+
+def _messages(batch: Batch | Ready, store: StoreId, ids: TuidSource) -> list[Message]:
+    if not isinstance(batch, Batch):
+        return batch.make()
+    cuts, batch.cuts = batch.cuts, ()
+    return [chunk_message(store, chunk) for chunk in assemble(cuts, ids, batch.max_rows_if_unsorted, pause)]

@@ -1,0 +1,166 @@
+"""The worker thread: jobs in order, results and errors on the loop, leases, cancellation."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from aiorerun import worker as worker_module
+from aiorerun.worker import Worker, pause
+
+
+async def test_jobs_run_in_order_in_one_thread() -> None:
+    worker = Worker.of(asyncio.get_running_loop())
+    seen: list[int] = []
+    for number in range(100):
+        worker.submit(lambda number=number: seen.append(number))  # type: ignore[misc]
+    name = await worker.run(lambda: threading.current_thread().name)
+    assert seen == list(range(100))
+    assert name == "aiorerun-worker"
+    assert await worker.run(threading.get_ident) != threading.get_ident()
+    worker.release()
+
+
+async def test_errors_come_back() -> None:
+    worker = Worker.of(asyncio.get_running_loop())
+
+    def fail() -> None:
+        raise KeyError("on purpose")
+
+    with pytest.raises(KeyError, match="on purpose"):
+        await worker.run(fail)
+    assert await worker.run(lambda: 3) == 3
+    worker.release()
+
+
+async def test_one_worker_per_loop_as_long_as_somebody_needs_it() -> None:
+    loop = asyncio.get_running_loop()
+    first, second = Worker.of(loop), Worker.of(loop)
+    assert first is second
+    first.release()
+    assert await second.run(lambda: 1) == 1
+    second.release()
+    third = Worker.of(loop)
+    assert third is not first
+    assert await third.run(lambda: 2) == 2
+    third.release()
+    await asyncio.to_thread(first._thread.join, 10)
+    assert not first._thread.is_alive()
+
+
+async def test_jobs_submitted_before_the_last_lease_ends_still_run() -> None:
+    worker = Worker.of(asyncio.get_running_loop())
+    seen: list[int] = []
+    for number in range(10):
+        worker.submit(lambda number=number: seen.append(number))  # type: ignore[misc]
+    worker.release()
+    await asyncio.to_thread(worker._thread.join, 10)
+    assert seen == list(range(10))
+
+
+async def test_another_process_gets_a_worker_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = asyncio.get_running_loop()
+    worker = Worker.of(loop)
+    pid = worker._pid
+    monkeypatch.setattr(worker_module.os, "getpid", lambda: pid + 1)
+    other = Worker.of(loop)
+    assert other is not worker
+    monkeypatch.undo()
+    worker.release()
+    other.release()
+
+
+async def test_a_job_that_began_is_waited_for_when_its_caller_is_cancelled() -> None:
+    worker = Worker.of(asyncio.get_running_loop())
+    began, go = threading.Event(), threading.Event()
+    after: list[str] = []
+
+    def work() -> str:
+        began.set()
+        go.wait(10)
+        return "done"
+
+    async def call() -> None:
+        after.append(await worker.run(work))
+        await asyncio.sleep(0)
+        after.append("not reached")
+
+    task = asyncio.create_task(call())
+    while not began.is_set():
+        await asyncio.sleep(0.001)
+    task.cancel()
+    await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.sleep(0.01)
+    assert not task.done()
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert after == ["done"]
+    worker.release()
+
+
+async def test_a_cancellation_that_comes_with_the_result() -> None:
+    worker = Worker.of(asyncio.get_running_loop())
+    go = threading.Event()
+
+    async def call() -> int:
+        def work() -> int:
+            go.wait(10)
+            return 5
+
+        return await worker.run(work)
+
+    task = asyncio.create_task(call())
+    await asyncio.sleep(0.01)
+    go.set()
+    time.sleep(0.02)  # the result waits on the loop, and the cancellation comes before it
+    task.cancel()
+    try:
+        assert await task == 5
+    except asyncio.CancelledError:
+        pass
+    worker.release()
+
+
+@pytest.mark.may_block
+def test_a_result_for_a_closed_loop_is_dropped() -> None:
+    loop = asyncio.new_event_loop()
+    go = threading.Event()
+    holder: list[Worker] = []
+
+    async def start() -> None:
+        worker = Worker.of(loop)
+        holder.append(worker)
+        future = loop.create_future()
+        worker.submit(lambda: (go.wait(10), worker_module._resolve(loop, future, 1, None))[0])  # type: ignore[func-returns-value]
+
+    loop.run_until_complete(start())
+    loop.close()
+    go.set()
+    holder[0].release()
+    holder[0]._thread.join(10)
+    assert not holder[0]._thread.is_alive()
+
+
+async def test_a_result_nobody_waits_for_any_more_is_dropped() -> None:
+    loop = asyncio.get_running_loop()
+    future = loop.create_future()
+    worker_module._resolve(loop, future, 1, None)
+    future.cancel()
+    await asyncio.sleep(0)
+    assert future.cancelled()
+
+
+def test_pausing_gives_way_once_per_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(worker_module.time, "sleep", slept.append)
+    until = time.perf_counter() + 0.05
+    calls = 0
+    while time.perf_counter() < until:
+        pause()
+        calls += 1
+    assert 1 <= len(slept) <= 51 < calls
