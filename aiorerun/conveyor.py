@@ -234,7 +234,7 @@ class Conveyor:
 
     async def _run(self) -> None:
         try:
-            while (self.runners or self._commands) and self._task is asyncio.current_task():
+            while (self.runners or self._commands) and self._is_current():
                 await self._step()
         except asyncio.CancelledError:
             # The event loop is shutting down with sinks still open: finish them in order, in time.
@@ -247,9 +247,16 @@ class Conveyor:
         finally:
             self._release()
 
+    def _is_current(self) -> bool:
+        """Whether the running task is the one that owns the sinks now."""
+        try:
+            return self._task is asyncio.current_task()
+        except RuntimeError:
+            return False
+
     def _release(self) -> None:
-        if self._task is not asyncio.current_task():
-            # The stream went on in another loop, with another task.
+        if not self._is_current():
+            # The stream went on in another loop with another task, or the loop was closed under this one.
             return
         self._task = None
         if self._worker is not None and not self.runners:

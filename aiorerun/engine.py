@@ -100,7 +100,9 @@ class Engine:
         capture, conveyor = self.capture, self.conveyor
         if now < capture.due:
             return self.room.ledger.in_flight > PACE_BYTES
-        if not conveyor.runners:
+        loop = conveyor.loop
+        if not conveyor.runners or loop is None or loop.is_closed():
+            # What waits is finished when the stream is used again, or at exit.
             capture.due = NEVER
             return False
         overdue = capture.due != 0
@@ -113,8 +115,7 @@ class Engine:
         if overdue:
             self._on_tick()
             return True
-        assert conveyor.loop is not None
-        self._timer = conveyor.loop.call_soon(self._on_tick)
+        self._timer = loop.call_soon(self._on_tick)
         return False
 
     def push(self, ready: Ready) -> None:

@@ -100,7 +100,11 @@ def _numbers(count: int) -> struct.Struct:
 
 def _range(values: npt.NDArray[np.int64], *, is_sorted: bool) -> tuple[int, int]:
     """The earliest and latest time; 0 where there is none, which the record tells by its counts."""
-    if len(values) == 0:
+    count = len(values)
+    if count == 1:
+        time: int = values.item()
+        return (time, time)
+    if count == 0:
         return (0, 0)
     if is_sorted:
         return (values.item(0), values.item(-1))

@@ -65,7 +65,9 @@ class EncodedBatch(NamedTuple):
 class Template:
     """Encodes chunks of one schema whose entity paths have one length."""
 
-    __slots__ = ("_constants", "_id_first", "_pieces", "_schema_size", "_struct", "columns", "is_flat")
+    __slots__ = (
+        "_constants", "_id_first", "_last_head", "_pieces", "_schema_size", "_struct", "columns", "is_flat",
+    )  # fmt: skip
 
     def __init__(self, chunk: Chunk, path_length: int, columns: ColumnSet) -> None:
         self.columns = columns
@@ -81,6 +83,7 @@ class Template:
             nodes += 1 + more_nodes
             buffers += 2 + more_buffers
         self._struct, self._constants = _batch_head(nodes, buffers)
+        self._last_head: tuple[list[int], list[int], bytes] = ([], [], b"")
 
     def encode(self, chunk: Chunk, path: bytes) -> EncodedBatch:
         """The IPC stream of a chunk that this template was found for."""
@@ -101,8 +104,7 @@ class Template:
         shared = chunk.components[0].offsets if len(chunk.components) > 1 else None
         spans, body_size = _lay_out(buffers, shared, runs)
         runs[-1].append(_END_OF_STREAM)
-        lead, middle, to_nodes, to_buffers = self._constants
-        head[5] = self._struct.pack(lead, body_size, middle, num_rows, to_nodes, *nodes, to_buffers, *spans)
+        head[5] = self._batch_head(nodes, spans, body_size)
         segments: list[Segment] = []
         for run in runs:
             if type(run) is not list:
@@ -110,6 +112,16 @@ class Template:
             elif joined := b"".join(run):
                 segments.append(joined)
         return EncodedBatch(segments, self._schema_size + self._struct.size + body_size + 8, self.columns)
+
+    def _batch_head(self, nodes: list[int], spans: list[int], body_size: int) -> bytes:
+        # Chunks of few rows follow each other with equal tables; packing them costs more than comparing.
+        last_nodes, last_spans, head = self._last_head
+        if nodes != last_nodes or spans != last_spans:
+            lead, middle, to_nodes, to_buffers = self._constants
+            num_rows = nodes[0]
+            head = self._struct.pack(lead, body_size, middle, num_rows, to_nodes, *nodes, to_buffers, *spans)
+            self._last_head = (nodes, spans, head)
+        return head
 
 
 def _lay_out(
@@ -138,7 +150,12 @@ def _lay_out(
                 spans += (shared_at, shared.nbytes)
                 continue
             shared_at = at
-        if type(buffer) is Pieces:
+        if type(buffer) is np.ndarray and buffer.nbytes < _BIG:
+            # By far the most frequent case.
+            data: Segment = buffer.tobytes()
+            size = len(data)
+            small.append(data)
+        elif type(buffer) is Pieces:
             size = _put_pieces(buffer, runs)
             small = runs[-1]
         else:

@@ -28,6 +28,8 @@ def varint(value: int) -> bytes:
     """A number in groups of seven bits; negative ones as their 64-bit two's complement."""
     if 0 <= value < 0x80:
         return bytes((value,))
+    if 0 <= value < 0x4000:
+        return bytes((value & 0x7F | 0x80, value >> 7))
     value &= _UINT64
     groups = bytearray()
     while value >= 0x80:

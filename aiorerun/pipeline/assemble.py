@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import pyarrow as pa
 
 from aiorerun.pipeline.capture import Accumulator, Cut
 from aiorerun.pipeline.chunk import Chunk, ComponentData, IndexColumn
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 
     from aiorerun.types.descriptors import ComponentDescriptor
     from aiorerun.types.encoding import Encoding
-    from aiorerun.types.form import ColumnSpec, Row
+    from aiorerun.types.form import ColumnSpec, Form, Row
+    from aiorerun.types.timeline import Timeline
     from aiorerun.types.timepoint import RowLayout
     from aiorerun.types.tuid import TuidSource
 
@@ -50,6 +53,10 @@ def assemble(
     for cut in cuts:
         groups.setdefault(cut.source.group, []).append(cut)
     for group in groups.values():
+        if len(group) == 1 and group[0].num_rows == 1:
+            yield _one_row(group[0], ids)
+            pause()
+            continue
         parts = [_Part(cut, pause) for cut in group]
         block = parts[0] if len(parts) == 1 else _Merged(parts)
         yield from _chunks(group[0], block, ids, max_rows_if_unsorted)
@@ -70,6 +77,68 @@ def single_row_chunk(entity_path: str, row: Row, ids: TuidSource, clock_ns: int)
     head = STATIC.pack(clock_ns) + fixed
     cut = Cut(accumulator, [head, *objects], 0)
     return next(assemble([cut], ids, 1))
+
+
+def _one_row(cut: Cut, ids: TuidSource) -> Chunk:
+    """The chunk of a single row, without the machinery for tables of them, which costs more than the row."""
+    source = cut.source
+    layout = source.layout
+    head, *objects = cut.rows
+    cut.rows.clear()
+    times = np.frombuffer(head, _TIME, 1 + len(layout.timelines))
+    components: list[ComponentData] = []
+    for spec, start, position in _places(source.form):
+        offsets = _ONE
+        if position < 0:
+            raw = np.ndarray((1, spec.encoding.width), np.uint8, head, layout.width + start)
+            values = spec.encoding.fixed_column(raw)
+        else:
+            values = _values_of_one(spec, objects[position])
+            if spec.shape not in _SINGLE and values.length != 1:
+                offsets = np.array((0, values.length), np.int32)
+        components.append(ComponentData(spec.descriptor, offsets, values))
+    return Chunk(
+        ids.next(),
+        source.entity_path,
+        ids.row_ids(times[:1]),
+        tuple([IndexColumn(timeline, times[at : at + 1], True) for at, timeline in _times_in_order(layout)]),
+        tuple(components),
+    )
+
+
+@lru_cache(maxsize=1024)
+def _places(form: Form) -> tuple[tuple[ColumnSpec, int, int], ...]:
+    """The columns in the order of a chunk; where each begins in the packed ones, or which object it is."""
+    places: list[tuple[ColumnSpec, int, int]] = []
+    start = objects = 0
+    for spec in form.columns:
+        if spec.shape == FIXED:
+            places.append((spec, start, -1))
+            start += spec.encoding.width
+        else:
+            places.append((spec, 0, objects))
+            objects += 1
+    places.sort(key=lambda place: _component_order(place[0]))
+    return tuple(places)
+
+
+@lru_cache(maxsize=1024)
+def _times_in_order(layout: RowLayout) -> tuple[tuple[int, Timeline], ...]:
+    """The timelines in the order of a chunk, each with the place of its field in the head of a row."""
+    fields = list(enumerate(layout.timelines, start=1))
+    fields.sort(key=lambda field: field[1].name.encode())
+    return tuple(fields)
+
+
+def _values_of_one(spec: ColumnSpec, data: Any) -> FlatArray:
+    """All values of one row's component."""
+    shape = spec.shape
+    if shape == ARRAY:
+        return spec.encoding.array_column(data)
+    if shape == TEXT:
+        text = data.encode()
+        return FlatArray(pa.utf8(), 1, _ONE_NODE, [None, np.array((0, len(text)), np.int32), text])
+    return _values(spec, (data,))[1]
 
 
 class _Part:
@@ -157,8 +226,6 @@ def _reordered(
     columns: Sequence[tuple[npt.NDArray[np.int32], FlatArray]], order: npt.NDArray[np.intp]
 ) -> tuple[npt.NDArray[np.int32], FlatArray]:
     """Joins columns (lengths, values) and puts their rows in another order."""
-    import pyarrow as pa
-
     from aiorerun.types.numpy_arrow import numbers_array
 
     lengths = np.concatenate([lengths for lengths, _ in columns])
@@ -219,19 +286,14 @@ def _bounds(times: npt.NDArray[np.int64], max_rows: int) -> list[tuple[int, int]
 
 def _indexes(layout: RowLayout, times: npt.NDArray[np.int64]) -> tuple[IndexColumn, ...]:
     columns: list[IndexColumn] = []
-    for position, timeline in enumerate(layout.timelines):
-        values = np.ascontiguousarray(times[:, position])
+    for position, timeline in _times_in_order(layout):
+        values = np.ascontiguousarray(times[:, position - 1])
         is_sorted = len(values) < 2 or bool((values[1:] >= values[:-1]).all())
         columns.append(IndexColumn(timeline, values, is_sorted))
-    columns.sort(key=_timeline_name)
     return tuple(columns)
 
 
-def _timeline_name(column: IndexColumn) -> bytes:
-    return column.timeline.name.encode()
-
-
-def _component_order(column: ComponentData) -> tuple[str, str, str]:
+def _component_order(column: ComponentData | ColumnSpec) -> tuple[str, str, str]:
     descriptor = column.descriptor
     return (descriptor.archetype or "", descriptor.component, descriptor.component_type or "")
 
@@ -303,15 +365,11 @@ def data_column(encoding: Encoding, arrays: Sequence[npt.NDArray[Any]]) -> FlatA
 
 
 def _arrow_column(arrays: Sequence[Any]) -> FlatArray:
-    import pyarrow as pa
-
     return flatten(arrays[0] if len(arrays) == 1 else pa.concat_arrays(arrays))
 
 
 def text_column(texts: Sequence[str]) -> FlatArray:
     """UTF-8 values of many strings."""
-    import pyarrow as pa
-
     joined = "".join(texts)
     data = joined.encode()
     if len(data) == len(joined):
@@ -330,6 +388,13 @@ def unit_offsets(rows: int) -> npt.NDArray[np.int32]:
     if rows < len(_UNIT_OFFSETS):
         return _UNIT_OFFSETS[: rows + 1]
     return np.arange(rows + 1, dtype=np.int32)
+
+
+_ONE: Final = unit_offsets(1)
+_ONE_NODE: Final = ((1, 0),)
+_TIME: Final = np.dtype("<i8")
+_SINGLE: Final = frozenset({FIXED, TEXT, BLOB})
+"""Shapes of exactly one instance."""
 
 
 def _offsets(lengths: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:

@@ -26,7 +26,7 @@ ROW_OVERHEAD: Final = 48
 """Bytes that keeping a row costs beside its payload: object header and list slot."""
 
 SMALL_BYTES: Final = 512
-"""What every row with objects is taken to hold in them; only what goes beyond is counted exactly."""
+"""What a row with objects is taken to hold in them if it is less; only more is counted exactly."""
 
 MAX_CHUNK_ROWS: Final = 1 << 24
 """Rows of a chunk, whatever the configuration says."""
@@ -236,7 +236,6 @@ class Capture:
             if len(rows) >= accumulator.limit or now >= self.due:
                 return self._attention(accumulator)
             return None
-        size -= SMALL_BYTES
         with self._lock:
             # What is large is counted exactly, and before anyone can cut it off.
             self._object_bytes += size

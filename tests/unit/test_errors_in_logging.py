@@ -50,11 +50,15 @@ def twice(rec: Any) -> None:
 
 
 DROPPED: dict[str, Bad] = {
-    "path: int": Bad(lambda rec: rec.log(3, rr.Scalars(1.0)), TypeError, ("entity_path", "int", "'world/points'")),
+    "path: int": Bad(
+        lambda rec: rec.log(3, rr.Scalars(1.0)), TypeError, ("entity_path", "int", "'world/points'")
+    ),
     "path: None": Bad(lambda rec: rec.log(None, rr.Scalars(1.0)), TypeError, ("entity_path", "NoneType")),
     "path: tuple": Bad(lambda rec: rec.log(("a", "b"), rr.Scalars(1.0)), TypeError, ("entity_path", "tuple")),
     "path: bytes": Bad(lambda rec: rec.log(b"a", rr.Scalars(1.0)), TypeError, ("entity_path", "bytes")),
-    "path: half a pair": Bad(lambda rec: rec.log("\ud800", rr.Scalars(1.0)), ValueError, ("entity_path", "UTF-8")),
+    "path: half a pair": Bad(
+        lambda rec: rec.log("\ud800", rr.Scalars(1.0)), ValueError, ("entity_path", "UTF-8")
+    ),
     "path: half a pair in a list": Bad(
         lambda rec: rec.log(["a", "\udfff"], rr.Scalars(1.0)), ValueError, ("UTF-8",)
     ),
@@ -62,9 +66,13 @@ DROPPED: dict[str, Bad] = {
     "entity: None": Bad(lambda rec: rec.log("a", None), TypeError, ("NoneType", "archetype")),
     "entity: text": Bad(lambda rec: rec.log("a", "text"), TypeError, ("str", "archetype")),
     "entity: class": Bad(lambda rec: rec.log("a", rr.Scalars), TypeError, ("class", "Scalars", "archetype")),
-    "entity: list of numbers": Bad(lambda rec: rec.log("a", [1, 2]), TypeError, ("int", "DescribedComponentBatch")),
+    "entity: list of numbers": Bad(
+        lambda rec: rec.log("a", [1, 2]), TypeError, ("int", "DescribedComponentBatch")
+    ),
     "entity: gives nonsense": Bad(lambda rec: rec.log("a", GivesNonsense()), TypeError, ("int",)),
-    "entity: gives wrong arrays": Bad(lambda rec: rec.log("a", [GivesWrongArrays()]), TypeError, ("as_arrow_array",)),
+    "entity: gives wrong arrays": Bad(
+        lambda rec: rec.log("a", [GivesWrongArrays()]), TypeError, ("as_arrow_array",)
+    ),
     "extra: number": Bad(lambda rec: rec.log("a", rr.Scalars(1.0), 4), TypeError, ("int", "archetype")),
     "static with a bad path": Bad(
         lambda rec: rec.log({}, rr.Scalars(1.0), static=True), TypeError, ("entity_path", "dict")
@@ -73,22 +81,44 @@ DROPPED: dict[str, Bad] = {
 """Calls to ``log`` that are dropped."""
 
 TIMES: dict[str, Bad] = {
-    "sequence: float": Bad(lambda rec: rec.set_time("t", sequence=1.5), TypeError, ("sequence", "float", "int")),
-    "sequence: text": Bad(lambda rec: rec.set_time("t", sequence="1"), TypeError, ("sequence", "str")),
-    "sequence: too large": Bad(lambda rec: rec.set_time("t", sequence=2**63), OverflowError, ("sequence", "64 bits")),
-    "duration: NaN": Bad(lambda rec: rec.set_time("t", duration=float("nan")), ValueError, ("duration", "nan")),
-    "duration: infinite": Bad(lambda rec: rec.set_time("t", duration=float("inf")), ValueError, ("duration", "inf")),
-    "duration: NaT": Bad(lambda rec: rec.set_time("t", duration=np.timedelta64("NaT")), ValueError, ("duration", "NaT")),
-    "duration: text": Bad(lambda rec: rec.set_time("t", duration="1"), TypeError, ("duration", "str", "timedelta")),
-    "timestamp: NaN": Bad(lambda rec: rec.set_time("t", timestamp=float("nan")), ValueError, ("timestamp", "nan")),
-    "timestamp: NaT": Bad(lambda rec: rec.set_time("t", timestamp=np.datetime64("NaT")), ValueError, ("timestamp",)),
-    "timestamp: milliseconds": Bad(
-        lambda rec: rec.set_time("t", timestamp=1_700_000_000_000), ValueError, ("timestamp", "milliseconds", "divide")
+    "sequence: float": Bad(
+        lambda rec: rec.set_time("t", sequence=1.5), TypeError, ("sequence", "float", "int")
     ),
-    "timestamp: text": Bad(lambda rec: rec.set_time("t", timestamp="now"), TypeError, ("timestamp", "datetime")),
+    "sequence: text": Bad(lambda rec: rec.set_time("t", sequence="1"), TypeError, ("sequence", "str")),
+    "sequence: too large": Bad(
+        lambda rec: rec.set_time("t", sequence=2**63), OverflowError, ("sequence", "64 bits")
+    ),
+    "duration: NaN": Bad(
+        lambda rec: rec.set_time("t", duration=float("nan")), ValueError, ("duration", "nan")
+    ),
+    "duration: infinite": Bad(
+        lambda rec: rec.set_time("t", duration=float("inf")), ValueError, ("duration", "inf")
+    ),
+    "duration: NaT": Bad(
+        lambda rec: rec.set_time("t", duration=np.timedelta64("NaT", "ns")), ValueError, ("duration", "NaT")
+    ),
+    "duration: text": Bad(
+        lambda rec: rec.set_time("t", duration="1"), TypeError, ("duration", "str", "timedelta")
+    ),
+    "timestamp: NaN": Bad(
+        lambda rec: rec.set_time("t", timestamp=float("nan")), ValueError, ("timestamp", "nan")
+    ),
+    "timestamp: NaT": Bad(
+        lambda rec: rec.set_time("t", timestamp=np.datetime64("NaT", "ns")), ValueError, ("timestamp",)
+    ),
+    "timestamp: milliseconds": Bad(
+        lambda rec: rec.set_time("t", timestamp=1_700_000_000_000),
+        ValueError,
+        ("timestamp", "milliseconds", "divide"),
+    ),
+    "timestamp: text": Bad(
+        lambda rec: rec.set_time("t", timestamp="now"), TypeError, ("timestamp", "datetime")
+    ),
     "timeline: empty": Bad(lambda rec: rec.set_time("", sequence=1), ValueError, ("timeline", "'frame'")),
     "timeline: number": Bad(lambda rec: rec.set_time(3, sequence=1), TypeError, ("timeline", "int")),
-    "timeline: half a pair": Bad(lambda rec: rec.set_time("\ud800", sequence=1), ValueError, ("timeline", "UTF-8")),
+    "timeline: half a pair": Bad(
+        lambda rec: rec.set_time("\ud800", sequence=1), ValueError, ("timeline", "UTF-8")
+    ),
 }
 """Calls to ``set_time`` that are dropped."""
 

@@ -1,0 +1,188 @@
+"""The engine: when rows are cut off, and which settings are in force."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import aiorerun as rr
+from aiorerun.engine import NEVER, retrieve
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aiorerun.codec.messages import Message
+
+
+class ListSink:
+    """Notes when it got how many rows."""
+
+    default_batcher_config: rr.ChunkBatcherConfig | None = None
+
+    def __init__(self) -> None:
+        self.rows: list[int] = []
+        self.arrived = asyncio.Event()
+
+    async def open(self, context: Any) -> None: ...
+
+    async def write(self, messages: Sequence[Message]) -> None:
+        rows = [message.rows for message in messages if message.rows]
+        self.rows.extend(rows)
+        if rows:
+            self.arrived.set()
+
+    async def flush(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+    async def wait(self) -> None:
+        await asyncio.wait_for(self.arrived.wait(), 10)
+        self.arrived.clear()
+
+
+class FileLike(ListSink):
+    is_file = True
+
+
+def stream(**options: Any) -> rr.AsyncRecordingStream:
+    return rr.AsyncRecordingStream("app", recording_id="engine", send_properties=False, **options)
+
+
+async def test_every_so_many_rows() -> None:
+    sink = ListSink()
+    rec = stream(batcher_config=rr.ChunkBatcherConfig(flush_tick=1e12, flush_num_rows=4))
+    await rec.set_sinks(sink)
+    for number in range(10):
+        await rec.log("a", rr.Scalars(float(number)))
+    await rec.flush()
+    assert sink.rows == [4, 4, 2]
+    await rec.disconnect()
+
+
+async def test_every_so_many_bytes() -> None:
+    sink = ListSink()
+    rec = stream(batcher_config=rr.ChunkBatcherConfig(flush_tick=1e12, flush_num_bytes=10_000))
+    await rec.set_sinks(sink)
+    for _ in range(10):
+        await rec.log("a", rr.TextLog("x" * 3000))
+    await rec.flush()
+    assert sink.rows == [4, 4, 2]
+    await rec.disconnect()
+
+
+async def test_the_first_row_goes_at_once_and_later_ones_wait_for_the_tick() -> None:
+    sink = ListSink()
+    tick = 0.2
+    rec = stream(batcher_config=rr.ChunkBatcherConfig(flush_tick=tick))
+    await rec.set_sinks(sink)
+    await rec.log("a", rr.Scalars(0.0))
+    await sink.wait()
+    assert sink.rows == [1]
+    started = time.perf_counter()
+    for _ in range(3):
+        await rec.log("a", rr.Scalars(1.0))
+    await sink.wait()
+    assert sink.rows == [1, 3]
+    assert time.perf_counter() - started > tick / 4
+    await asyncio.sleep(2.5 * tick)
+    # Idle: the next one does not wait.
+    await rec.log("a", rr.Scalars(2.0))
+    await sink.wait()
+    assert sink.rows == [1, 3, 1]
+    await rec.disconnect()
+
+
+async def test_rows_of_another_thread_are_ticked_too() -> None:
+    sink = ListSink()
+    rec = stream(batcher_config=rr.ChunkBatcherConfig(flush_tick=0.01))
+    await rec.set_sinks(sink)
+    await asyncio.to_thread(rec.log_nowait, "a", rr.Scalars(1.0))
+    await sink.wait()
+    for _ in range(3):
+        await asyncio.to_thread(rec.log_nowait, "a", rr.Scalars(1.0))
+    while sum(sink.rows) < 4:
+        await sink.wait()
+    await rec.disconnect()
+
+
+async def test_without_a_tick_only_flushing_counts() -> None:
+    sink = ListSink()
+    rec = stream(batcher_config=rr.ChunkBatcherConfig.NEVER())
+    await rec.set_sinks(sink)
+    assert rec._capture.due == NEVER
+    for _ in range(100):
+        await rec.log("a", rr.Scalars(1.0))
+        await asyncio.sleep(0)
+    assert sink.rows == []
+    await rec.flush()
+    assert sink.rows == [100]
+    await rec.disconnect()
+
+
+async def test_no_tick_runs_without_a_sink() -> None:
+    sink = ListSink()
+    rec = stream(batcher_config=rr.ChunkBatcherConfig(flush_tick=0.001))
+    await rec.log("a", rr.Scalars(1.0))
+    await rec.set_sinks(sink)
+    await rec.log("a", rr.Scalars(2.0))
+    await rec.disconnect()
+    assert rec._capture.due == NEVER
+    await rec.log("a", rr.Scalars(3.0))
+    rec._engine._on_tick()  # one that was under way when the sinks were taken away
+    await asyncio.sleep(0.01)
+    assert sum(sink.rows) == 2
+    assert rec.stats().rows_pending == 1
+    rec._capture.due = 0
+    await rec.log("a", rr.Scalars(4.0))
+    assert rec._capture.due == NEVER
+
+
+class TestSettings:
+    async def test_an_explicit_one_goes_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("RERUN_FLUSH_NUM_ROWS", "3")
+        config = rr.ChunkBatcherConfig(flush_num_rows=7)
+        rec = stream(batcher_config=config)
+        await rec.set_sinks(ListSink())
+        assert rec._engine.config == config
+        await rec.disconnect()
+
+    async def test_then_the_environment_then_the_sink(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        sink = ListSink()
+        sink.default_batcher_config = rr.ChunkBatcherConfig(flush_tick=0.008, flush_num_rows=11)
+        rec = stream()
+        await rec.set_sinks(sink)
+        assert rec._engine.config == sink.default_batcher_config
+        monkeypatch.setenv("RERUN_FLUSH_NUM_ROWS", "3")
+        await rec.set_sinks(sink)
+        assert rec._engine.config == rr.ChunkBatcherConfig(flush_tick=0.008, flush_num_rows=3)
+        await rec.set_sinks(sink, ListSink())
+        assert rec._engine.config == rr.ChunkBatcherConfig(flush_num_rows=3)
+        await rec.disconnect()
+
+    @pytest.mark.parametrize("strict", [True, False])
+    async def test_a_chunk_per_row_is_advised_against(self, strict: bool, caplog: pytest.LogCaptureFixture) -> None:
+        before = rr.strict_mode()
+        rr.set_strict_mode(strict)
+        try:
+            rec = stream(batcher_config=rr.ChunkBatcherConfig.ALWAYS())
+            await rec.set_sinks(ListSink())
+            assert caplog.text == ""
+            with caplog.at_level(logging.WARNING):
+                await rec.set_sinks(FileLike())
+            assert ("a chunk of its own" in caplog.text) is not strict
+            await rec.disconnect()
+        finally:
+            rr.set_strict_mode(before)
+
+
+async def test_the_outcome_of_something_nobody_waits_for_is_seen() -> None:
+    loop = asyncio.get_running_loop()
+    failed, cancelled = loop.create_future(), loop.create_future()
+    failed.set_exception(KeyError())
+    cancelled.cancel()
+    retrieve(failed)
+    retrieve(cancelled)
