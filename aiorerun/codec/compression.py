@@ -24,6 +24,8 @@ _TRIED: Final = 128 << 10
 """Messages up to this size are compressed to see what it gains; longer ones are probed before."""
 _PROBED: Final = 4 << 10
 """Pieces from this size on are probed."""
+_MIDDLING: Final = 8
+"""Of the pieces that are shorter than the window, about so many are probed."""
 _SAMPLE: Final = 2 << 10
 _SAMPLES: Final = 8
 _WINDOW: Final = 64 << 10
@@ -117,12 +119,22 @@ def is_worth_compressing(segments: Sequence[Segment]) -> bool:
     middling: list[Segment] = []
     for segment in segments:
         size = len(segment)
-        # What is not probed is tables, offsets and names, which shrink to about a half.
-        gain += size / 2 if size < _PROBED else size * _sampled_gain(segment)
+        if size < _PROBED:
+            # Tables, offsets and names, which shrink to about a half.
+            gain += size / 2
+        elif size < _WINDOW:
+            middling.append(segment)
+        else:
+            gain += size * _sampled_gain(segment)
         if gain >= wanted:
             return True
-        if _PROBED <= size < _WINDOW:
-            middling.append(segment)
+    # Such pieces are the data of rows, which are much alike: to probe all of them would compress everything.
+    probed = middling[:: len(middling) // _MIDDLING + 1]
+    share = sum(map(len, probed)) / (sum(map(len, middling)) or 1)
+    for segment in probed:
+        gain += len(segment) * _sampled_gain(segment) / share
+        if gain >= wanted:
+            return True
     return gain + _gain_side_by_side(middling) >= wanted
 
 

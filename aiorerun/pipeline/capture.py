@@ -8,6 +8,7 @@ set. Appending is atomic under the GIL, so threads need no lock; cutting the lis
 from __future__ import annotations
 
 import itertools
+import struct
 import sys
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
@@ -36,6 +37,8 @@ LOOK_BYTES: Final = 1 << 20
 
 IDLE_CUTS: Final = 256
 """An accumulator that stayed empty for this many cuts is given up."""
+
+BOTH: Final = LOG_TIME | LOG_TICK
 
 OPEN: Final = 0
 """Gate: rows are taken."""
@@ -75,6 +78,7 @@ class Accumulator:
 
     Attributes:
         rows: ``stride`` entries per row: the packed head, then the objects. Always the same list.
+        pack: Packs a head: the fields of the layout, and the fixed-width columns.
         group: Cuts of equal groups become rows of the same chunk.
         full: A cut is due when ``rows`` has this many entries.
         limit: Somebody looks at it when ``rows`` has this many entries. 0 once it is given up.
@@ -82,7 +86,7 @@ class Accumulator:
     """
 
     __slots__ = (
-        "entity_path", "form", "full", "group", "idle_cuts", "key", "layout", "limit", "object_bytes", "row_bytes",
+        "entity_path", "form", "full", "group", "idle_cuts", "key", "layout", "limit", "object_bytes", "pack", "row_bytes",
         "rows", "stride",
     )  # fmt: skip
 
@@ -93,6 +97,7 @@ class Accumulator:
         self.layout = layout
         self.rows: list[Any] = []
         self.stride = 1 + len(form.objects)
+        self.pack: Callable[..., bytes] = struct.Struct(f"{layout.format}{form.fixed_width}s").pack
         self.row_bytes = layout.width + form.fixed_width + ROW_OVERHEAD
         if form.objects:
             self.row_bytes += SMALL_BYTES
@@ -208,18 +213,26 @@ class Capture:
             values = tuple([values[position] for position in layout.keep])
         now = self._clock()
         inject = layout.inject
-        if inject == 3:
-            head = layout.pack(now, self._wall(), tick, *values)
+        pack = accumulator.pack
+        # One timeline is by far the most common case, and cheaper to pass than any number of them.
+        if inject == BOTH:
+            if len(values) == 1:
+                row = pack(now, self._wall(), tick, values[0], fixed)
+            else:
+                row = pack(now, self._wall(), tick, *values, fixed)
         elif inject == LOG_TIME:
-            head = layout.pack(now, self._wall(), *values)
+            if len(values) == 1:
+                row = pack(now, self._wall(), values[0], fixed)
+            else:
+                row = pack(now, self._wall(), *values, fixed)
         elif inject == LOG_TICK:
-            head = layout.pack(now, tick, *values)
+            row = pack(now, tick, *values, fixed)
         else:
-            head = layout.pack(now, *values)
-        rows = accumulator.rows
+            row = pack(now, *values, fixed)
         if objects:
-            return self._add_objects(accumulator, head + fixed, objects, now)
-        rows.append(head + fixed)
+            return self._add_objects(accumulator, row, objects, now)
+        rows = accumulator.rows
+        rows.append(row)
         if len(rows) >= accumulator.limit or now >= self.due:
             return self._attention(accumulator)
         return None

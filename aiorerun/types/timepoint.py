@@ -39,11 +39,12 @@ class RowLayout:
         keep: Positions of the user values that are written; ``None`` for all of them. A user value
             is left out where an injected one has the same timeline name.
         timelines: The timelines of the fields after the clock, in field order.
-        pack: Packs the whole head.
+        format: How :mod:`struct` packs the head.
+        pack: Does so.
         width: Bytes of the head.
     """
 
-    __slots__ = ("inject", "keep", "pack", "timelines", "width")
+    __slots__ = ("format", "inject", "keep", "pack", "timelines", "width")
 
     def __init__(self, timelines: tuple[Timeline, ...], inject: int) -> None:
         injected = [timeline for flag, timeline in _INJECTED.items() if inject & flag]
@@ -53,6 +54,7 @@ class RowLayout:
         self.keep: tuple[int, ...] | None = None if len(kept) == len(timelines) else tuple(kept)
         self.timelines: tuple[Timeline, ...] = (*injected, *(timelines[position] for position in kept))
         head = struct.Struct(f"<{1 + len(self.timelines)}q")
+        self.format = head.format
         self.pack: Callable[..., bytes] = head.pack
         self.width = head.size
 

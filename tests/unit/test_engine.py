@@ -70,7 +70,10 @@ async def test_every_so_many_bytes() -> None:
     for _ in range(10):
         await rec.log("a", rr.TextLog("x" * 3000))
     await rec.flush()
-    assert sink.rows == [4, 4, 2]
+    # About so many: what rows need beside their texts is estimated.
+    assert len(sink.rows) > 1
+    assert sink.rows[0] in range(3, 6)
+    assert sum(sink.rows) == 10
     await rec.disconnect()
 
 
@@ -164,7 +167,9 @@ class TestSettings:
         await rec.disconnect()
 
     @pytest.mark.parametrize("strict", [True, False])
-    async def test_a_chunk_per_row_is_advised_against(self, strict: bool, caplog: pytest.LogCaptureFixture) -> None:
+    async def test_a_chunk_per_row_is_advised_against(
+        self, strict: bool, caplog: pytest.LogCaptureFixture
+    ) -> None:
         before = rr.strict_mode()
         rr.set_strict_mode(strict)
         try:

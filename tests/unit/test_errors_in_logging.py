@@ -122,6 +122,8 @@ TIMES: dict[str, Bad] = {
 }
 """Calls to ``set_time`` that are dropped."""
 
+NO_VALUE: Any = object()
+
 VALUES: dict[str, Bad] = {
     "Points3D shape": Bad(lambda _: rr.Points3D([[1, 2], [3, 4], [5, 6]]), ValueError, ("positions", "3")),
     "Points3D ragged": Bad(lambda _: rr.Points3D([[1, 2, 3], [4, 5]]), ValueError, ("positions",)),
@@ -130,9 +132,13 @@ VALUES: dict[str, Bad] = {
     "Points3D colors": Bad(lambda _: rr.Points3D([1, 2, 3], colors="red"), ValueError, ("colors",)),
     "Points3D radii": Bad(lambda _: rr.Points3D([1, 2, 3], radii=["x"]), ValueError, ("radii",)),
     "Scalars text": Bad(lambda _: rr.Scalars("x"), ValueError, ("scalars", "'x'")),
-    "Scalars object": Bad(lambda _: rr.Scalars(object()), TypeError, ("scalars",)),
-    "Transform3D translation": Bad(lambda _: rr.Transform3D(translation=[1, 2]), ValueError, ("translation",)),
-    "Boxes3D both": Bad(lambda _: rr.Boxes3D(sizes=[1, 1, 1], half_sizes=[1, 1, 1]), ValueError, ("half_sizes",)),
+    "Scalars object": Bad(lambda _: rr.Scalars(NO_VALUE), TypeError, ("scalars",)),
+    "Transform3D translation": Bad(
+        lambda _: rr.Transform3D(translation=[1, 2]), ValueError, ("translation",)
+    ),
+    "Boxes3D both": Bad(
+        lambda _: rr.Boxes3D(sizes=[1, 1, 1], half_sizes=[1, 1, 1]), ValueError, ("half_sizes",)
+    ),
     "Arrows3D vectors": Bad(lambda _: rr.Arrows3D(vectors=[1, 2]), ValueError, ("vectors",)),
     "EncodedImage neither": Bad(lambda _: rr.EncodedImage(), ValueError, ("path", "contents")),
 }  # fmt: skip
@@ -281,7 +287,7 @@ async def test_the_asyncio_face_reports_in_the_same_way() -> None:
 
 def test_a_foreign_array_may_change_afterwards(rec: aiorerun.sync.RecordingStream) -> None:
     values = np.array([1.0, 2.0])
-    batch = rr.DescribedComponentBatch(pa.array(values), rr.ComponentDescriptor("x"))  # type: ignore[arg-type]
+    batch = rr.DescribedComponentBatch(pa.array(values), rr.ComponentDescriptor("x"))
     memory = rec.memory_recording()
 
     class Foreign:

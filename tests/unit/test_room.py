@@ -203,6 +203,7 @@ class TestPace:
         task.cancel()
         assert turns > 2
 
+    @pytest.mark.may_block
     async def test_it_never_takes_long(self) -> None:
         room = make_room(limit=1 << 30)
         room.take(PACE_BYTES + 2)

@@ -47,7 +47,9 @@ async def test_a_stream_of_messages_is_complete(tmp_path: Path) -> None:
 
 
 async def test_the_byte_limit_does_not_apply() -> None:
-    rec = rr.AsyncRecordingStream("memory", recording_id="m", send_properties=False, max_bytes_in_flight=1 << 16)
+    rec = rr.AsyncRecordingStream(
+        "memory", recording_id="m", send_properties=False, max_bytes_in_flight=1 << 16
+    )
     memory = await rec.memory_recording()
     for number in range(5000):
         await rec.log("a", rr.Scalars(float(number)), strict=True)
