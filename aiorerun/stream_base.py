@@ -278,7 +278,17 @@ class BaseRecordingStream:
             await self._on_engine_loop(self._switch(sinks))
 
     async def _switch(self, sinks: tuple[Sink, ...]) -> None:
-        await asyncio.shield(self._engine.switch(sinks))
+        future = self._engine.switch(sinks)
+        try:
+            await asyncio.shield(future)
+        except asyncio.CancelledError:
+            # The change goes on by itself; nobody is left to tell whether it worked.
+            future.add_done_callback(self._log_failed_change)
+            raise
+
+    def _log_failed_change(self, future: asyncio.Future[None]) -> None:
+        if not future.cancelled() and future.exception() is not None:
+            logger.error("the sinks of %r were not replaced: %s", self, future.exception())
 
     async def _force_save(self) -> None:
         from aiorerun.sinks.file import FileSink

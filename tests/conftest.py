@@ -6,7 +6,6 @@ import inspect
 import linecache
 import os
 from asyncio import constants
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -14,6 +13,7 @@ from blockbuster import blockbuster_ctx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 # Variables that change what is recorded; a test that wants one sets it itself.
 _RERUN_VARIABLES = (
@@ -130,6 +130,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     for start in range(0, len(files), 200):
         result = rerun_cli("rrd", "verify", *files[start : start + 200])
         if result.returncode != 0:
-            print(result.stdout, result.stderr)  # noqa: T201
+            print(result.stdout, result.stderr)
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    print(f"\n{len(files)} files were verified by the official program")  # noqa: T201
+    print(f"\n{len(files)} files were verified by the official program")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )  # fmt: skip
 
 _CHILD_FROM_PARENT = TRANSFORM_RELATION.variants["ChildFromParent"]
+_SEQUENCES = frozenset({list, tuple})
 _SCALARS = frozenset({int, float, bool})
 
 
@@ -70,14 +71,20 @@ class Transform3D(Transform3DFields):
     ) -> None:
         if (
             # The most frequent call of all, a pose in plain numbers, without looking up a plan.
-            (type(translation) is list or type(translation) is tuple)
-            and (type(quaternion) is list or type(quaternion) is tuple)
-            and rotation is rotation_axis_angle is scale is mat3x3 is None
-            and from_parent is relation is child_frame is parent_frame is None
+            type(translation) in _SEQUENCES
+            and type(quaternion) in _SEQUENCES
+            and rotation is None
+            and rotation_axis_angle is None
+            and scale is None
+            and mat3x3 is None
+            and from_parent is None
+            and relation is None
+            and child_frame is None
+            and parent_frame is None
         ):
+            pose: Any = translation, quaternion
             try:
-                tx, ty, tz = translation
-                x, y, z, w = quaternion
+                (tx, ty, tz), (x, y, z, w) = pose
                 self._row = (_POSE_FORM, _POSE_PACK(tx, ty, tz, x, y, z, w), ())
                 return
             except (ValueError, *MISFITS):

@@ -175,23 +175,21 @@ def _lay_out(
 
 
 def _put_pieces(pieces: Pieces, runs: list[Any]) -> int:
-    """Adds a buffer that comes in pieces; gives its size."""
+    """Adds a buffer that comes in pieces; gives its size. The last of the runs is a list again."""
     size = 0
     for piece in pieces:
-        view = _view(piece)
-        size += len(view)
-        if len(view) < _BIG_PIECE:
-            runs[-1].append(view)
+        view = memoryview(piece)
+        nbytes = view.nbytes
+        size += nbytes
+        if nbytes >= _BIG_PIECE:
+            runs.append(view.cast("B"))
+        elif type(runs[-1]) is list:
+            runs[-1].append(view.tobytes())
         else:
-            runs += (view, [])
+            runs.append([view.tobytes()])
+    if type(runs[-1]) is not list:
+        runs.append([])
     return size
-
-
-def _view(buffer: Any) -> memoryview:
-    """The bytes of a buffer, not copied."""
-    if isinstance(buffer, np.ndarray):
-        return np.ascontiguousarray(buffer).reshape(-1).view(np.uint8).data
-    return memoryview(buffer).cast("B")
 
 
 def _flat_columns(chunk: Chunk, num_rows: int) -> tuple[list[int], list[Buffer | None]]:

@@ -24,8 +24,8 @@ _TRIED: Final = 128 << 10
 """Messages up to this size are compressed to see what it gains; longer ones are probed before."""
 _PROBED: Final = 4 << 10
 """Pieces from this size on are probed."""
-_MIDDLING: Final = 8
-"""Of the pieces that are shorter than the window, about so many are probed."""
+_ROWS: Final = 8
+"""About so many of the pieces that rows logged are probed."""
 _SAMPLE: Final = 2 << 10
 _SAMPLES: Final = 8
 _WINDOW: Final = 64 << 10
@@ -116,26 +116,28 @@ def is_worth_compressing(segments: Sequence[Segment]) -> bool:
     """Whether samples of the bytes promise that compressing makes them smaller by 1.5 % or more."""
     wanted = sum(map(len, segments)) * _MIN_GAIN
     gain = 0.0
-    middling: list[Segment] = []
+    rows: list[Segment] = []
     for segment in segments:
         size = len(segment)
         if size < _PROBED:
             # Tables, offsets and names, which shrink to about a half.
             gain += size / 2
-        elif size < _WINDOW:
-            middling.append(segment)
+        elif size < _WINDOW and type(segment) is memoryview:
+            rows.append(segment)
         else:
             gain += size * _sampled_gain(segment)
         if gain >= wanted:
             return True
-    # Such pieces are the data of rows, which are much alike: to probe all of them would compress everything.
-    probed = middling[:: len(middling) // _MIDDLING + 1]
-    share = sum(map(len, probed)) / (sum(map(len, middling)) or 1)
+    if not rows:
+        return False
+    # Views of middling size are what rows logged, much alike: probing all would be compressing everything.
+    probed = rows[:: len(rows) // _ROWS + 1]
+    share = sum(map(len, probed)) / sum(map(len, rows))
     for segment in probed:
         gain += len(segment) * _sampled_gain(segment) / share
         if gain >= wanted:
             return True
-    return gain + _gain_side_by_side(middling) >= wanted
+    return gain + _gain_side_by_side(rows) >= wanted
 
 
 def _gain_side_by_side(segments: Sequence[Segment]) -> float:

@@ -384,7 +384,7 @@ _UNIT_OFFSETS.flags.writeable = False
 
 
 def unit_offsets(rows: int) -> npt.NDArray[np.int32]:
-    """The offsets of rows that have exactly one instance each: 0, 1, 2, …"""
+    """The offsets of rows that have exactly one instance each: the numbers from 0 on."""
     if rows < len(_UNIT_OFFSETS):
         return _UNIT_OFFSETS[: rows + 1]
     return np.arange(rows + 1, dtype=np.int32)

@@ -14,7 +14,6 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from aiorerun.types.entity_path import normalize_entity_path
-from aiorerun.types.form import Form
 from aiorerun.types.rows import row_of
 from aiorerun.types.timepoint import LOG_TICK, LOG_TIME, STATIC, RowLayout, Timepoint
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aiorerun.config import ChunkBatcherConfig
+    from aiorerun.types.form import Form
 
 ROW_OVERHEAD: Final = 48
 """Bytes that keeping a row costs beside its payload: object header and list slot."""
@@ -86,8 +86,8 @@ class Accumulator:
     """
 
     __slots__ = (
-        "entity_path", "form", "full", "group", "idle_cuts", "key", "layout", "limit", "object_bytes", "pack", "row_bytes",
-        "rows", "stride",
+        "entity_path", "form", "full", "group", "idle_cuts", "key", "layout", "limit", "object_bytes", "pack",
+        "row_bytes", "rows", "stride",
     )  # fmt: skip
 
     def __init__(self, key: Any, entity_path: str, form: Form, layout: RowLayout) -> None:
@@ -145,8 +145,8 @@ class Capture:
     """
 
     __slots__ = (
-        "_accumulators", "_clock", "_cut_rows", "_guarded", "_lock", "_max_bytes", "_max_rows", "_max_waiting",
-        "_object_bytes", "_orphans", "_tick", "_wall", "due", "gate", "inject",
+        "_accumulators", "_clock", "_cut_rows", "_guarded", "_lock", "_max_bytes", "_max_rows",
+        "_max_waiting", "_object_bytes", "_orphans", "_tick", "_wall", "due", "gate", "inject",
     )  # fmt: skip
 
     def __init__(
@@ -172,7 +172,8 @@ class Capture:
         self._set_thresholds(config)
         self.inject = LOG_TIME | LOG_TICK
 
-    def add(
+    # Runs once per row: branches are cheaper than calls.
+    def add(  # noqa: C901
         self, entity_path: Any, entity: Any, extra: tuple[Any, ...], times: Timepoint | None
     ) -> Accumulator | None:
         """Takes one row, if the gate is open (the caller has looked).
@@ -297,8 +298,9 @@ class Capture:
         accumulator.limit = min(accumulator.full, len(accumulator.rows) + more)
 
     def cut_full(self, accumulator: Accumulator) -> list[Cut]:
-        """What has to be cut off at once: this accumulator if it has reached a threshold, everything if too
-        much waits in all of them.
+        """What has to be cut off at once.
+
+        That is this accumulator if it has reached a threshold, and everything if too much waits in all.
         """
         with self._lock:
             given_up = accumulator.limit == 0

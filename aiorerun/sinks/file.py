@@ -13,10 +13,10 @@ from aiorerun.errors import SinkOpenError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from aiorerun.codec.chunk_template import Segment
     from aiorerun.codec.messages import Message
     from aiorerun.codec.rrd import RrdEncoder
     from aiorerun.sinks.base import SinkContext
-    from aiorerun.types.flat import Buffer
 
 _MAX_SEGMENTS: Final = 512
 """Buffers handed to one system call; Linux allows 1024."""
@@ -96,7 +96,7 @@ class FileSink:
             raise SinkOpenError(error.errno, f"cannot write {str(self.path)!r}: {error.strerror}") from error
 
     def _write(self, messages: Sequence[Message]) -> None:
-        segments: list[Buffer] = []
+        segments: list[Segment] = []
         for message in messages:
             segments.extend(self._encoder.encode(message))
         try:
@@ -111,7 +111,7 @@ class FileSink:
         finally:
             os.close(self._fd)
 
-    def _append(self, segments: Sequence[Buffer]) -> None:
+    def _append(self, segments: Sequence[Segment]) -> None:
         """Writes buffers at the end of the file, or leaves it as it was."""
         try:
             written = _write_all(self._fd, segments)
@@ -132,7 +132,7 @@ def _write_joined(fd: int, buffers: Sequence[Any]) -> int:
 _writev: Callable[[int, Sequence[Any]], int] = getattr(os, "writev", _write_joined)
 
 
-def _write_all(fd: int, segments: Sequence[Buffer]) -> int:
+def _write_all(fd: int, segments: Sequence[Segment]) -> int:
     """Writes all buffers with as few system calls as possible; returns the number of bytes."""
     pending: list[Any] = [memoryview(segment).cast("B") for segment in segments if len(segment)]
     total = 0

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from aiorerun.codec.chunk_template import Segment
     from aiorerun.codec.messages import Message
     from aiorerun.sinks.base import SinkContext
-    from aiorerun.types.flat import Buffer
 
 
 class MemorySink:
@@ -57,7 +57,7 @@ def encode_stream(messages: Sequence[Message]) -> bytes:
     from aiorerun.codec.rrd import RrdEncoder
 
     encoder = RrdEncoder()
-    segments: list[Buffer] = [*encoder.start()]
+    segments: list[Segment] = [*encoder.start()]
     for message in messages:
         segments.extend(encoder.encode(message))
     segments.extend(encoder.finish())

@@ -22,7 +22,9 @@ class ComponentDescriptor:
 
     __slots__ = ("_archetype", "_component", "_component_type", "_hash")
 
-    def __init__(self, component: str, archetype: str | None = None, component_type: str | None = None) -> None:
+    def __init__(
+        self, component: str, archetype: str | None = None, component_type: str | None = None
+    ) -> None:
         self._component = component
         self._archetype = archetype
         self._component_type = component_type
@@ -43,7 +45,9 @@ class ComponentDescriptor:
         """Full name of the component type, if any."""
         return self._component_type
 
-    def with_overrides(self, archetype: str | None = None, component_type: str | None = None) -> ComponentDescriptor:
+    def with_overrides(
+        self, archetype: str | None = None, component_type: str | None = None
+    ) -> ComponentDescriptor:
         """A copy in which the given parts replace the present ones."""
         return ComponentDescriptor(
             self._component,

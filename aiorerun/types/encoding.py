@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from aiorerun.types.flat import FlatArray
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import numpy as np
     import numpy.typing as npt
     import pyarrow as pa
+
+    from aiorerun.types.flat import FlatArray
 
 Shape: TypeAlias = int
 """In which of the shapes below a value is kept."""

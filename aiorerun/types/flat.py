@@ -11,13 +11,14 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+
 class Pieces(tuple[Any, ...]):
     """One buffer in several pieces, each of them C-contiguous: what rows captured, not joined yet."""
 
     __slots__ = ()
 
 
-Buffer: TypeAlias = Union[bytes, memoryview, Pieces, "np.ndarray[Any, Any]", "pa.Buffer"]
+Buffer: TypeAlias = Union[bytes, memoryview, "np.ndarray[Any, Any]", "pa.Buffer"]
 """Anything with the buffer protocol, C-contiguous; its bytes are written as they are."""
 
 
@@ -39,5 +40,5 @@ class FlatArray:
     type: pa.DataType
     length: int
     nodes: Sequence[tuple[int, int]]
-    buffers: Sequence[Buffer | None]
+    buffers: Sequence[Buffer | Pieces | None]
     arrow: pa.Array[Any] | None = None

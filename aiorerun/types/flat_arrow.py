@@ -184,7 +184,7 @@ def _sparse_child(array: pa.Array[Any], position: int) -> pa.Array[Any]:
 
 
 def _unflatten(
-    kind: pa.DataType, nodes: Iterator[tuple[int, int]], buffers: Iterator[Buffer | None]
+    kind: pa.DataType, nodes: Iterator[tuple[int, int]], buffers: Iterator[Buffer | Pieces | None]
 ) -> pa.Array[Any]:
     length, null_count = next(nodes)
     count = own_buffers(kind)
@@ -214,7 +214,7 @@ def own_buffers(kind: pa.DataType) -> int:
     return 3 if _is_variable_width(kind) else 2
 
 
-def as_arrow_buffer(buffer: Buffer | None) -> pa.Buffer | None:
+def as_arrow_buffer(buffer: Buffer | Pieces | None) -> pa.Buffer | None:
     """The same bytes as an Arrow buffer."""
     if buffer is None or isinstance(buffer, pa.Buffer):
         return buffer

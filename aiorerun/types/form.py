@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeAlias
 from weakref import WeakValueDictionary
 
 from aiorerun.types.encoding import ARRAY, ARROW, BLOB, FIXED, PACKED, TEXT, TEXTS, Encoding, Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from aiorerun.types.descriptors import ComponentDescriptor
 
@@ -50,7 +49,7 @@ class Form:
 
     __slots__ = ("__weakref__", "columns", "fixed_width", "objects", "sizers")
 
-    _interned: WeakValueDictionary[tuple[ColumnSpec, ...], Form] = WeakValueDictionary()
+    _interned: ClassVar[WeakValueDictionary[tuple[ColumnSpec, ...], Form]] = WeakValueDictionary()
 
     columns: tuple[ColumnSpec, ...]
     fixed_width: int

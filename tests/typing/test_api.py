@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import Coroutine, Generator
-from pathlib import Path
-from typing import Any, assert_type
+from typing import TYPE_CHECKING, Any, assert_type
 
 import numpy as np
 import pytest
 
 import aiorerun as rr
 import aiorerun.sync as blocking
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class MySink:
@@ -33,10 +35,10 @@ async def the_asyncio_face(path: Path) -> None:
     async with rr.AsyncRecordingStream("app", recording_id="x") as rec:
         assert_type(rec, rr.AsyncRecordingStream)
         call = rec.log("a", rr.Scalars(1.0))
-        assert_type(call, Coroutine[Any, Any, None])
-        await call
+        as_coroutine: Coroutine[Any, Any, None] = call
+        await as_coroutine
         assert_type(await rec.log("a", rr.Scalars(1.0), rr.TextLog("x"), static=True, strict=None), None)
-        assert_type(await rec.memory_recording(), "MemoryRecording")
+        assert_type(await rec.memory_recording(), rr.MemoryRecording)
         assert_type(await (await rr.memory_recording()).drain_as_bytes(), bytes)
         assert_type(await (await rr.memory_recording()).num_msgs(), int)
         assert_type(rec.stats(), rr.StreamStats)
@@ -57,7 +59,7 @@ def the_blocking_face(path: Path) -> None:
     with blocking.RecordingStream("app", batcher_config=blocking.ChunkBatcherConfig.NEVER()) as rec:
         assert_type(rec, blocking.RecordingStream)
         assert_type(rec.log(["a", 1], blocking.Scalars(1.0)), None)
-        assert_type(rec.memory_recording(), "BlockingMemoryRecording")
+        assert_type(rec.memory_recording(), blocking.MemoryRecording)
         assert_type(blocking.memory_recording(rec).drain_as_bytes(), bytes)
         rec.save(path)
         rec.set_sinks(blocking.FileSink(path), MySink())
@@ -92,7 +94,7 @@ async def wrong_use(rec: rr.AsyncRecordingStream, other: blocking.RecordingStrea
     await rr.log("a", rr.Scalars(1.0), recording=other)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     await rec.set_sinks("file.rrd")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     rec.set_time("a", sequence="1")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
-    rec.set_time("a", 1)  # type: ignore[misc] # pyright: ignore[reportCallIssue]
+    rec.set_time("a", 1)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     rr.AsyncRecordingStream()  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     blocking.save(None)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -144,6 +145,26 @@ def test_a_flush_under_way_when_the_loop_ends_is_cancelled() -> None:
     assert sink.scalars() == [1.0]
 
 
+def test_what_waits_for_a_change_when_the_loop_ends_is_cancelled() -> None:
+    rec, former, sink = stream(close_timeout=0.05), ListSink(), ListSink(opens=asyncio.Event())
+    waiting: list[asyncio.Future[None]] = []
+
+    async def main() -> None:
+        await rec.set_sinks(former)
+        waiting.append(rec._engine.switch((sink,)))
+        while "open" not in sink.calls:  # noqa: ASYNC110 - the sink is asked to open some time soon
+            await asyncio.sleep(0)
+        await rec.log("a", rr.Scalars(1.0))
+        waiting.append(rec._engine.flush())
+        waiting.append(rec._engine.switch(()))
+
+    asyncio.run(main())
+    assert all(future.done() for future in waiting)
+    assert former.scalars() == [1.0]
+    assert former.calls[-1] == "aclose"
+    assert rec.stats().rows_pending == 0
+
+
 def test_a_loop_closed_by_hand_is_gone_on_without() -> None:
     rec, sink = stream(), ListSink()
     loop = asyncio.new_event_loop()
@@ -153,12 +174,15 @@ def test_a_loop_closed_by_hand_is_gone_on_without() -> None:
     for task in left:
         task._log_destroy_pending = False  # type: ignore[attr-defined] # they are left on purpose
     rec.log_nowait("a", rr.Scalars(1.0))
+    thread = threading.Thread(target=rec.log_nowait, args=("a", rr.Scalars(1.5)))
+    thread.start()
+    thread.join()
     assert rec._engine.conveyor.call_threadsafe(lambda: None) is False
 
     async def main() -> None:
         await rec.log("a", rr.Scalars(2.0))
         await rec.flush()
-        assert sink.scalars() == [1.0, 2.0]
+        assert sink.scalars() == [1.0, 1.5, 2.0]
         await rec.disconnect()
 
     asyncio.run(main())

@@ -1,4 +1,4 @@
-"""Interpreter exit and forks of the asyncio face; what can only be seen in a process of its own is run in one."""
+"""Interpreter exit and forks of the asyncio face; what ends a process is run in one of its own."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import aiorerun as rr
-from aiorerun import lifecycle
+import aiorerun.sync as blocking
+from aiorerun import lifecycle, portal
 from aiorerun.conveyor import conveyors
+from aiorerun.pipeline.capture import FULL, OPEN
 from tests.reading import assert_verified, scalars_of
 
 if TYPE_CHECKING:
@@ -106,7 +108,7 @@ def test_what_goes_wrong_with_the_loop_itself_is_one_line(
         call.close()
         raise OSError("no more files")
 
-    monkeypatch.setattr(lifecycle.asyncio, "run", fail)
+    monkeypatch.setattr(asyncio, "run", fail)
     lifecycle.finish_all()
     assert "could not be finished at exit: OSError: no more files" in caplog.text
     monkeypatch.undo()
@@ -136,6 +138,27 @@ async def test_but_not_for_ever(caplog: pytest.LogCaptureFixture, monkeypatch: p
     # From the thread of the loop itself, waiting would never end.
     lifecycle.finish_on_running_loops()
     assert not sink.closed
+    await rec.disconnect()
+
+
+def test_what_a_child_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    rec, blocking_rec = stream(max_bytes_in_flight=1 << 20), blocking.RecordingStream("app", recording_id="x")
+    rec.log_nowait("a", rr.Scalars(1.0))
+    rec.set_log_tick_enabled(False)
+    rec._capture.gate = FULL
+    monkeypatch.setattr(lifecycle, "streams", [rec, blocking_rec])
+    monkeypatch.setattr(portal, "after_fork_in_child", lambda: None)
+    lifecycle._after_fork_in_child()
+    assert rec.stats().rows_accepted == blocking_rec.stats().rows_accepted == 0
+    assert rec._capture.gate == OPEN
+    asyncio.run(finish_with(rec, Sink()))
+    assert rec.stats().rows_delivered == 1
+
+
+async def finish_with(rec: rr.AsyncRecordingStream, sink: Sink) -> None:
+    """Logs one row to a sink and closes it."""
+    await rec.set_sinks(sink)
+    await rec.log("a", rr.Scalars(1.0))
     await rec.disconnect()
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import threading
 import time
 
@@ -65,7 +67,7 @@ async def test_another_process_gets_a_worker_of_its_own(monkeypatch: pytest.Monk
     loop = asyncio.get_running_loop()
     worker = Worker.of(loop)
     pid = worker._pid
-    monkeypatch.setattr(worker_module.os, "getpid", lambda: pid + 1)
+    monkeypatch.setattr(os, "getpid", lambda: pid + 1)
     other = Worker.of(loop)
     assert other is not worker
     monkeypatch.undo()
@@ -89,8 +91,7 @@ async def test_a_job_that_began_is_waited_for_when_its_caller_is_cancelled() -> 
         after.append("not reached")
 
     task = asyncio.create_task(call())
-    while not began.is_set():
-        await asyncio.sleep(0.001)
+    await asyncio.to_thread(began.wait, 10)
     task.cancel()
     await asyncio.sleep(0.01)
     task.cancel()
@@ -117,12 +118,11 @@ async def test_a_cancellation_that_comes_with_the_result() -> None:
     task = asyncio.create_task(call())
     await asyncio.sleep(0.01)
     go.set()
-    time.sleep(0.02)  # the result waits on the loop, and the cancellation comes before it
+    # The result waits on the loop when the cancellation comes, or soon after.
+    worker._thread.join(0.02)
     task.cancel()
-    try:
+    with contextlib.suppress(asyncio.CancelledError):
         assert await task == 5
-    except asyncio.CancelledError:
-        pass
     worker.release()
 
 
@@ -136,7 +136,12 @@ def test_a_result_for_a_closed_loop_is_dropped() -> None:
         worker = Worker.of(loop)
         holder.append(worker)
         future = loop.create_future()
-        worker.submit(lambda: (go.wait(10), worker_module._resolve(loop, future, 1, None))[0])  # type: ignore[func-returns-value]
+
+        def work() -> None:
+            go.wait(10)
+            worker_module._resolve(loop, future, 1, None)
+
+        worker.submit(work)
 
     loop.run_until_complete(start())
     loop.close()
@@ -157,7 +162,7 @@ async def test_a_result_nobody_waits_for_any_more_is_dropped() -> None:
 
 def test_pausing_gives_way_once_per_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
-    monkeypatch.setattr(worker_module.time, "sleep", slept.append)
+    monkeypatch.setattr(time, "sleep", slept.append)
     until = time.perf_counter() + 0.05
     calls = 0
     while time.perf_counter() < until:

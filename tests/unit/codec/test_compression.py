@@ -109,3 +109,19 @@ def test_no_compression_has_two_names() -> None:
 def test_a_size_that_is_too_large_is_tolerated() -> None:
     data, compression = compressed(b"a" * 1000)
     assert bytes(decompress(data, compression, 1100))[:1000] == b"a" * 1000
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_column_that_shrinks_is_found_among_the_pieces_of_rows(place: int) -> None:
+    columns = [[memoryview(noise(12_000)) for _ in range(40)] for _ in range(3)]
+    assert compress([piece for column in columns for piece in column], 40 * 3 * 12_000)[2] == NONE
+    columns[place] = [memoryview(bytes(6_000) + noise(6_000)) for _ in range(40)]
+    _, compression = compressed(*(piece for column in columns for piece in column))
+    assert compression == LZ4
+
+
+def test_a_table_among_the_pieces_of_rows_does_not_stand_for_them() -> None:
+    pieces = [bytes(6_000), *(memoryview(noise(12_000)) for _ in range(80))]
+    payload, _, compression = compress(pieces, sum(map(len, pieces)))
+    assert compression == NONE
+    assert payload is pieces

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 
 import pytest
@@ -67,7 +68,7 @@ def test_calling_on_the_loop_itself_is_an_error() -> None:
 def test_after_a_fork_old_leases_are_not_valid(monkeypatch: pytest.MonkeyPatch) -> None:
     lease = PortalLease()
     pid = lease._pid
-    monkeypatch.setattr(portal.os, "getpid", lambda: pid + 1)
+    monkeypatch.setattr(os, "getpid", lambda: pid + 1)
     assert not lease.is_valid
     monkeypatch.undo()
     lock = portal._Shared.lock

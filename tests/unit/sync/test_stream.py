@@ -46,8 +46,7 @@ class HeldSink:
         self.threads.add(threading.get_ident())
 
     async def write(self, messages: Sequence[Message]) -> None:
-        while not self.free.is_set():
-            await asyncio.sleep(0.001)
+        await asyncio.to_thread(self.free.wait)
         self.messages.extend(messages)
 
     async def flush(self) -> None: ...
@@ -59,7 +58,8 @@ class HeldSink:
 
 
 def stream(recording_id: str = "blocking", **options: Any) -> rr.RecordingStream:
-    return rr.RecordingStream("app", recording_id=recording_id, **{"send_properties": False, **options})
+    options.setdefault("send_properties", False)
+    return rr.RecordingStream("app", recording_id=recording_id, **options)
 
 
 def test_saving(tmp_path: Path) -> None:
@@ -260,7 +260,12 @@ def test_a_waiting_thread_is_let_in() -> None:
     rec, sink = stream(max_bytes_in_flight=1 << 20, max_wait=30), HeldSink()
     rec.set_sinks(sink)
     cloud = rr.Points3D(np.zeros((20_000, 3), np.float32))
-    threads = [threading.Thread(target=lambda: [rec.log("a", cloud) for _ in range(5)]) for _ in range(4)]
+
+    def log() -> None:
+        for _ in range(5):
+            rec.log("a", cloud)
+
+    threads = [threading.Thread(target=log) for _ in range(4)]
     for thread in threads:
         thread.start()
     time.sleep(0.05)
@@ -327,7 +332,7 @@ def test_one_stream_that_fails_at_exit_does_not_harm_the_others(tmp_path: Path) 
 
 
 FORK = """
-import os, signal, sys, threading
+import os, signal, sys, threading, time
 import aiorerun.sync as rr
 
 parent_path, child_path = sys.argv[1:]
@@ -369,6 +374,7 @@ held.wait()
 """,
         "go.set(); thread.join()",
     ),
+    "while the worker imports": ('while "pyarrow" not in sys.modules: time.sleep(0)', ""),
 }
 
 
