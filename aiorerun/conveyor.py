@@ -307,7 +307,6 @@ class Conveyor:
         return taken
 
     async def _deliver(self, batches: Sequence[Batch | Ready]) -> None:
-        # Loaded with the first sink: it needs pyarrow.
         from aiorerun.jobs import encode
 
         assert self._worker is not None
@@ -352,12 +351,17 @@ class Conveyor:
 
     async def _switch(self, command: _Switch) -> None:
         assert self._worker is not None
+        await self._worker.run(_load)
         # A sink that equals an old one uses the same file or port: the old one has to let go first.
         await self._close([runner for runner in self.runners if runner.sink in command.sinks])
         runners = [SinkRunner(sink, self._store, self._worker) for sink in command.sinks]
         try:
             for position, runner in enumerate(runners):
                 await self._open(runner, runners[:position])
+        except asyncio.CancelledError:
+            # The loop is shutting down.
+            command.future.cancel()
+            raise
         except Exception as error:
             self._on_sinks_changed()
             if not command.future.done():
@@ -381,7 +385,7 @@ class Conveyor:
             raise SinkOpenError(
                 None, f"{runner.sink!r} did not open within {self._close_timeout} s"
             ) from error
-        except Exception:
+        except BaseException:
             await self._abandon(opened)
             raise
 
@@ -416,6 +420,17 @@ class Conveyor:
         from aiorerun.codec.messages import store_info_message
 
         return store_info_message(self._store, self._ids.next(), sys.version_info[:3])
+
+
+def _load() -> None:
+    """Imports, in the worker, what is needed from the first sink on: pyarrow above all.
+
+    The loop thread imports nothing later: a fork could happen in the middle of it, and the child would
+    wait for ever for a lock that nobody holds.
+    """
+    import aiorerun.archetypes.recording
+    import aiorerun.codec.rrd
+    import aiorerun.jobs  # noqa: F401
 
 
 def _set_result(future: asyncio.Future[None]) -> None:

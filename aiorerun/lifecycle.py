@@ -77,4 +77,8 @@ def _after_fork_in_child() -> None:
 
 atexit.register(finish_all)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    os.register_at_fork(
+        before=worker.before_fork,
+        after_in_parent=worker.after_fork_in_parent,
+        after_in_child=_after_fork_in_child,
+    )

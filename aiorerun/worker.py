@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +22,10 @@ T = TypeVar("T")
 
 PAUSE_SECS: Final = 0.001
 """How long a job works before it lets other threads run."""
+
+
+FORK_WAIT_SECS: Final = 5.0
+"""How long a fork waits for a running job, which may hang on a disk."""
 
 
 class _LastPause(threading.local):
@@ -52,11 +56,14 @@ class Worker:
 
     _by_loop: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, Worker]] = WeakKeyDictionary()
     _registry_lock = threading.Lock()
+    _all: ClassVar[WeakSet[Worker]] = WeakSet()
 
     def __init__(self) -> None:
         self._jobs: deque[Callable[[], None] | None] = deque()
         self._wake = threading.Semaphore(0)
         self._leases = 0
+        self._busy = threading.Lock()
+        self._all.add(self)
         self._pid = os.getpid()
         self._thread = threading.Thread(target=self._run, name="aiorerun-worker", daemon=True)
         self._thread.start()
@@ -126,14 +133,33 @@ class Worker:
             job = self._jobs.popleft()
             if job is None:
                 return
-            job()
+            with self._busy:
+                job()
             # Whatever the job held is let go before the next one is waited for.
             del job
 
 
+_held_for_fork: Final[list[threading.Lock]] = []
+
+
+def before_fork() -> None:
+    """Waits until no job runs: a job may be importing, and the child would inherit the lock of the import."""
+    for worker in list(Worker._all):
+        if worker._busy.acquire(timeout=FORK_WAIT_SECS):
+            _held_for_fork.append(worker._busy)
+
+
+def after_fork_in_parent() -> None:
+    """Lets the jobs go on."""
+    while _held_for_fork:
+        _held_for_fork.pop().release()
+
+
 def after_fork_in_child() -> None:
-    """Makes the lock anew: a thread of the parent may have held it."""
+    """Forgets the workers: their threads are the parent's. Locks are made anew, they may be held."""
     Worker._registry_lock = threading.Lock()
+    Worker._all.clear()
+    _held_for_fork.clear()
 
 
 def _resolve(

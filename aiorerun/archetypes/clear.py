@@ -15,7 +15,7 @@ class Clear(ClearFields):
     __slots__ = ()
 
     def __init__(self, *, recursive: bool) -> None:
-        self._capture(recursive)
+        self._take((type(recursive),), (recursive,))
 
     @staticmethod
     def flat() -> Clear:

@@ -15,7 +15,7 @@ def noise(size: int) -> bytes:
     return RANDOM.bytes(size)
 
 
-def compressed(*segments: bytes) -> tuple[bytes, int]:
+def compressed(*segments: bytes | memoryview) -> tuple[bytes, int]:
     """What :func:`compress` makes of a message, checked for what must always hold."""
     whole = b"".join(segments)
     payload, nbytes, compression = compress(segments, len(whole))
@@ -121,7 +121,7 @@ def test_a_column_that_shrinks_is_found_among_the_pieces_of_rows(place: int) -> 
 
 
 def test_a_table_among_the_pieces_of_rows_does_not_stand_for_them() -> None:
-    pieces = [bytes(6_000), *(memoryview(noise(12_000)) for _ in range(80))]
+    pieces: list[bytes | memoryview] = [bytes(6_000), *(memoryview(noise(12_000)) for _ in range(80))]
     payload, _, compression = compress(pieces, sum(map(len, pieces)))
     assert compression == NONE
     assert payload is pieces

@@ -167,6 +167,8 @@ def test_encodings_are_another_name_of_datatypes() -> None:
     assert dir(encodings) == dir(datatypes)
     with pytest.raises(AttributeError):
         _ = encodings.NoSuchType
+    # The protocols of the interpreter ask for such names.
+    assert not hasattr(encodings, "__no_such_name__")
 
 
 def test_nothing_is_loaded_before_it_is_used() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from aiorerun import datatypes as d
+from aiorerun.errors import RerunWarning
 
 
 def test_vectors() -> None:
@@ -130,3 +131,28 @@ def test_tensors() -> None:
     for arguments, message in wrong:
         with pytest.raises((ValueError, TypeError), match=message):
             d.TensorData(**arguments)
+
+
+def test_names_of_another_number_of_dimensions_are_left_out() -> None:
+    with pytest.warns(RerunWarning, match="1 `dim_names` were given for 2 dimensions"):
+        tensor = d.TensorData(array=np.zeros((2, 3)), dim_names=["y"])
+    assert tensor == d.TensorData(array=np.zeros((2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("native", "attribute", "value"),
+    [
+        (d.Bool(True), "value", True),
+        (d.Float32(1.5), "value", 1.5),
+        (d.Float64(1.5), "value", 1.5),
+        (d.ClassId(7), "id", 7),
+        (d.Utf8("a"), "value", "a"),
+    ],
+)
+def test_single_values_give_back_what_they_hold(native: Any, attribute: str, value: Any) -> None:
+    assert getattr(native, attribute) == value
+    assert type(getattr(native, attribute)) is type(value)
+
+
+def test_a_blob_gives_back_its_bytes() -> None:
+    assert d.Blob(b"abc").data.tobytes() == b"abc"

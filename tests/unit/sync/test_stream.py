@@ -374,7 +374,17 @@ held.wait()
 """,
         "go.set(); thread.join()",
     ),
-    "while the worker imports": ('while "pyarrow" not in sys.modules: time.sleep(0)', ""),
+    "while the worker imports": (
+        """
+def is_importing():
+    return any(getattr(getattr(module, "__spec__", None), "_initializing", False)
+               for name, module in list(sys.modules.items()) if name.startswith(("aiorerun.", "pyarrow")))
+ends = time.monotonic() + 1
+while not is_importing() and time.monotonic() < ends:
+    time.sleep(0.0001)
+""",
+        "",
+    ),
 }
 
 

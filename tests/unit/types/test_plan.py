@@ -19,7 +19,7 @@ def shapes(entity: Any) -> list[int]:
 
 
 def careful(archetype: type[Any], **values: Any) -> Any:
-    new = archetype.__new__(archetype)
+    new: Any = object.__new__(archetype)
     new._row = new._capture_each(tuple([values.get(field.name) for field in archetype.FIELDS]))
     return new
 
