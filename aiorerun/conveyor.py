@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import importlib
 import logging
 import sys
 import threading
@@ -428,9 +429,8 @@ def _load() -> None:
     The loop thread imports nothing later: a fork could happen in the middle of it, and the child would
     wait for ever for a lock that nobody holds.
     """
-    import aiorerun.archetypes.recording
-    import aiorerun.codec.rrd
-    import aiorerun.jobs  # noqa: F401
+    for name in ("archetypes.recording", "codec.rrd", "jobs"):
+        importlib.import_module(f"aiorerun.{name}")
 
 
 def _set_result(future: asyncio.Future[None]) -> None:

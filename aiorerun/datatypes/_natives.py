@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from aiorerun.types.coerce.values import refusal
 from aiorerun.types.encoding import ARRAY, BLOB, FIXED, TEXT, Captured
 from aiorerun.types.native import Native
+from aiorerun.types.plan import MISFITS
 
 if TYPE_CHECKING:
     from typing import Self
@@ -109,16 +110,27 @@ class VectorNative(Native):
 
     __slots__ = ("_data", "_shape")
 
+    _data: Any
+    _shape: int
+
     ATTRIBUTE: ClassVar[str] = "data"
 
     def _set(self, value: Any) -> None:
+        pack = self.ENCODING.packer(type(value))
+        if pack is not None:
+            # Plain numbers, by far the most frequent.
+            try:
+                self._shape, self._data = FIXED, pack(*value)
+                return
+            except MISFITS:
+                pass
         shape, data = self.ENCODING.capture(value)
         if shape == ARRAY and len(data) == 1:
             shape, data = FIXED, data.tobytes()
         if shape not in (FIXED, BLOB):
             raise refusal(value, f"exactly one {type(self).__name__}")
         self._shape = shape
-        self._data: Any = data if isinstance(data, bytes) else data.tobytes()
+        self._data = data if isinstance(data, bytes) else data.tobytes()
 
     def _captured(self) -> Captured:
         return self._shape, self._data

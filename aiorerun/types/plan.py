@@ -44,7 +44,7 @@ def plan_of(steps: Sequence[Step]) -> Plan:
     """A function that makes a row of values by these steps."""
     if all(step.shape != DYNAMIC for step in steps):
         return _static_plan(steps)
-    if all(step.pack is not None for step in steps):
+    if all(step.pack is not None or step.shape == FIXED for step in steps):
         return _vectors_plan(steps)
     return _dynamic_plan(steps)
 
@@ -83,11 +83,11 @@ def _vectors_plan(steps: Sequence[Step]) -> Plan:
     That is found out by packing them at once, which is cheaper than looking at them before.
     """
     form = Form.of([ColumnSpec(step.descriptor, step.encoding, FIXED) for step in steps])
-    packers = [(step.position, step.pack) for step in steps if step.pack is not None]
-    if len(steps) == 1:
+    first = steps[0]
+    if len(steps) == 1 and first.pack is not None:
         # All that the step's own function would do first has been tried already.
-        otherwise = _dynamic_plan([steps[0]._replace(convert=steps[0].encoding.capture)])
-        [(position, pack)] = packers
+        otherwise = _dynamic_plan([first._replace(convert=first.encoding.capture)])
+        position, pack = first.position, first.pack
 
         def plan(values: tuple[Any, ...]) -> Row:
             try:
@@ -98,12 +98,13 @@ def _vectors_plan(steps: Sequence[Step]) -> Plan:
         return plan
 
     otherwise = _dynamic_plan(steps)
-    if len(steps) == 2:
-        (position, pack), (position2, pack2) = packers
+    takes = [_take(step) for step in steps]
+    if len(takes) == 2:
+        take, take2 = takes
 
         def plan_of_two(values: tuple[Any, ...]) -> Row:
             try:
-                return form, pack(*values[position]) + pack2(*values[position2]), ()
+                return form, take(values) + take2(values), ()
             except MISFITS:
                 return otherwise(values)
 
@@ -111,11 +112,19 @@ def _vectors_plan(steps: Sequence[Step]) -> Plan:
 
     def plan_of_many(values: tuple[Any, ...]) -> Row:
         try:
-            return form, b"".join([pack(*values[position]) for position, pack in packers]), ()
+            return form, b"".join([take(values) for take in takes]), ()
         except MISFITS:
             return otherwise(values)
 
     return plan_of_many
+
+
+def _take(step: Step) -> Callable[[tuple[Any, ...]], bytes]:
+    """What makes the bytes of one FIXED column."""
+    position, pack, convert = step.position, step.pack, step.convert
+    if pack is None:
+        return lambda values: convert(values[position])
+    return lambda values: pack(*values[position])
 
 
 def _dynamic_plan(steps: Sequence[Step]) -> Plan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import struct
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from aiorerun.types.coerce.values import first_axis, is_arrow_array, is_numpy, refusal
@@ -74,7 +75,8 @@ class VectorEncoding(Encoding):
         if is_numpy(kind) and kind.__name__ == "ndarray":
             return DYNAMIC, self._array_converter()
         if issubclass(kind, Native) and kind.ENCODING is self:
-            return DYNAMIC, kind._captured
+            # A native of numbers holds the bytes of its one instance.
+            return (FIXED, attrgetter("_data")) if hasattr(kind, "_data") else (DYNAMIC, kind._captured)
         return DYNAMIC, self.capture
 
     def packer(self, kind: type) -> Callable[..., bytes] | None:
