@@ -123,11 +123,14 @@ def test_set_time_costs_the_same_with_ten_thousand_recordings() -> None:
         return best
 
     few = [rr.AsyncRecordingStream("cost", recording_id=f"few{number}") for number in range(2)]
+    one = cost(few[:1])
     two = cost(few)
     many = [rr.AsyncRecordingStream("cost", recording_id=f"many{number}") for number in range(10_000)]
     # The same up to the depth of a 16-way tree (4 levels against 1) and cache misses; a cost that
     # grew with the number of recordings would be thousands of times larger.
     assert cost(many) < 8 * two
+    # The recording that a task is at costs the same, however many others are open and have times.
+    assert cost(few[:1]) < 2 * one
     for number, rec in enumerate(many):
         rec.set_time("step", sequence=number)
     assert all(rec._times.get()[1] == (number,) for number, rec in enumerate(many))
