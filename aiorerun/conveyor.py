@@ -285,6 +285,15 @@ class Conveyor:
                 await self._wake.wait()
             return
         command = self._commands.popleft()
+        try:
+            await self._handle(command)
+        except Exception as error:
+            # None of the errors that are expected: whoever waits learns of it, and the rest goes on.
+            logger.exception("recording %r: unexpected error", self.name)
+            if isinstance(command, _Flush | _Switch) and not command.future.done():
+                command.future.set_exception(error)
+
+    async def _handle(self, command: Batch | Ready | _Flush | _Switch) -> None:
         if isinstance(command, _Switch):
             await self._switch(command)
         elif isinstance(command, _Flush):

@@ -198,3 +198,20 @@ async def test_conveyors_with_sinks_are_known() -> None:
     assert (conveyor.name, conveyor.is_running, conveyor.is_on_own_thread) == ("conveyor", True, True)
     await rec.disconnect()
     assert conveyor not in conveyors
+
+
+async def test_an_unexpected_error_is_told_and_the_rest_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    class Odd(ListSink):
+        __hash__ = None  # type: ignore[assignment]
+
+        def __eq__(self, other: object) -> bool:
+            raise ArithmeticError("cannot be compared")
+
+    rec, good = stream(), ListSink()
+    await rec.set_sinks(good)
+    with pytest.raises(ArithmeticError, match="cannot be compared"):
+        await rec.set_sinks(Odd())
+    assert "unexpected error" in caplog.text
+    await rec.log("a", rr.Scalars(1.0))
+    await rec.disconnect()
+    assert good.scalars() == [1.0]
