@@ -389,10 +389,6 @@ class Capture:
             self._cut_rows += rows
             return self._cut_rows
 
-    def skip_tick(self) -> None:
-        """Consumes one ``log_tick``, for a call that logs no row of its own."""
-        next(self._tick)
-
     @property
     def waiting_rows(self) -> int:
         """Rows that wait to be cut off."""
