@@ -79,11 +79,15 @@ class Worker:
             return worker
 
     def release(self) -> None:
-        """Gives a lease back; the last one ends the thread after the jobs queued so far."""
+        """Gives a lease back; the last one ends the thread after the jobs submitted so far."""
         with self._registry_lock:
             self._leases -= 1
             if self._leases == 0:
                 self._put(None)
+
+    def submit(self, job: Callable[[], None]) -> None:
+        """Runs a job some time soon; it must not raise."""
+        self._put(job)
 
     async def run(self, function: Callable[[], T]) -> T:
         """Runs a function in the worker and waits for its result.
