@@ -36,6 +36,32 @@ def modules(model: Model) -> Iterator[tuple[str, str]]:
             if package == "datatypes":
                 names |= dict.fromkeys(aliases, subject)
         yield f"{package}/__init__.py", _init(package, names)
+    yield "_vocabulary.py", _top_level(model)
+
+
+def _top_level(model: Model) -> str:
+    """The part of the vocabulary that the faces offer themselves."""
+    homes = {
+        name: f"aiorerun.{target.split('.')[1].replace('encodings', 'datatypes')}"
+        for name, target in model.exports.items()
+    }
+    homes |= selection.EXTRA_TOP_LEVEL
+    by_home: dict[str, list[str]] = {}
+    for name, home in sorted(homes.items()):
+        by_home.setdefault(home, []).append(f"{name} as {name}")
+    imports = "".join(
+        f"    from {home} import {', '.join(names)}\n" for home, names in sorted(by_home.items())
+    )
+    table = "".join(f'    "{name}": "{home}",\n' for name, home in sorted(homes.items()))
+    listed = ", ".join(f'"{name}"' for name in sorted(homes))
+    return (
+        f'{HEADER}"""What of the vocabulary both faces offer themselves, and where it is."""\n\n'
+        "from __future__ import annotations\n\n"
+        "from typing import TYPE_CHECKING, Final\n\n"
+        f"if TYPE_CHECKING:\n{imports}\n"
+        f"__all__ = [{listed}]\n\n"
+        f"HOMES: Final = {{\n{table}}}\n"
+    )
 
 
 def _init(package: str, names: dict[str, str]) -> str:

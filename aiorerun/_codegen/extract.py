@@ -17,6 +17,7 @@ def extract(full: dict[str, Any]) -> dict[str, Any]:
             name: {variant["name"]: variant["value"] for variant in spec["variants"]}
             for name, spec in full["enums"].items()
         },
+        "exports": full["exports"]["rerun"],
     }
 
 

@@ -103,6 +103,7 @@ class Model:
             for kind in ("components", "encodings")
             for name, raw in data[kind].items()
         }
+        self.exports: dict[str, str] = data["exports"]
         self.all_archetypes = {name: _archetype(name, raw) for name, raw in data["archetypes"].items()}
 
     @classmethod
@@ -118,26 +119,22 @@ class Model:
 
     @cached_property
     def components(self) -> list[Type]:
-        """The components of the selected archetypes, by name."""
-        names = {field.component for item in self.archetypes for field in item.fields}
-        return [self.types[name] for name in sorted(names | selection.EXTRA_COMPONENTS)]
+        """The components, by name."""
+        return self._types_of("rerun.components.")
 
     @cached_property
     def datatypes(self) -> list[Type]:
-        """The encodings that the selected components use, and some they are made of, by name."""
-        names = {item.encoding for item in self.components if item.encoding != item.name}
-        return [self.types[name] for name in sorted(names | selection.EXTRA_DATATYPES)]
+        """The encodings, which users know as datatypes, by name."""
+        return self._types_of("rerun.encodings.")
+
+    def _types_of(self, module: str) -> list[Type]:
+        return [item for name, item in sorted(self.types.items()) if name.startswith(module)]
 
     @cached_property
     def encodings(self) -> list[Type]:
         """All types with an encoding of their own, by name."""
-        found = {
-            item.name: item for item in [*self.components, *self.datatypes] if item.encoding == item.name
-        }
-        for item in list(found.values()):
-            for needed in selection.FAMILY_NEEDS.get(item.short, ()):
-                found.setdefault(needed, self.types[needed])
-        return sorted(found.values(), key=lambda item: (selection.family_rank(item.short), item.name))
+        found = [item for item in [*self.components, *self.datatypes] if item.encoding == item.name]
+        return sorted(found, key=lambda item: item.name)
 
     def subject_of_archetype(self, name: str) -> str:
         """The module an archetype is in."""
@@ -146,7 +143,7 @@ class Model:
     def subject_of_type(self, item: Type) -> str:
         """The module a component or datatype is in: its users' subject, or ``common`` if they differ.
 
-        All types count, not only the selected ones, so that selecting more moves nothing.
+        All types count, not only the selected ones, so that selecting more moves little.
         """
         if item.short in selection.TYPE_SUBJECTS:
             return selection.TYPE_SUBJECTS[item.short]
@@ -156,7 +153,9 @@ class Model:
             else selection.SUBJECTS[user.partition(":")[0]]
             for user in item.raw["used_by"]
         }
-        return subjects.pop() if len(subjects) == 1 else "common"
+        subject = subjects.pop() if len(subjects) == 1 else "common"
+        is_shared = subject.startswith("blueprint") and ".blueprint." not in item.name
+        return "common" if is_shared else subject
 
 
 def _archetype(name: str, raw: dict[str, Any]) -> Archetype:

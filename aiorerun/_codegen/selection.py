@@ -4,45 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-SELECTED: Final = frozenset(
-    [
-        "Arrows3D",
-        "BarChart",
-        "Boxes2D",
-        "Boxes3D",
-        "Clear",
-        "DepthImage",
-        "EncodedDepthImage",
-        "EncodedImage",
-        "Image",
-        "LineStrips3D",
-        "Pinhole",
-        "Points2D",
-        "Points3D",
-        "RecordingInfo",
-        "Scalars",
-        "SeriesLines",
-        "SeriesPoints",
-        "TextDocument",
-        "TextLog",
-        "Transform3D",
-    ]
-)
-"""The archetypes that exist; their components and datatypes follow."""
-
-EXTRA_COMPONENTS: Final[frozenset[str]] = frozenset()
-"""Components without a selected archetype that exist nevertheless."""
-
-EXTRA_DATATYPES: Final = frozenset(
-    f"rerun.encodings.{name}" for name in ("Angle", "ChannelDatatype", "ColorModel", "PixelFormat", "ViewDir")
-)
-"""Datatypes that only occur inside others."""
-
 _ARCHETYPES_BY_SUBJECT: Final = {
     "spatial2d": "Arrows2D Boxes2D Ellipses2D LineStrips2D Points2D",
     "spatial3d": "Arrows3D Asset3D Boxes3D Capsules3D Cylinders3D Ellipsoids3D GaussianSplats3D GridMap "
     "InstancePoses3D LineStrips3D Mesh3D Points3D VoxelGridMap Volume3D",
-    "image": "DepthImage EncodedDepthImage EncodedImage Image SegmentationImage AnnotationContext",
+    "image": "DepthImage EncodedDepthImage EncodedImage Image SegmentationImage",
+    "annotation": "AnnotationContext",
     "plotting": "BarChart Measurements Scalars SeriesLines SeriesPoints StateChange StateConfiguration",
     "tensor": "Tensor",
     "text": "TextDocument TextLog",
@@ -68,38 +35,65 @@ SUBJECTS: Final = {
 }
 """The module of every archetype."""
 
+SELECTED: Final = frozenset(name for name, subject in SUBJECTS.items() if not subject.startswith("blueprint"))
+"""The archetypes that are generated."""
+
+_TYPES_BY_SUBJECT: Final = {
+    "annotation": "AnnotationInfo ClassDescription ClassDescriptionMapElem KeypointPair",
+    "image": "ChannelDatatype ColorModel PixelFormat",
+    "mcap": "ChannelCountPair",
+    "spatial3d": "Plane3D",
+    "tensor": "TensorBuffer TensorDimensionIndexSelection TensorDimensionSelection TensorHeightDimension "
+    "TensorWidthDimension",
+    "time": "AbsoluteTimeRange TimeRange TimeRangeBoundary VisibleTimeRange",
+    "transform": "ViewCoordinates ViewDir",
+}
+
 TYPE_SUBJECTS: Final = {
-    "Angle": "common",
-    "ChannelDatatype": "image",
-    "ColorModel": "image",
-    "PixelFormat": "image",
-    "ViewCoordinates": "transform",
-    "ViewDir": "transform",
+    name: subject for subject, names in _TYPES_BY_SUBJECT.items() for name in names.split()
 }
 """Modules of components and datatypes for which the subject of their users is no good answer."""
 
 HANDWRITTEN_ARCHETYPES: Final = {
+    "Asset3D": "assets",
+    "AssetAudio": "assets",
+    "AssetVideo": "assets",
     "BarChart": "bar_chart",
     "Boxes2D": "boxes",
     "Boxes3D": "boxes",
     "Clear": "clear",
     "DepthImage": "images",
+    "Ellipsoids3D": "ellipsoids",
     "EncodedImage": "encoded_images",
+    "GeoLineStrings": "geo_shapes",
+    "GeoPoints": "geo_shapes",
     "Image": "images",
+    "Mesh3D": "meshes",
     "Pinhole": "pinhole",
+    "SegmentationImage": "images",
+    "Tensor": "tensors",
     "Transform3D": "transforms",
+    "VideoFrameReference": "video_frames",
+    "ViewCoordinates": "coordinates",
 }
 """Archetypes with construction logic, and the module with the class. Its base is generated."""
 
 HANDWRITTEN_DATATYPES: Final = {
     "Angle": "rotations",
+    "ClassDescription": "class_descriptions",
     "ImageFormat": "image_formats",
     "Mat3x3": "matrices",
+    "Mat4x4": "matrices",
+    "Plane3D": "planes",
     "Quaternion": "rotations",
     "RotationAxisAngle": "rotations",
     "Rgba32": "colors",
+    "SphericalHarmonics3Rgb": "harmonics",
+    "TensorBuffer": "tensors",
     "TensorData": "tensors",
     "TimeInt": "times",
+    "TimeRangeBoundary": "time_ranges",
+    "VisibleTimeRange": "time_ranges",
     "ViewCoordinates": "coordinates",
 }
 """Native classes of datatypes that are more than a value, and their modules."""
@@ -107,11 +101,15 @@ HANDWRITTEN_DATATYPES: Final = {
 HANDWRITTEN_COMPONENTS: Final = {
     "ClearIsRecursive": "extended",
     "Color": "extended",
+    "GeoLineString": "strips",
+    "LineStrip2D": "strips",
     "LineStrip3D": "strips",
     "MediaType": "extended",
+    "Plane3D": "extended",
     "Radius": "extended",
     "Scale3D": "extended",
     "TextLogLevel": "extended",
+    "VideoTimestamp": "extended",
     "ViewCoordinates": "extended",
 }
 """Native classes of components that add something to their datatype, and their modules."""
@@ -138,6 +136,13 @@ FAST_TEXT: Final = frozenset({"TextLog"})
 """Archetypes that are mostly made of one string, and a second one perhaps."""
 
 FAMILIES: Final = {
+    "AnnotationContext": (
+        "annotations",
+        'AnnotationContextEncoding("AnnotationContext", CLASS_DESCRIPTION_MAP_ELEM)',
+    ),
+    "ChannelMessageCounts": ("records", 'CountsEncoding("ChannelMessageCounts", CHANNEL_COUNT_PAIR)'),
+    "GeoLineString": ("strips", "StripEncoding(DVEC2D)"),
+    "KeyValuePairs": ("records", 'PairsEncoding("KeyValuePairs", UTF8PAIR)'),
     "LineStrip2D": ("strips", "StripEncoding(VEC2D)"),
     "LineStrip3D": ("strips", "StripEncoding(VEC3D)"),
     "Mat3x3": ("vectors", 'MatrixEncoding("float32", 3)'),
@@ -146,19 +151,27 @@ FAMILIES: Final = {
     "Rgba32": ("colors", "ColorEncoding()"),
     "ImageFormat": ("structs", 'ImageFormatEncoding("ImageFormat", 14)'),
     "RotationAxisAngle": ("structs", 'AxisAngleEncoding("RotationAxisAngle", 16)'),
+    "SphericalHarmonics3Rgb": ("vectors", "HarmonicsEncoding()"),
+    "TensorBuffer": ("tensors", "TensorBufferEncoding()"),
     "TensorData": ("tensors", "TensorEncoding()"),
+    "TimeRangeBoundary": ("time_ranges", 'TimeRangeBoundaryEncoding("TimeRangeBoundary", TIME_INT)'),
+    "UVec4D": ("vectors", 'FlatVectorEncoding("uint32", 4)'),
+    "Uuid": ("vectors", "UuidEncoding()"),
     "ViewCoordinates": ("coordinates", "ViewCoordinatesEncoding()"),
 }
 """Encodings that their Arrow type does not tell: module below ``types.coerce``, and the expression."""
 
-FAMILY_NEEDS: Final = {"LineStrip2D": ("rerun.encodings.Vec2D",), "LineStrip3D": ("rerun.encodings.Vec3D",)}
-"""Encodings that others are made of."""
-
-
-def family_rank(name: str) -> int:
-    """Encodings that need others come after them."""
-    return 1 if name in FAMILY_NEEDS else 0
-
+RECORDS: Final = {
+    "AnnotationInfo": ("records", "RecordEncoding", 1),
+    "ChannelCountPair": ("records", "LeadingPartsEncoding", 2),
+    "ClassDescription": ("annotations", "ClassDescriptionEncoding", 0),
+    "ClassDescriptionMapElem": ("annotations", "ClassElementEncoding", 0),
+    "KeypointPair": ("records", "RecordEncoding", 2),
+    "TensorDimensionSelection": ("records", "WholeNumberOrRecord", 0),
+    "Utf8Pair": ("records", "TextPairEncoding", 2),
+}
+"""Structs for which something else than natives may stand: module and class of the encoding, and how many
+values of parts stand for an instance at least."""
 
 WIDENED: Final = {
     "QuaternionLike": "Quaternion | npt.ArrayLike",
@@ -176,6 +189,8 @@ WIDENED: Final = {
     "LineStrip3DArrayLike": "LineStrip3D | npt.ArrayLike | Sequence[LineStrip3DLike]",
     "TimeIntArrayLike": "TimeInt | int | Sequence[TimeIntLike] | npt.ArrayLike",
     "RotationAxisAngleLike": "RotationAxisAngle",
+    "TimeRangeBoundaryArrayLike": "TimeRangeBoundary | TimeInt | int | Sequence[TimeRangeBoundaryLike] | None",
+    "TimeRangeBoundaryLike": "TimeRangeBoundary | TimeInt | int | None",
 }
 """What may be passed, where the official aliases leave out something that works."""
 
@@ -192,3 +207,6 @@ EXTRA_EXPORTS: Final = {
     "datatypes": {},
 }
 """Hand-written names that the packages export beside the types."""
+
+EXTRA_TOP_LEVEL: Final = {"Box2DFormat": "aiorerun.archetypes"}
+"""Names that the faces offer themselves beside the exported types, and their packages."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiorerun._codegen import docs, selection
 from aiorerun._codegen.model import constant, short
-from aiorerun._codegen.source import HEADER, docstring, qualified, signature, type_doc
+from aiorerun._codegen.source import HEADER, arguments, docstring, qualified, signature, type_doc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from aiorerun._codegen.model import Model, Type
 
+_NESTED = ("ListNative", "RecordNative")
 _NATIVES = {"int": "IntNative", "float": "FloatNative", "bool": "BoolNative", "str": "TextNative"}
 
 
@@ -60,13 +61,17 @@ def _module(model: Model, package: str, subject: str, items: list[Type]) -> str:
     )
     encodings = sorted({constant(item.encoding) for item in items})
     natives = sorted(
-        {name for name in [*_NATIVES.values(), "NamedValue", "VectorNative"] if f"({name})" in body}
+        {
+            name
+            for name in [*_NATIVES.values(), *_NESTED, "NamedValue", "VectorNative"]
+            if f"({name})" in body or f"({name}, " in body
+        }
     )
     bases = sorted(
         {
             (_module_of(model, model.types[item.encoding]), short(item.encoding))
             for item in items
-            if item.is_component and not item.variants and item.encoding != item.name and _is_generated(item)
+            if _has_base(item)
         }
     )
     mixins = [
@@ -123,7 +128,7 @@ def _type(model: Model, package: str, item: Type, items: list[Type]) -> str:
     if item.variants:
         text += _enum(item)
     elif _is_generated(item):
-        text += _component(item, items) if item.is_component else _datatype(model, item)
+        text += _component(model, item, items) if item.is_component else _datatype(model, item)
     return text + _batch(model, package, item)
 
 
@@ -133,7 +138,14 @@ def _enum(item: Type) -> str:
     return f"class {item.short}(NamedValue):\n{docstring(type_doc(item))}\n{members}\n\n"
 
 
+def _has_base(item: Type) -> bool:
+    """Whether it is a component whose class derives from that of its datatype."""
+    return item.is_component and not item.variants and item.encoding != item.name and _is_generated(item)
+
+
 def _datatype(model: Model, item: Type) -> str:
+    if is_record(item):
+        return _record(model, item)
     ((attribute, annotation),) = item.raw["attributes"]
     native = _NATIVES.get(annotation, "VectorNative")
     (parameter,) = item.parameters
@@ -151,7 +163,78 @@ def _datatype(model: Model, item: Type) -> str:
     )
 
 
-def _component(item: Type, items: list[Type]) -> str:
+def _record(model: Model, item: Type) -> str:
+    parameters = item.parameters
+    annotate = {p.name: qualified(p.annotation, model, inside="datatypes") for p in parameters}
+    values = ", ".join(p.name for p in parameters)
+    rows = arguments((p.name, f"{docs.ATTRIBUTES[p.name]}.") for p in parameters)
+    about = docstring(f"{type_doc(item)}\n\n{rows}")
+    return (
+        f"class {item.short}(RecordNative):\n{about}\n"
+        f"    __slots__ = ()\n\n    ENCODING: ClassVar[Encoding] = {constant(item.encoding)}\n\n"
+        f"    def __init__({signature('self', parameters, annotate)}) -> None:\n"
+        f"        self._set({values})\n\n" + "".join(_parts(model, item)) + "\n"
+    )
+
+
+def _parts(model: Model, item: Type) -> Iterator[str]:
+    """The properties that give the parts of a struct back."""
+    for position, (name, annotation) in enumerate(item.raw["attributes"]):
+        kind = annotation.replace("encodings.", "")
+        needed = _imports_of(model, item, annotation)
+        yield (
+            f'    @property\n    def {name}(self) -> {kind}:\n        """{docs.ATTRIBUTES[name]}."""\n'
+            f"{needed}        return {_given_back(model, annotation, f'self._plain[{position}]')}\n\n"
+        )
+
+
+def _given_back(model: Model, annotation: str, plain: str) -> str:
+    """What makes the value of a part out of plain Python."""
+    kind = annotation.removesuffix(" | None")
+    if kind != annotation:
+        return f"None if {plain} is None else {_given_back(model, kind, plain)}"
+    if "encodings." not in kind:
+        return f"{kind}({plain})"
+    if kind.startswith("list["):
+        return f"[{_given_back(model, kind[5:-1], 'item')} for item in {plain}]"
+    made = model.types[f"rerun.{kind}"]
+    call = f"{made.short}._of" if is_nested(made) else made.short
+    return f"{call}(seq={plain})" if made.short == "TimeInt" else f"{call}({plain})"
+
+
+def _imports_of(model: Model, item: Type, annotation: str) -> str:
+    """Classes of other modules, which are loaded when a part is asked for."""
+    if "encodings." not in annotation:
+        return ""
+    short_name = annotation.removesuffix(" | None").removeprefix("list[").removesuffix("]")
+    part = model.types[f"rerun.{short_name}"]
+    home = _module_of(model, part)
+    if home == _module_of(model, item):
+        return ""
+    return f"        from aiorerun.{home} import {part.short}\n\n"
+
+
+def _list_component(model: Model, item: Type) -> str:
+    ((attribute, annotation),) = item.raw["attributes"]
+    (parameter,) = item.parameters
+    annotate = {parameter.name: qualified(parameter.annotation, model, inside="components")}
+    kind = annotation.replace("encodings.", "datatypes.")
+    return (
+        f"class {item.short}(ListNative, ComponentMixin):\n{docstring(type_doc(item))}\n"
+        f"    __slots__ = ()\n\n    ENCODING: ClassVar[Encoding] = {constant(item.encoding)}\n"
+        f'    COMPONENT_TYPE = "{item.name}"\n\n'
+        f"    def __init__({signature('self', [parameter], annotate)}) -> None:\n"
+        f"        self._set({parameter.name})\n\n"
+        f"    @property\n    def {attribute}(self) -> {kind}:\n"
+        f'        """{docs.ATTRIBUTES[attribute]}."""\n'
+        f"{_imports_of(model, item, annotation)}"
+        f"        return {_given_back(model, annotation, 'self._plain')}\n\n\n"
+    )
+
+
+def _component(model: Model, item: Type, items: list[Type]) -> str:
+    if item.encoding == item.name:
+        return _list_component(model, item)
     return (
         f"class {item.short}({_base(item, items)}, ComponentMixin):\n{docstring(type_doc(item))}\n"
         f'    __slots__ = ()\n\n    COMPONENT_TYPE = "{item.name}"\n\n\n'
@@ -166,11 +249,13 @@ def _foreign(model: Model, package: str, subject: str, text: str) -> list[str]:
     """Imports of names that other modules of the package define."""
     items = model.datatypes if package == "datatypes" else model.components
     homes = {name: home for item in items for name, home in public_names(model, item).items()}
-    used = set(re.findall(r"(?<![\w.])[A-Z]\w*", text))
+    used = set(re.findall(r"(?<![\w.])[A-Z]\w*Like\b", text))
+    for annotation in re.findall(r"-> ([^:]*):", text):
+        used.update(re.findall(r"(?<![\w.])[A-Z]\w*", annotation))
     return sorted(
         f"from aiorerun.{package}.{homes[name]} import {name}\n"
         for name in used
-        if name in homes and homes[name] != subject and name.endswith("Like")
+        if name in homes and homes[name] != subject
     )
 
 
@@ -235,9 +320,11 @@ def _in_order(rows: dict[str, str]) -> list[str]:
 def _catalog(model: Model) -> str:
     families: dict[str, set[str]] = {}
     lines: list[str] = []
-    for item in model.encodings:
+    for item in _needed_first(model.encodings):
         family, expression = _family(item)
-        families.setdefault(family, set()).add(expression.partition("(")[0])
+        for name in re.findall(r"\b[A-Z][a-z]\w*(?=\()", expression):
+            home = "records" if name in ("Part", "PlainLists") else family
+            families.setdefault(home, set()).add(name)
         lines.append(f"{constant(item.name)}: Final = {expression}\n")
     imports = "".join(
         f"from aiorerun.types.coerce.{family} import {', '.join(sorted(names))}\n"
@@ -249,14 +336,59 @@ def _catalog(model: Model) -> str:
     )
 
 
+def _needed_first(items: list[Type]) -> list[Type]:
+    """Encodings that others are made of before these."""
+    expressions = {constant(item.name): _family(item)[1] for item in items}
+
+    def depth(name: str) -> int:
+        parts = re.findall(r"\b[A-Z][A-Z0-9_]+\b", re.sub(r"\"[^\"]*\"|'[^']*'", "", expressions[name]))
+        return 1 + max((depth(part) for part in parts), default=0)
+
+    return sorted(items, key=lambda item: depth(constant(item.name)))
+
+
+def is_record(item: Type) -> bool:
+    """Whether it is a struct that is built of its parts."""
+    return item.raw["arrow"]["type"] == "struct" and item.short not in selection.FAMILIES
+
+
+def is_nested(item: Type) -> bool:
+    """Whether its natives hold plain Python."""
+    return is_record(item) or item.short == "TimeRangeBoundary"
+
+
+def _record_encoding(item: Type) -> tuple[str, str]:
+    module, name, least = selection.RECORDS.get(item.short, ("records", "RecordEncoding", 0))
+    annotations = dict(item.raw["attributes"])
+    parts = ", ".join(
+        f'Part("{field["name"]}", {_part(field, annotations[field["name"]])}'
+        f"{', nullable=True' if field['nullable'] else ''})"
+        for field in item.raw["arrow"]["fields"]
+    )
+    return module, f'{name}("{item.short}", {parts}{f", least={least}" if least else ""})'
+
+
+def _part(field: dict[str, Any], annotation: str) -> str:
+    """The encoding of a part of a struct."""
+    kind = annotation.removesuffix(" | None")
+    if kind.startswith("list["):
+        return f"PlainLists({_part(field, kind[5:-1])})"
+    if "encodings." in kind:
+        return constant(kind)
+    return {"utf8": "UTF8", "bool": "BOOL"}.get(field["type"]["type"], constant(field["type"]["type"]))
+
+
 def _family(item: Type) -> tuple[str, str]:
     """Module and expression of the encoding of a type."""
     if item.short in selection.FAMILIES:
         return selection.FAMILIES[item.short]
-    if item.variants:
-        return "enums", f'EnumEncoding("{item.short}", {item.variants!r})'
     arrow = item.raw["arrow"]
     kind = arrow["type"]
+    if item.variants:
+        dtype = "" if kind == "uint8" else f', "{kind}"'
+        return "enums", f'EnumEncoding("{item.short}", {item.variants!r}{dtype})'
+    if kind == "struct":
+        return _record_encoding(item)
     if kind == "bool":
         return "numbers", "BoolEncoding()"
     if kind == "utf8":

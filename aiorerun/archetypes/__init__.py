@@ -9,76 +9,187 @@ from aiorerun._lazy import lazy
 
 if TYPE_CHECKING:
     from aiorerun.archetypes._base import Archetype as Archetype
+    from aiorerun.archetypes.annotation import AnnotationContext as AnnotationContext
+    from aiorerun.archetypes.assets import (
+        Asset3D as Asset3D,
+        AssetAudio as AssetAudio,
+        AssetVideo as AssetVideo,
+    )
     from aiorerun.archetypes.bar_chart import BarChart as BarChart
     from aiorerun.archetypes.boxes import Box2DFormat as Box2DFormat, Boxes2D as Boxes2D, Boxes3D as Boxes3D
     from aiorerun.archetypes.clear import Clear as Clear
+    from aiorerun.archetypes.coordinates import ViewCoordinates as ViewCoordinates
+    from aiorerun.archetypes.ellipsoids import Ellipsoids3D as Ellipsoids3D
     from aiorerun.archetypes.encoded_images import EncodedImage as EncodedImage
+    from aiorerun.archetypes.geo_shapes import GeoLineStrings as GeoLineStrings, GeoPoints as GeoPoints
+    from aiorerun.archetypes.graph import GraphEdges as GraphEdges, GraphNodes as GraphNodes
     from aiorerun.archetypes.image import EncodedDepthImage as EncodedDepthImage
-    from aiorerun.archetypes.images import DepthImage as DepthImage, Image as Image
+    from aiorerun.archetypes.images import (
+        DepthImage as DepthImage,
+        Image as Image,
+        SegmentationImage as SegmentationImage,
+    )
+    from aiorerun.archetypes.mcap import (
+        McapChannel as McapChannel,
+        McapMessage as McapMessage,
+        McapSchema as McapSchema,
+        McapStatistics as McapStatistics,
+    )
+    from aiorerun.archetypes.meshes import Mesh3D as Mesh3D
     from aiorerun.archetypes.pinhole import Pinhole as Pinhole
     from aiorerun.archetypes.plotting import (
+        Measurements as Measurements,
         Scalars as Scalars,
         SeriesLines as SeriesLines,
         SeriesPoints as SeriesPoints,
+        StateChange as StateChange,
+        StateConfiguration as StateConfiguration,
     )
     from aiorerun.archetypes.recording import RecordingInfo as RecordingInfo
-    from aiorerun.archetypes.spatial2d import Points2D as Points2D
+    from aiorerun.archetypes.spatial2d import (
+        Arrows2D as Arrows2D,
+        Ellipses2D as Ellipses2D,
+        LineStrips2D as LineStrips2D,
+        Points2D as Points2D,
+    )
     from aiorerun.archetypes.spatial3d import (
         Arrows3D as Arrows3D,
+        Capsules3D as Capsules3D,
+        Cylinders3D as Cylinders3D,
+        GaussianSplats3D as GaussianSplats3D,
+        GridMap as GridMap,
+        InstancePoses3D as InstancePoses3D,
         LineStrips3D as LineStrips3D,
         Points3D as Points3D,
+        Volume3D as Volume3D,
+        VoxelGridMap as VoxelGridMap,
     )
+    from aiorerun.archetypes.tensors import Tensor as Tensor
     from aiorerun.archetypes.text import TextDocument as TextDocument, TextLog as TextLog
+    from aiorerun.archetypes.transform import (
+        CoordinateFrame as CoordinateFrame,
+        TransformAxes3D as TransformAxes3D,
+    )
     from aiorerun.archetypes.transforms import Transform3D as Transform3D
+    from aiorerun.archetypes.video import VideoStream as VideoStream
+    from aiorerun.archetypes.video_frames import VideoFrameReference as VideoFrameReference
 
 __all__ = [
+    "AnnotationContext",
     "Archetype",
+    "Arrows2D",
     "Arrows3D",
+    "Asset3D",
+    "AssetAudio",
+    "AssetVideo",
     "BarChart",
     "Box2DFormat",
     "Boxes2D",
     "Boxes3D",
+    "Capsules3D",
     "Clear",
+    "CoordinateFrame",
+    "Cylinders3D",
     "DepthImage",
+    "Ellipses2D",
+    "Ellipsoids3D",
     "EncodedDepthImage",
     "EncodedImage",
+    "GaussianSplats3D",
+    "GeoLineStrings",
+    "GeoPoints",
+    "GraphEdges",
+    "GraphNodes",
+    "GridMap",
     "Image",
+    "InstancePoses3D",
+    "LineStrips2D",
     "LineStrips3D",
+    "McapChannel",
+    "McapMessage",
+    "McapSchema",
+    "McapStatistics",
+    "Measurements",
+    "Mesh3D",
     "Pinhole",
     "Points2D",
     "Points3D",
     "RecordingInfo",
     "Scalars",
+    "SegmentationImage",
     "SeriesLines",
     "SeriesPoints",
+    "StateChange",
+    "StateConfiguration",
+    "Tensor",
     "TextDocument",
     "TextLog",
     "Transform3D",
+    "TransformAxes3D",
+    "VideoFrameReference",
+    "VideoStream",
+    "ViewCoordinates",
+    "Volume3D",
+    "VoxelGridMap",
 ]
 
 _HOMES: Final = {
+    "AnnotationContext": "aiorerun.archetypes.annotation",
     "Archetype": "aiorerun.archetypes._base",
+    "Arrows2D": "aiorerun.archetypes.spatial2d",
     "Arrows3D": "aiorerun.archetypes.spatial3d",
+    "Asset3D": "aiorerun.archetypes.assets",
+    "AssetAudio": "aiorerun.archetypes.assets",
+    "AssetVideo": "aiorerun.archetypes.assets",
     "BarChart": "aiorerun.archetypes.bar_chart",
     "Box2DFormat": "aiorerun.archetypes.boxes",
     "Boxes2D": "aiorerun.archetypes.boxes",
     "Boxes3D": "aiorerun.archetypes.boxes",
+    "Capsules3D": "aiorerun.archetypes.spatial3d",
     "Clear": "aiorerun.archetypes.clear",
+    "CoordinateFrame": "aiorerun.archetypes.transform",
+    "Cylinders3D": "aiorerun.archetypes.spatial3d",
     "DepthImage": "aiorerun.archetypes.images",
+    "Ellipses2D": "aiorerun.archetypes.spatial2d",
+    "Ellipsoids3D": "aiorerun.archetypes.ellipsoids",
     "EncodedDepthImage": "aiorerun.archetypes.image",
     "EncodedImage": "aiorerun.archetypes.encoded_images",
+    "GaussianSplats3D": "aiorerun.archetypes.spatial3d",
+    "GeoLineStrings": "aiorerun.archetypes.geo_shapes",
+    "GeoPoints": "aiorerun.archetypes.geo_shapes",
+    "GraphEdges": "aiorerun.archetypes.graph",
+    "GraphNodes": "aiorerun.archetypes.graph",
+    "GridMap": "aiorerun.archetypes.spatial3d",
     "Image": "aiorerun.archetypes.images",
+    "InstancePoses3D": "aiorerun.archetypes.spatial3d",
+    "LineStrips2D": "aiorerun.archetypes.spatial2d",
     "LineStrips3D": "aiorerun.archetypes.spatial3d",
+    "McapChannel": "aiorerun.archetypes.mcap",
+    "McapMessage": "aiorerun.archetypes.mcap",
+    "McapSchema": "aiorerun.archetypes.mcap",
+    "McapStatistics": "aiorerun.archetypes.mcap",
+    "Measurements": "aiorerun.archetypes.plotting",
+    "Mesh3D": "aiorerun.archetypes.meshes",
     "Pinhole": "aiorerun.archetypes.pinhole",
     "Points2D": "aiorerun.archetypes.spatial2d",
     "Points3D": "aiorerun.archetypes.spatial3d",
     "RecordingInfo": "aiorerun.archetypes.recording",
     "Scalars": "aiorerun.archetypes.plotting",
+    "SegmentationImage": "aiorerun.archetypes.images",
     "SeriesLines": "aiorerun.archetypes.plotting",
     "SeriesPoints": "aiorerun.archetypes.plotting",
+    "StateChange": "aiorerun.archetypes.plotting",
+    "StateConfiguration": "aiorerun.archetypes.plotting",
+    "Tensor": "aiorerun.archetypes.tensors",
     "TextDocument": "aiorerun.archetypes.text",
     "TextLog": "aiorerun.archetypes.text",
     "Transform3D": "aiorerun.archetypes.transforms",
+    "TransformAxes3D": "aiorerun.archetypes.transform",
+    "VideoFrameReference": "aiorerun.archetypes.video_frames",
+    "VideoStream": "aiorerun.archetypes.video",
+    "ViewCoordinates": "aiorerun.archetypes.coordinates",
+    "Volume3D": "aiorerun.archetypes.spatial3d",
+    "VoxelGridMap": "aiorerun.archetypes.spatial3d",
 }
 
 __getattr__, __dir__ = lazy(__name__, _HOMES)

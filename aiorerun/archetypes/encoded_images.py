@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
+from aiorerun.archetypes._files import blob_of_file
 from aiorerun.archetypes.image import EncodedImageFields
 from aiorerun.types.rows import NOTHING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from aiorerun.components import MagnificationFilterLike
     from aiorerun.datatypes import BlobLike, Float32Like, Utf8Like
 
@@ -45,23 +47,9 @@ class EncodedImage(EncodedImageFields):
         magnification_filter: MagnificationFilterLike | None = None,
     ) -> None:
         try:
-            blob, media_type = _contents(path, contents, media_type)
+            blob, media_type = blob_of_file(path, contents, media_type, contents_need_type=True)
         except (ValueError, OSError) as error:
             self._row = NOTHING
             self._report(error)
             return
         self._capture(blob, media_type, opacity, draw_order, magnification_filter)
-
-
-def _contents(path: Any, contents: Any, media_type: Any) -> tuple[Any, Any]:
-    if (path is None) == (contents is None):
-        raise ValueError("an encoded image needs either `path` or `contents`")
-    if path is None:
-        if media_type is None:
-            raise ValueError("`contents` need a `media_type`")
-        return contents, media_type
-    if media_type is None:
-        from aiorerun.components import MediaType
-
-        media_type = MediaType.guess_from_path(path)
-    return Path(path).read_bytes(), media_type

@@ -24,7 +24,13 @@ if TYPE_CHECKING:
     from aiorerun.types.batches import ComponentColumnList
     from aiorerun.types.descriptors import ComponentDescriptor
 
-__all__ = ["DepthImageFields", "EncodedDepthImage", "EncodedImageFields", "ImageFields"]
+__all__ = [
+    "DepthImageFields",
+    "EncodedDepthImage",
+    "EncodedImageFields",
+    "ImageFields",
+    "SegmentationImageFields",
+]
 
 
 class DepthImageFields(Archetype):
@@ -350,3 +356,53 @@ class ImageFields(Archetype):
     ) -> ComponentColumnList:
         """Columns for ``send_columns``: one row per element of each array's first axis."""
         return cls._columns(buffer, format, opacity, draw_order, magnification_filter)
+
+
+class SegmentationImageFields(Archetype):
+    """The fields of :class:`aiorerun.archetypes.SegmentationImage`."""
+
+    __slots__ = ()
+
+    NAME = "rerun.archetypes.SegmentationImage"
+    FIELDS = fields(
+        NAME,
+        ("buffer", "rerun.components.ImageBuffer", BLOB),
+        ("format", "rerun.components.ImageFormat", IMAGE_FORMAT),
+        ("opacity", "rerun.components.Opacity", FLOAT32),
+        ("draw_order", "rerun.components.DrawOrder", FLOAT32),
+    )
+
+    if TYPE_CHECKING:
+        buffer: components.ImageBufferBatch | None
+        format: components.ImageFormatBatch | None
+        opacity: components.OpacityBatch | None
+        draw_order: components.DrawOrderBatch | None
+        descriptor_buffer: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_format: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_opacity: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_draw_order: ClassVar[Callable[[], ComponentDescriptor]]
+
+    @classmethod
+    def from_fields(
+        cls,
+        *,
+        clear_unset: bool = False,
+        buffer: datatypes.BlobLike | None = None,
+        format: datatypes.ImageFormatLike | None = None,
+        opacity: datatypes.Float32Like | None = None,
+        draw_order: datatypes.Float32Like | None = None,
+    ) -> Self:
+        """Sets some fields only. The others are not logged, or cleared with ``clear_unset``."""
+        return cls._from_values(clear_unset, (buffer, format, opacity, draw_order))
+
+    @classmethod
+    def columns(
+        cls,
+        *,
+        buffer: datatypes.BlobArrayLike | None = None,
+        format: datatypes.ImageFormatArrayLike | None = None,
+        opacity: datatypes.Float32ArrayLike | None = None,
+        draw_order: datatypes.Float32ArrayLike | None = None,
+    ) -> ComponentColumnList:
+        """Columns for ``send_columns``: one row per element of each array's first axis."""
+        return cls._columns(buffer, format, opacity, draw_order)

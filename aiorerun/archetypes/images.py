@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from aiorerun import errors
-from aiorerun.archetypes.image import DepthImageFields, ImageFields
+from aiorerun.archetypes.image import DepthImageFields, ImageFields, SegmentationImageFields
 from aiorerun.types.coerce.blobs import OwnBytes
 from aiorerun.types.coerce.catalog import CHANNEL_DATATYPE, COLOR_MODEL, PIXEL_FORMAT
 from aiorerun.types.coerce.structs import Packed, pack_image_format
@@ -74,7 +74,7 @@ class Image(ImageFields):
         *,
         pixel_format: PixelFormatLike | None = None,
         datatype: ChannelDatatypeLike | type | None = None,
-        bytes: BlobLike | None = None,  # noqa: A002 - named as in Rerun's API
+        bytes: BlobLike | None = None,
         width: int | None = None,
         height: int | None = None,
         opacity: Float32Like | None = None,
@@ -195,16 +195,10 @@ class DepthImage(DepthImageFields):
         draw_order: Float32Like | None = None,
         magnification_filter: MagnificationFilterLike | None = None,
     ) -> None:
-        array = _pixels(image)
-        shape = _without_units(array.shape, 2)
-        if len(shape) != 2:
-            raise ValueError(f"a depth image has 2 axes: height and width. The shape is {array.shape}")
-        datatype = _datatype_of(array.dtype)
-        if datatype is None:
-            raise ValueError(f"distances cannot be of dtype {array.dtype}")
+        buffer, packed = _plane(image, "a depth image", "distances")
         self._capture(
-            _own_bytes(array),
-            _packed(shape[1], shape[0], None, None, datatype),
+            buffer,
+            packed,
             meter,
             colormap,
             depth_range,
@@ -261,6 +255,55 @@ class DepthImage(DepthImageFields):
                 "magnification_filter",
             ),
         )
+
+
+class SegmentationImage(SegmentationImageFields):
+    """An image whose pixels are classes, which an annotation context gives names and colors.
+
+    Args:
+        image: Whole numbers of shape ``(height, width)``.
+        opacity: From 0, invisible, to 1, opaque.
+        draw_order: What is drawn above what: higher values are on top.
+
+    Raises:
+        ValueError: It has not two axes, or its dtype is no number's.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self, image: ImageLike, *, opacity: Float32Like | None = None, draw_order: Float32Like | None = None
+    ) -> None:
+        buffer, packed = _plane(image, "a segmentation image", "classes")
+        self._capture(buffer, packed, opacity, draw_order)
+
+
+def _plane(image: Any, what: str, content: str) -> tuple[Any, Packed]:
+    """The pixels and the format of an image with one number per pixel."""
+    array = _pixels(image)
+    shape = _without_units(array.shape, 2)
+    if len(shape) != 2:
+        raise ValueError(f"{what} has 2 axes: height and width. The shape is {array.shape}")
+    datatype = _datatype_of(array.dtype)
+    if datatype is None:
+        raise ValueError(f"{content} cannot be of dtype {array.dtype}")
+    return _own_bytes(array), _packed(shape[1], shape[0], None, None, datatype)
+
+
+def texture(image: Any) -> tuple[Any, Packed]:
+    """The pixels and the format of the texture of a mesh.
+
+    Raises:
+        ValueError: It has not three axes and 3 or 4 channels, or its dtype is no number's.
+    """
+    array = _pixels(image)
+    if array.ndim != 3 or array.shape[2] not in (3, 4):
+        raise ValueError(f"a texture has the shape (height, width, 3 or 4), not {array.shape}")
+    datatype = _datatype_of(array.dtype)
+    if datatype is None:
+        raise ValueError(f"a texture cannot be of dtype {array.dtype}")
+    height, width, channels = array.shape
+    return _own_bytes(array), _packed(width, height, None, _MODEL_OF_CHANNELS[channels], datatype)
 
 
 def _pixels(image: Any) -> npt.NDArray[Any]:

@@ -29,7 +29,15 @@ if TYPE_CHECKING:
     from aiorerun.types.batches import ComponentColumnList
     from aiorerun.types.descriptors import ComponentDescriptor
 
-__all__ = ["BarChartFields", "Scalars", "SeriesLines", "SeriesPoints"]
+__all__ = [
+    "BarChartFields",
+    "Measurements",
+    "Scalars",
+    "SeriesLines",
+    "SeriesPoints",
+    "StateChange",
+    "StateConfiguration",
+]
 
 
 class BarChartFields(Archetype):
@@ -80,6 +88,154 @@ class BarChartFields(Archetype):
     ) -> ComponentColumnList:
         """Columns for ``send_columns``: one row per element of each array's first axis."""
         return cls._columns(values, color, abscissa, widths)
+
+
+class Measurements(Archetype):
+    """Numbers at a moment with their variance and unit, plotted over time.
+
+    Args:
+        values: The numbers.
+        variances: The variances of the numbers.
+        units: The units of the numbers, one for all or one each.
+        colors: Colors, one for all or one each.
+        widths: Widths, one for all or one each.
+        names: Names of the series, for the legend.
+        visible_series: Which of the series are drawn.
+        aggregation_policy: How several values that fall on one pixel become one.
+        interpolation_mode: How the values between two data points are drawn.
+    """
+
+    __slots__ = ()
+
+    NAME = "rerun.archetypes.Measurements"
+    FIELDS = fields(
+        NAME,
+        ("values", "rerun.components.Scalar", FLOAT64),
+        ("variances", "rerun.components.Variance", FLOAT64),
+        ("units", "rerun.components.Unit", UTF8),
+        ("colors", "rerun.components.Color", RGBA32),
+        ("widths", "rerun.components.StrokeWidth", FLOAT32),
+        ("names", "rerun.components.Name", UTF8),
+        ("visible_series", "rerun.components.Visible", BOOL),
+        ("aggregation_policy", "rerun.components.AggregationPolicy", AGGREGATION_POLICY),
+        ("interpolation_mode", "rerun.components.InterpolationMode", INTERPOLATION_MODE),
+    )
+
+    if TYPE_CHECKING:
+        values: components.ScalarBatch | None
+        variances: components.VarianceBatch | None
+        units: components.UnitBatch | None
+        colors: components.ColorBatch | None
+        widths: components.StrokeWidthBatch | None
+        names: components.NameBatch | None
+        visible_series: components.VisibleBatch | None
+        aggregation_policy: components.AggregationPolicyBatch | None
+        interpolation_mode: components.InterpolationModeBatch | None
+        descriptor_values: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_variances: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_units: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_colors: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_widths: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_names: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_visible_series: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_aggregation_policy: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_interpolation_mode: ClassVar[Callable[[], ComponentDescriptor]]
+
+    def __init__(
+        self,
+        values: datatypes.Float64ArrayLike,
+        *,
+        variances: datatypes.Float64ArrayLike | None = None,
+        units: datatypes.Utf8ArrayLike | None = None,
+        colors: datatypes.Rgba32ArrayLike | None = None,
+        widths: datatypes.Float32ArrayLike | None = None,
+        names: datatypes.Utf8ArrayLike | None = None,
+        visible_series: datatypes.BoolArrayLike | None = None,
+        aggregation_policy: components.AggregationPolicyLike | None = None,
+        interpolation_mode: components.InterpolationModeLike | None = None,
+    ) -> None:
+        self._take(
+            (
+                type(values),
+                type(variances),
+                type(units),
+                type(colors),
+                type(widths),
+                type(names),
+                type(visible_series),
+                type(aggregation_policy),
+                type(interpolation_mode),
+            ),
+            (
+                values,
+                variances,
+                units,
+                colors,
+                widths,
+                names,
+                visible_series,
+                aggregation_policy,
+                interpolation_mode,
+            ),
+        )
+
+    @classmethod
+    def from_fields(
+        cls,
+        *,
+        clear_unset: bool = False,
+        values: datatypes.Float64ArrayLike | None = None,
+        variances: datatypes.Float64ArrayLike | None = None,
+        units: datatypes.Utf8ArrayLike | None = None,
+        colors: datatypes.Rgba32ArrayLike | None = None,
+        widths: datatypes.Float32ArrayLike | None = None,
+        names: datatypes.Utf8ArrayLike | None = None,
+        visible_series: datatypes.BoolArrayLike | None = None,
+        aggregation_policy: components.AggregationPolicyLike | None = None,
+        interpolation_mode: components.InterpolationModeLike | None = None,
+    ) -> Self:
+        """Sets some fields only. The others are not logged, or cleared with ``clear_unset``."""
+        return cls._from_values(
+            clear_unset,
+            (
+                values,
+                variances,
+                units,
+                colors,
+                widths,
+                names,
+                visible_series,
+                aggregation_policy,
+                interpolation_mode,
+            ),
+        )
+
+    @classmethod
+    def columns(
+        cls,
+        *,
+        values: datatypes.Float64ArrayLike | None = None,
+        variances: datatypes.Float64ArrayLike | None = None,
+        units: datatypes.Utf8ArrayLike | None = None,
+        colors: datatypes.Rgba32ArrayLike | None = None,
+        widths: datatypes.Float32ArrayLike | None = None,
+        names: datatypes.Utf8ArrayLike | None = None,
+        visible_series: datatypes.BoolArrayLike | None = None,
+        aggregation_policy: components.AggregationPolicyArrayLike | None = None,
+        interpolation_mode: components.InterpolationModeArrayLike | None = None,
+    ) -> ComponentColumnList:
+        """Columns for ``send_columns``: one row per element of each array's first axis."""
+        return cls._columns(
+            values,
+            variances,
+            units,
+            colors,
+            widths,
+            names,
+            visible_series,
+            aggregation_policy,
+            interpolation_mode,
+        )
 
 
 class Scalars(Archetype):
@@ -295,3 +451,105 @@ class SeriesPoints(Archetype):
     ) -> ComponentColumnList:
         """Columns for ``send_columns``: one row per element of each array's first axis."""
         return cls._columns(colors, markers, names, visible_series, marker_sizes)
+
+
+class StateChange(Archetype):
+    """The state that something is in from a moment on, or no state at all.
+
+    Args:
+        state: The name of the state, or ``None`` for no state.
+    """
+
+    __slots__ = ()
+
+    NAME = "rerun.archetypes.StateChange"
+    FIELDS = fields(
+        NAME,
+        ("state", "rerun.components.Text", UTF8),
+    )
+
+    if TYPE_CHECKING:
+        state: components.TextBatch | None
+        descriptor_state: ClassVar[Callable[[], ComponentDescriptor]]
+
+    def __init__(self, *, state: datatypes.Utf8ArrayLike | None = None) -> None:
+        self._take((type(state),), (state,))
+
+    @classmethod
+    def from_fields(cls, *, clear_unset: bool = False, state: datatypes.Utf8ArrayLike | None = None) -> Self:
+        """Sets some fields only. The others are not logged, or cleared with ``clear_unset``."""
+        return cls._from_values(clear_unset, (state,))
+
+    @classmethod
+    def columns(cls, *, state: datatypes.Utf8ArrayLike | None = None) -> ComponentColumnList:
+        """Columns for ``send_columns``: one row per element of each array's first axis."""
+        return cls._columns(state)
+
+
+class StateConfiguration(Archetype):
+    """How the states of :class:`StateChange` are shown. Usually logged static.
+
+    Args:
+        values: The states, as they are logged.
+        labels: What is shown for them.
+        colors: Colors, one for all or one each.
+        visible: Which of the states are drawn.
+    """
+
+    __slots__ = ()
+
+    NAME = "rerun.archetypes.StateConfiguration"
+    FIELDS = fields(
+        NAME,
+        ("values", "rerun.components.Text", UTF8),
+        ("labels", "rerun.components.Text", UTF8),
+        ("colors", "rerun.components.Color", RGBA32),
+        ("visible", "rerun.components.Visible", BOOL),
+    )
+
+    if TYPE_CHECKING:
+        values: components.TextBatch | None
+        labels: components.TextBatch | None
+        colors: components.ColorBatch | None
+        visible: components.VisibleBatch | None
+        descriptor_values: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_labels: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_colors: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_visible: ClassVar[Callable[[], ComponentDescriptor]]
+
+    def __init__(
+        self,
+        *,
+        values: datatypes.Utf8ArrayLike | None = None,
+        labels: datatypes.Utf8ArrayLike | None = None,
+        colors: datatypes.Rgba32ArrayLike | None = None,
+        visible: datatypes.BoolArrayLike | None = None,
+    ) -> None:
+        self._take(
+            (type(values), type(labels), type(colors), type(visible)), (values, labels, colors, visible)
+        )
+
+    @classmethod
+    def from_fields(
+        cls,
+        *,
+        clear_unset: bool = False,
+        values: datatypes.Utf8ArrayLike | None = None,
+        labels: datatypes.Utf8ArrayLike | None = None,
+        colors: datatypes.Rgba32ArrayLike | None = None,
+        visible: datatypes.BoolArrayLike | None = None,
+    ) -> Self:
+        """Sets some fields only. The others are not logged, or cleared with ``clear_unset``."""
+        return cls._from_values(clear_unset, (values, labels, colors, visible))
+
+    @classmethod
+    def columns(
+        cls,
+        *,
+        values: datatypes.Utf8ArrayLike | None = None,
+        labels: datatypes.Utf8ArrayLike | None = None,
+        colors: datatypes.Rgba32ArrayLike | None = None,
+        visible: datatypes.BoolArrayLike | None = None,
+    ) -> ComponentColumnList:
+        """Columns for ``send_columns``: one row per element of each array's first axis."""
+        return cls._columns(values, labels, colors, visible)

@@ -6,7 +6,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from aiorerun.archetypes._base import Archetype, fields
-from aiorerun.types.coerce.catalog import BOOL, CLASS_ID, FLOAT32, KEYPOINT_ID, RGBA32, UTF8, VEC2D
+from aiorerun.types.coerce.catalog import (
+    BOOL,
+    CLASS_ID,
+    FLOAT32,
+    KEYPOINT_ID,
+    LINE_STRIP2D,
+    RGBA32,
+    UTF8,
+    VEC2D,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +25,116 @@ if TYPE_CHECKING:
     from aiorerun.types.batches import ComponentColumnList
     from aiorerun.types.descriptors import ComponentDescriptor
 
-__all__ = ["Boxes2DFields", "Points2D"]
+__all__ = ["Arrows2D", "Boxes2DFields", "Ellipses2D", "LineStrips2D", "Points2D"]
+
+
+class Arrows2D(Archetype):
+    """Arrows in 2D, each with a vector and perhaps an origin.
+
+    Args:
+        vectors: Direction and length of the arrows.
+        origins: Where the arrows start; by default at the origin.
+        radii: Radii in scene units, or made with ``Radius.ui_points``.
+        colors: Colors, one for all or one each.
+        labels: Texts, one for all or one each.
+        show_labels: Whether labels are shown at once; by default when there are few.
+        draw_order: What is drawn above what in 2D: higher values are on top.
+        class_ids: Classes, which give labels and colors by an annotation context.
+    """
+
+    __slots__ = ()
+
+    NAME = "rerun.archetypes.Arrows2D"
+    FIELDS = fields(
+        NAME,
+        ("vectors", "rerun.components.Vector2D", VEC2D),
+        ("origins", "rerun.components.Position2D", VEC2D),
+        ("radii", "rerun.components.Radius", FLOAT32),
+        ("colors", "rerun.components.Color", RGBA32),
+        ("labels", "rerun.components.Text", UTF8),
+        ("show_labels", "rerun.components.ShowLabels", BOOL),
+        ("draw_order", "rerun.components.DrawOrder", FLOAT32),
+        ("class_ids", "rerun.components.ClassId", CLASS_ID),
+    )
+
+    if TYPE_CHECKING:
+        vectors: components.Vector2DBatch | None
+        origins: components.Position2DBatch | None
+        radii: components.RadiusBatch | None
+        colors: components.ColorBatch | None
+        labels: components.TextBatch | None
+        show_labels: components.ShowLabelsBatch | None
+        draw_order: components.DrawOrderBatch | None
+        class_ids: components.ClassIdBatch | None
+        descriptor_vectors: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_origins: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_radii: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_colors: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_labels: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_show_labels: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_draw_order: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_class_ids: ClassVar[Callable[[], ComponentDescriptor]]
+
+    def __init__(
+        self,
+        *,
+        vectors: datatypes.Vec2DArrayLike,
+        origins: datatypes.Vec2DArrayLike | None = None,
+        radii: datatypes.Float32ArrayLike | None = None,
+        colors: datatypes.Rgba32ArrayLike | None = None,
+        labels: datatypes.Utf8ArrayLike | None = None,
+        show_labels: datatypes.BoolLike | None = None,
+        draw_order: datatypes.Float32Like | None = None,
+        class_ids: datatypes.ClassIdArrayLike | None = None,
+    ) -> None:
+        self._take(
+            (
+                type(vectors),
+                type(origins),
+                type(radii),
+                type(colors),
+                type(labels),
+                type(show_labels),
+                type(draw_order),
+                type(class_ids),
+            ),
+            (vectors, origins, radii, colors, labels, show_labels, draw_order, class_ids),
+        )
+
+    @classmethod
+    def from_fields(
+        cls,
+        *,
+        clear_unset: bool = False,
+        vectors: datatypes.Vec2DArrayLike | None = None,
+        origins: datatypes.Vec2DArrayLike | None = None,
+        radii: datatypes.Float32ArrayLike | None = None,
+        colors: datatypes.Rgba32ArrayLike | None = None,
+        labels: datatypes.Utf8ArrayLike | None = None,
+        show_labels: datatypes.BoolLike | None = None,
+        draw_order: datatypes.Float32Like | None = None,
+        class_ids: datatypes.ClassIdArrayLike | None = None,
+    ) -> Self:
+        """Sets some fields only. The others are not logged, or cleared with ``clear_unset``."""
+        return cls._from_values(
+            clear_unset, (vectors, origins, radii, colors, labels, show_labels, draw_order, class_ids)
+        )
+
+    @classmethod
+    def columns(
+        cls,
+        *,
+        vectors: datatypes.Vec2DArrayLike | None = None,
+        origins: datatypes.Vec2DArrayLike | None = None,
+        radii: datatypes.Float32ArrayLike | None = None,
+        colors: datatypes.Rgba32ArrayLike | None = None,
+        labels: datatypes.Utf8ArrayLike | None = None,
+        show_labels: datatypes.BoolArrayLike | None = None,
+        draw_order: datatypes.Float32ArrayLike | None = None,
+        class_ids: datatypes.ClassIdArrayLike | None = None,
+    ) -> ComponentColumnList:
+        """Columns for ``send_columns``: one row per element of each array's first axis."""
+        return cls._columns(vectors, origins, radii, colors, labels, show_labels, draw_order, class_ids)
 
 
 class Boxes2DFields(Archetype):
@@ -89,6 +207,218 @@ class Boxes2DFields(Archetype):
     ) -> ComponentColumnList:
         """Columns for ``send_columns``: one row per element of each array's first axis."""
         return cls._columns(half_sizes, centers, colors, radii, labels, show_labels, draw_order, class_ids)
+
+
+class Ellipses2D(Archetype):
+    """Ellipses in 2D.
+
+    Args:
+        half_sizes: Half the extent along each axis.
+        centers: The centers; by default the origin.
+        line_radii: How thick the lines are.
+        colors: Colors, one for all or one each.
+        labels: Texts, one for all or one each.
+        show_labels: Whether labels are shown at once; by default when there are few.
+        draw_order: What is drawn above what in 2D: higher values are on top.
+        class_ids: Classes, which give labels and colors by an annotation context.
+    """
+
+    __slots__ = ()
+
+    NAME = "rerun.archetypes.Ellipses2D"
+    FIELDS = fields(
+        NAME,
+        ("half_sizes", "rerun.components.HalfSize2D", VEC2D),
+        ("centers", "rerun.components.Position2D", VEC2D),
+        ("colors", "rerun.components.Color", RGBA32),
+        ("line_radii", "rerun.components.Radius", FLOAT32),
+        ("labels", "rerun.components.Text", UTF8),
+        ("show_labels", "rerun.components.ShowLabels", BOOL),
+        ("draw_order", "rerun.components.DrawOrder", FLOAT32),
+        ("class_ids", "rerun.components.ClassId", CLASS_ID),
+    )
+
+    if TYPE_CHECKING:
+        half_sizes: components.HalfSize2DBatch | None
+        centers: components.Position2DBatch | None
+        colors: components.ColorBatch | None
+        line_radii: components.RadiusBatch | None
+        labels: components.TextBatch | None
+        show_labels: components.ShowLabelsBatch | None
+        draw_order: components.DrawOrderBatch | None
+        class_ids: components.ClassIdBatch | None
+        descriptor_half_sizes: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_centers: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_colors: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_line_radii: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_labels: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_show_labels: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_draw_order: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_class_ids: ClassVar[Callable[[], ComponentDescriptor]]
+
+    def __init__(
+        self,
+        *,
+        half_sizes: datatypes.Vec2DArrayLike | None = None,
+        centers: datatypes.Vec2DArrayLike | None = None,
+        line_radii: datatypes.Float32ArrayLike | None = None,
+        colors: datatypes.Rgba32ArrayLike | None = None,
+        labels: datatypes.Utf8ArrayLike | None = None,
+        show_labels: datatypes.BoolLike | None = None,
+        draw_order: datatypes.Float32ArrayLike | None = None,
+        class_ids: datatypes.ClassIdArrayLike | None = None,
+    ) -> None:
+        self._take(
+            (
+                type(half_sizes),
+                type(centers),
+                type(colors),
+                type(line_radii),
+                type(labels),
+                type(show_labels),
+                type(draw_order),
+                type(class_ids),
+            ),
+            (half_sizes, centers, colors, line_radii, labels, show_labels, draw_order, class_ids),
+        )
+
+    @classmethod
+    def from_fields(
+        cls,
+        *,
+        clear_unset: bool = False,
+        half_sizes: datatypes.Vec2DArrayLike | None = None,
+        centers: datatypes.Vec2DArrayLike | None = None,
+        colors: datatypes.Rgba32ArrayLike | None = None,
+        line_radii: datatypes.Float32ArrayLike | None = None,
+        labels: datatypes.Utf8ArrayLike | None = None,
+        show_labels: datatypes.BoolLike | None = None,
+        draw_order: datatypes.Float32Like | None = None,
+        class_ids: datatypes.ClassIdArrayLike | None = None,
+    ) -> Self:
+        """Sets some fields only. The others are not logged, or cleared with ``clear_unset``."""
+        return cls._from_values(
+            clear_unset, (half_sizes, centers, colors, line_radii, labels, show_labels, draw_order, class_ids)
+        )
+
+    @classmethod
+    def columns(
+        cls,
+        *,
+        half_sizes: datatypes.Vec2DArrayLike | None = None,
+        centers: datatypes.Vec2DArrayLike | None = None,
+        colors: datatypes.Rgba32ArrayLike | None = None,
+        line_radii: datatypes.Float32ArrayLike | None = None,
+        labels: datatypes.Utf8ArrayLike | None = None,
+        show_labels: datatypes.BoolArrayLike | None = None,
+        draw_order: datatypes.Float32ArrayLike | None = None,
+        class_ids: datatypes.ClassIdArrayLike | None = None,
+    ) -> ComponentColumnList:
+        """Columns for ``send_columns``: one row per element of each array's first axis."""
+        return cls._columns(
+            half_sizes, centers, colors, line_radii, labels, show_labels, draw_order, class_ids
+        )
+
+
+class LineStrips2D(Archetype):
+    """Chains of line segments in 2D, with a radius, color and label each.
+
+    Args:
+        strips: The strips, each a sequence of points.
+        radii: Radii in scene units, or made with ``Radius.ui_points``.
+        colors: Colors, one for all or one each.
+        labels: Texts, one for all or one each.
+        show_labels: Whether labels are shown at once; by default when there are few.
+        draw_order: What is drawn above what in 2D: higher values are on top.
+        class_ids: Classes, which give labels and colors by an annotation context.
+    """
+
+    __slots__ = ()
+
+    NAME = "rerun.archetypes.LineStrips2D"
+    FIELDS = fields(
+        NAME,
+        ("strips", "rerun.components.LineStrip2D", LINE_STRIP2D),
+        ("radii", "rerun.components.Radius", FLOAT32),
+        ("colors", "rerun.components.Color", RGBA32),
+        ("labels", "rerun.components.Text", UTF8),
+        ("show_labels", "rerun.components.ShowLabels", BOOL),
+        ("draw_order", "rerun.components.DrawOrder", FLOAT32),
+        ("class_ids", "rerun.components.ClassId", CLASS_ID),
+    )
+
+    if TYPE_CHECKING:
+        strips: components.LineStrip2DBatch | None
+        radii: components.RadiusBatch | None
+        colors: components.ColorBatch | None
+        labels: components.TextBatch | None
+        show_labels: components.ShowLabelsBatch | None
+        draw_order: components.DrawOrderBatch | None
+        class_ids: components.ClassIdBatch | None
+        descriptor_strips: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_radii: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_colors: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_labels: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_show_labels: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_draw_order: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_class_ids: ClassVar[Callable[[], ComponentDescriptor]]
+
+    def __init__(
+        self,
+        strips: components.LineStrip2DArrayLike,
+        *,
+        radii: datatypes.Float32ArrayLike | None = None,
+        colors: datatypes.Rgba32ArrayLike | None = None,
+        labels: datatypes.Utf8ArrayLike | None = None,
+        show_labels: datatypes.BoolLike | None = None,
+        draw_order: datatypes.Float32Like | None = None,
+        class_ids: datatypes.ClassIdArrayLike | None = None,
+    ) -> None:
+        self._take(
+            (
+                type(strips),
+                type(radii),
+                type(colors),
+                type(labels),
+                type(show_labels),
+                type(draw_order),
+                type(class_ids),
+            ),
+            (strips, radii, colors, labels, show_labels, draw_order, class_ids),
+        )
+
+    @classmethod
+    def from_fields(
+        cls,
+        *,
+        clear_unset: bool = False,
+        strips: components.LineStrip2DArrayLike | None = None,
+        radii: datatypes.Float32ArrayLike | None = None,
+        colors: datatypes.Rgba32ArrayLike | None = None,
+        labels: datatypes.Utf8ArrayLike | None = None,
+        show_labels: datatypes.BoolLike | None = None,
+        draw_order: datatypes.Float32Like | None = None,
+        class_ids: datatypes.ClassIdArrayLike | None = None,
+    ) -> Self:
+        """Sets some fields only. The others are not logged, or cleared with ``clear_unset``."""
+        return cls._from_values(
+            clear_unset, (strips, radii, colors, labels, show_labels, draw_order, class_ids)
+        )
+
+    @classmethod
+    def columns(
+        cls,
+        *,
+        strips: components.LineStrip2DArrayLike | None = None,
+        radii: datatypes.Float32ArrayLike | None = None,
+        colors: datatypes.Rgba32ArrayLike | None = None,
+        labels: datatypes.Utf8ArrayLike | None = None,
+        show_labels: datatypes.BoolArrayLike | None = None,
+        draw_order: datatypes.Float32ArrayLike | None = None,
+        class_ids: datatypes.ClassIdArrayLike | None = None,
+    ) -> ComponentColumnList:
+        """Columns for ``send_columns``: one row per element of each array's first axis."""
+        return cls._columns(strips, radii, colors, labels, show_labels, draw_order, class_ids)
 
 
 class Points2D(Archetype):

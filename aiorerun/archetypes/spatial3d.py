@@ -7,17 +7,29 @@ from typing import TYPE_CHECKING, ClassVar
 
 from aiorerun.archetypes._base import Archetype, fields
 from aiorerun.types.coerce.catalog import (
+    BLOB,
     BOOL,
     CLASS_ID,
+    COLORMAP,
     FILL_MODE,
     FLOAT32,
+    IMAGE_FORMAT,
+    IVEC3D,
     KEYPOINT_ID,
     LINE_STRIP3D,
+    MAT3X3,
+    MESH_FACE_RENDERING,
     POINT_SHADING,
     QUATERNION,
+    RANGE1D,
     RGBA32,
     ROTATION_AXIS_ANGLE,
+    SPHERICAL_HARMONICS3RGB,
+    TENSOR_DATA,
+    UINT32,
     UTF8,
+    UVEC3D,
+    VEC2D,
     VEC3D,
 )
 
@@ -29,7 +41,22 @@ if TYPE_CHECKING:
     from aiorerun.types.batches import ComponentColumnList
     from aiorerun.types.descriptors import ComponentDescriptor
 
-__all__ = ["Arrows3D", "Boxes3DFields", "LineStrips3D", "Points3D"]
+__all__ = [
+    "Arrows3D",
+    "Asset3DFields",
+    "Boxes3DFields",
+    "Capsules3D",
+    "Cylinders3D",
+    "Ellipsoids3DFields",
+    "GaussianSplats3D",
+    "GridMap",
+    "InstancePoses3D",
+    "LineStrips3D",
+    "Mesh3DFields",
+    "Points3D",
+    "Volume3D",
+    "VoxelGridMap",
+]
 
 
 class Arrows3D(Archetype):
@@ -131,6 +158,51 @@ class Arrows3D(Archetype):
     ) -> ComponentColumnList:
         """Columns for ``send_columns``: one row per element of each array's first axis."""
         return cls._columns(vectors, origins, radii, colors, labels, show_labels, class_ids)
+
+
+class Asset3DFields(Archetype):
+    """The fields of :class:`aiorerun.archetypes.Asset3D`."""
+
+    __slots__ = ()
+
+    NAME = "rerun.archetypes.Asset3D"
+    FIELDS = fields(
+        NAME,
+        ("blob", "rerun.components.Blob", BLOB),
+        ("media_type", "rerun.components.MediaType", UTF8),
+        ("albedo_factor", "rerun.components.AlbedoFactor", RGBA32),
+    )
+
+    if TYPE_CHECKING:
+        blob: components.BlobBatch | None
+        media_type: components.MediaTypeBatch | None
+        albedo_factor: components.AlbedoFactorBatch | None
+        descriptor_blob: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_media_type: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_albedo_factor: ClassVar[Callable[[], ComponentDescriptor]]
+
+    @classmethod
+    def from_fields(
+        cls,
+        *,
+        clear_unset: bool = False,
+        blob: datatypes.BlobLike | None = None,
+        media_type: datatypes.Utf8Like | None = None,
+        albedo_factor: datatypes.Rgba32Like | None = None,
+    ) -> Self:
+        """Sets some fields only. The others are not logged, or cleared with ``clear_unset``."""
+        return cls._from_values(clear_unset, (blob, media_type, albedo_factor))
+
+    @classmethod
+    def columns(
+        cls,
+        *,
+        blob: datatypes.BlobArrayLike | None = None,
+        media_type: datatypes.Utf8ArrayLike | None = None,
+        albedo_factor: datatypes.Rgba32ArrayLike | None = None,
+    ) -> ComponentColumnList:
+        """Columns for ``send_columns``: one row per element of each array's first axis."""
+        return cls._columns(blob, media_type, albedo_factor)
 
 
 class Boxes3DFields(Archetype):
@@ -238,6 +310,771 @@ class Boxes3DFields(Archetype):
         )
 
 
+class Capsules3D(Archetype):
+    """Cylinders with round ends, along their own z axis.
+
+    Args:
+        lengths: The lengths along the axis, one for all or one each.
+        radii: The radii of the capsules.
+        translations: Where they are.
+        rotation_axis_angles: Rotations around an axis.
+        quaternions: Rotations as quaternions.
+        colors: Colors, one for all or one each.
+        line_radii: How thick the lines are.
+        fill_mode: Whether the boxes are drawn as solids or as lines.
+        labels: Texts, one for all or one each.
+        show_labels: Whether labels are shown at once; by default when there are few.
+        class_ids: Classes, which give labels and colors by an annotation context.
+    """
+
+    __slots__ = ()
+
+    NAME = "rerun.archetypes.Capsules3D"
+    FIELDS = fields(
+        NAME,
+        ("lengths", "rerun.components.Length", FLOAT32),
+        ("radii", "rerun.components.Radius", FLOAT32),
+        ("translations", "rerun.components.Translation3D", VEC3D),
+        ("rotation_axis_angles", "rerun.components.RotationAxisAngle", ROTATION_AXIS_ANGLE),
+        ("quaternions", "rerun.components.RotationQuat", QUATERNION),
+        ("colors", "rerun.components.Color", RGBA32),
+        ("line_radii", "rerun.components.Radius", FLOAT32),
+        ("fill_mode", "rerun.components.FillMode", FILL_MODE),
+        ("labels", "rerun.components.Text", UTF8),
+        ("show_labels", "rerun.components.ShowLabels", BOOL),
+        ("class_ids", "rerun.components.ClassId", CLASS_ID),
+    )
+
+    if TYPE_CHECKING:
+        lengths: components.LengthBatch | None
+        radii: components.RadiusBatch | None
+        translations: components.Translation3DBatch | None
+        rotation_axis_angles: components.RotationAxisAngleBatch | None
+        quaternions: components.RotationQuatBatch | None
+        colors: components.ColorBatch | None
+        line_radii: components.RadiusBatch | None
+        fill_mode: components.FillModeBatch | None
+        labels: components.TextBatch | None
+        show_labels: components.ShowLabelsBatch | None
+        class_ids: components.ClassIdBatch | None
+        descriptor_lengths: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_radii: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_translations: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_rotation_axis_angles: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_quaternions: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_colors: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_line_radii: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_fill_mode: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_labels: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_show_labels: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_class_ids: ClassVar[Callable[[], ComponentDescriptor]]
+
+    def __init__(
+        self,
+        *,
+        lengths: datatypes.Float32ArrayLike | None = None,
+        radii: datatypes.Float32ArrayLike | None = None,
+        translations: datatypes.Vec3DArrayLike | None = None,
+        rotation_axis_angles: datatypes.RotationAxisAngleArrayLike | None = None,
+        quaternions: datatypes.QuaternionArrayLike | None = None,
+        colors: datatypes.Rgba32ArrayLike | None = None,
+        line_radii: datatypes.Float32ArrayLike | None = None,
+        fill_mode: components.FillModeLike | None = None,
+        labels: datatypes.Utf8ArrayLike | None = None,
+        show_labels: datatypes.BoolLike | None = None,
+        class_ids: datatypes.ClassIdArrayLike | None = None,
+    ) -> None:
+        self._take(
+            (
+                type(lengths),
+                type(radii),
+                type(translations),
+                type(rotation_axis_angles),
+                type(quaternions),
+                type(colors),
+                type(line_radii),
+                type(fill_mode),
+                type(labels),
+                type(show_labels),
+                type(class_ids),
+            ),
+            (
+                lengths,
+                radii,
+                translations,
+                rotation_axis_angles,
+                quaternions,
+                colors,
+                line_radii,
+                fill_mode,
+                labels,
+                show_labels,
+                class_ids,
+            ),
+        )
+
+    @classmethod
+    def from_fields(
+        cls,
+        *,
+        clear_unset: bool = False,
+        lengths: datatypes.Float32ArrayLike | None = None,
+        radii: datatypes.Float32ArrayLike | None = None,
+        translations: datatypes.Vec3DArrayLike | None = None,
+        rotation_axis_angles: datatypes.RotationAxisAngleArrayLike | None = None,
+        quaternions: datatypes.QuaternionArrayLike | None = None,
+        colors: datatypes.Rgba32ArrayLike | None = None,
+        line_radii: datatypes.Float32ArrayLike | None = None,
+        fill_mode: components.FillModeLike | None = None,
+        labels: datatypes.Utf8ArrayLike | None = None,
+        show_labels: datatypes.BoolLike | None = None,
+        class_ids: datatypes.ClassIdArrayLike | None = None,
+    ) -> Self:
+        """Sets some fields only. The others are not logged, or cleared with ``clear_unset``."""
+        return cls._from_values(
+            clear_unset,
+            (
+                lengths,
+                radii,
+                translations,
+                rotation_axis_angles,
+                quaternions,
+                colors,
+                line_radii,
+                fill_mode,
+                labels,
+                show_labels,
+                class_ids,
+            ),
+        )
+
+    @classmethod
+    def columns(
+        cls,
+        *,
+        lengths: datatypes.Float32ArrayLike | None = None,
+        radii: datatypes.Float32ArrayLike | None = None,
+        translations: datatypes.Vec3DArrayLike | None = None,
+        rotation_axis_angles: datatypes.RotationAxisAngleArrayLike | None = None,
+        quaternions: datatypes.QuaternionArrayLike | None = None,
+        colors: datatypes.Rgba32ArrayLike | None = None,
+        line_radii: datatypes.Float32ArrayLike | None = None,
+        fill_mode: components.FillModeArrayLike | None = None,
+        labels: datatypes.Utf8ArrayLike | None = None,
+        show_labels: datatypes.BoolArrayLike | None = None,
+        class_ids: datatypes.ClassIdArrayLike | None = None,
+    ) -> ComponentColumnList:
+        """Columns for ``send_columns``: one row per element of each array's first axis."""
+        return cls._columns(
+            lengths,
+            radii,
+            translations,
+            rotation_axis_angles,
+            quaternions,
+            colors,
+            line_radii,
+            fill_mode,
+            labels,
+            show_labels,
+            class_ids,
+        )
+
+
+class Cylinders3D(Archetype):
+    """Cylinders along their own z axis.
+
+    Args:
+        lengths: The lengths along the axis, one for all or one each.
+        radii: The radii of the cylinders.
+        centers: The centers; by default the origin.
+        rotation_axis_angles: Rotations around an axis.
+        quaternions: Rotations as quaternions.
+        colors: Colors, one for all or one each.
+        line_radii: How thick the lines are.
+        fill_mode: Whether the boxes are drawn as solids or as lines.
+        labels: Texts, one for all or one each.
+        show_labels: Whether labels are shown at once; by default when there are few.
+        class_ids: Classes, which give labels and colors by an annotation context.
+    """
+
+    __slots__ = ()
+
+    NAME = "rerun.archetypes.Cylinders3D"
+    FIELDS = fields(
+        NAME,
+        ("lengths", "rerun.components.Length", FLOAT32),
+        ("radii", "rerun.components.Radius", FLOAT32),
+        ("centers", "rerun.components.Translation3D", VEC3D),
+        ("rotation_axis_angles", "rerun.components.RotationAxisAngle", ROTATION_AXIS_ANGLE),
+        ("quaternions", "rerun.components.RotationQuat", QUATERNION),
+        ("colors", "rerun.components.Color", RGBA32),
+        ("line_radii", "rerun.components.Radius", FLOAT32),
+        ("fill_mode", "rerun.components.FillMode", FILL_MODE),
+        ("labels", "rerun.components.Text", UTF8),
+        ("show_labels", "rerun.components.ShowLabels", BOOL),
+        ("class_ids", "rerun.components.ClassId", CLASS_ID),
+    )
+
+    if TYPE_CHECKING:
+        lengths: components.LengthBatch | None
+        radii: components.RadiusBatch | None
+        centers: components.Translation3DBatch | None
+        rotation_axis_angles: components.RotationAxisAngleBatch | None
+        quaternions: components.RotationQuatBatch | None
+        colors: components.ColorBatch | None
+        line_radii: components.RadiusBatch | None
+        fill_mode: components.FillModeBatch | None
+        labels: components.TextBatch | None
+        show_labels: components.ShowLabelsBatch | None
+        class_ids: components.ClassIdBatch | None
+        descriptor_lengths: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_radii: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_centers: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_rotation_axis_angles: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_quaternions: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_colors: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_line_radii: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_fill_mode: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_labels: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_show_labels: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_class_ids: ClassVar[Callable[[], ComponentDescriptor]]
+
+    def __init__(
+        self,
+        *,
+        lengths: datatypes.Float32ArrayLike | None = None,
+        radii: datatypes.Float32ArrayLike | None = None,
+        centers: datatypes.Vec3DArrayLike | None = None,
+        rotation_axis_angles: datatypes.RotationAxisAngleArrayLike | None = None,
+        quaternions: datatypes.QuaternionArrayLike | None = None,
+        colors: datatypes.Rgba32ArrayLike | None = None,
+        line_radii: datatypes.Float32ArrayLike | None = None,
+        fill_mode: components.FillModeLike | None = None,
+        labels: datatypes.Utf8ArrayLike | None = None,
+        show_labels: datatypes.BoolLike | None = None,
+        class_ids: datatypes.ClassIdArrayLike | None = None,
+    ) -> None:
+        self._take(
+            (
+                type(lengths),
+                type(radii),
+                type(centers),
+                type(rotation_axis_angles),
+                type(quaternions),
+                type(colors),
+                type(line_radii),
+                type(fill_mode),
+                type(labels),
+                type(show_labels),
+                type(class_ids),
+            ),
+            (
+                lengths,
+                radii,
+                centers,
+                rotation_axis_angles,
+                quaternions,
+                colors,
+                line_radii,
+                fill_mode,
+                labels,
+                show_labels,
+                class_ids,
+            ),
+        )
+
+    @classmethod
+    def from_fields(
+        cls,
+        *,
+        clear_unset: bool = False,
+        lengths: datatypes.Float32ArrayLike | None = None,
+        radii: datatypes.Float32ArrayLike | None = None,
+        centers: datatypes.Vec3DArrayLike | None = None,
+        rotation_axis_angles: datatypes.RotationAxisAngleArrayLike | None = None,
+        quaternions: datatypes.QuaternionArrayLike | None = None,
+        colors: datatypes.Rgba32ArrayLike | None = None,
+        line_radii: datatypes.Float32ArrayLike | None = None,
+        fill_mode: components.FillModeLike | None = None,
+        labels: datatypes.Utf8ArrayLike | None = None,
+        show_labels: datatypes.BoolLike | None = None,
+        class_ids: datatypes.ClassIdArrayLike | None = None,
+    ) -> Self:
+        """Sets some fields only. The others are not logged, or cleared with ``clear_unset``."""
+        return cls._from_values(
+            clear_unset,
+            (
+                lengths,
+                radii,
+                centers,
+                rotation_axis_angles,
+                quaternions,
+                colors,
+                line_radii,
+                fill_mode,
+                labels,
+                show_labels,
+                class_ids,
+            ),
+        )
+
+    @classmethod
+    def columns(
+        cls,
+        *,
+        lengths: datatypes.Float32ArrayLike | None = None,
+        radii: datatypes.Float32ArrayLike | None = None,
+        centers: datatypes.Vec3DArrayLike | None = None,
+        rotation_axis_angles: datatypes.RotationAxisAngleArrayLike | None = None,
+        quaternions: datatypes.QuaternionArrayLike | None = None,
+        colors: datatypes.Rgba32ArrayLike | None = None,
+        line_radii: datatypes.Float32ArrayLike | None = None,
+        fill_mode: components.FillModeArrayLike | None = None,
+        labels: datatypes.Utf8ArrayLike | None = None,
+        show_labels: datatypes.BoolArrayLike | None = None,
+        class_ids: datatypes.ClassIdArrayLike | None = None,
+    ) -> ComponentColumnList:
+        """Columns for ``send_columns``: one row per element of each array's first axis."""
+        return cls._columns(
+            lengths,
+            radii,
+            centers,
+            rotation_axis_angles,
+            quaternions,
+            colors,
+            line_radii,
+            fill_mode,
+            labels,
+            show_labels,
+            class_ids,
+        )
+
+
+class Ellipsoids3DFields(Archetype):
+    """The fields of :class:`aiorerun.archetypes.Ellipsoids3D`."""
+
+    __slots__ = ()
+
+    NAME = "rerun.archetypes.Ellipsoids3D"
+    FIELDS = fields(
+        NAME,
+        ("half_sizes", "rerun.components.HalfSize3D", VEC3D),
+        ("centers", "rerun.components.Translation3D", VEC3D),
+        ("rotation_axis_angles", "rerun.components.RotationAxisAngle", ROTATION_AXIS_ANGLE),
+        ("quaternions", "rerun.components.RotationQuat", QUATERNION),
+        ("colors", "rerun.components.Color", RGBA32),
+        ("line_radii", "rerun.components.Radius", FLOAT32),
+        ("fill_mode", "rerun.components.FillMode", FILL_MODE),
+        ("labels", "rerun.components.Text", UTF8),
+        ("show_labels", "rerun.components.ShowLabels", BOOL),
+        ("class_ids", "rerun.components.ClassId", CLASS_ID),
+    )
+
+    if TYPE_CHECKING:
+        half_sizes: components.HalfSize3DBatch | None
+        centers: components.Translation3DBatch | None
+        rotation_axis_angles: components.RotationAxisAngleBatch | None
+        quaternions: components.RotationQuatBatch | None
+        colors: components.ColorBatch | None
+        line_radii: components.RadiusBatch | None
+        fill_mode: components.FillModeBatch | None
+        labels: components.TextBatch | None
+        show_labels: components.ShowLabelsBatch | None
+        class_ids: components.ClassIdBatch | None
+        descriptor_half_sizes: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_centers: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_rotation_axis_angles: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_quaternions: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_colors: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_line_radii: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_fill_mode: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_labels: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_show_labels: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_class_ids: ClassVar[Callable[[], ComponentDescriptor]]
+
+    @classmethod
+    def from_fields(
+        cls,
+        *,
+        clear_unset: bool = False,
+        half_sizes: datatypes.Vec3DArrayLike | None = None,
+        centers: datatypes.Vec3DArrayLike | None = None,
+        rotation_axis_angles: datatypes.RotationAxisAngleArrayLike | None = None,
+        quaternions: datatypes.QuaternionArrayLike | None = None,
+        colors: datatypes.Rgba32ArrayLike | None = None,
+        line_radii: datatypes.Float32ArrayLike | None = None,
+        fill_mode: components.FillModeLike | None = None,
+        labels: datatypes.Utf8ArrayLike | None = None,
+        show_labels: datatypes.BoolLike | None = None,
+        class_ids: datatypes.ClassIdArrayLike | None = None,
+    ) -> Self:
+        """Sets some fields only. The others are not logged, or cleared with ``clear_unset``."""
+        return cls._from_values(
+            clear_unset,
+            (
+                half_sizes,
+                centers,
+                rotation_axis_angles,
+                quaternions,
+                colors,
+                line_radii,
+                fill_mode,
+                labels,
+                show_labels,
+                class_ids,
+            ),
+        )
+
+    @classmethod
+    def columns(
+        cls,
+        *,
+        half_sizes: datatypes.Vec3DArrayLike | None = None,
+        centers: datatypes.Vec3DArrayLike | None = None,
+        rotation_axis_angles: datatypes.RotationAxisAngleArrayLike | None = None,
+        quaternions: datatypes.QuaternionArrayLike | None = None,
+        colors: datatypes.Rgba32ArrayLike | None = None,
+        line_radii: datatypes.Float32ArrayLike | None = None,
+        fill_mode: components.FillModeArrayLike | None = None,
+        labels: datatypes.Utf8ArrayLike | None = None,
+        show_labels: datatypes.BoolArrayLike | None = None,
+        class_ids: datatypes.ClassIdArrayLike | None = None,
+    ) -> ComponentColumnList:
+        """Columns for ``send_columns``: one row per element of each array's first axis."""
+        return cls._columns(
+            half_sizes,
+            centers,
+            rotation_axis_angles,
+            quaternions,
+            colors,
+            line_radii,
+            fill_mode,
+            labels,
+            show_labels,
+            class_ids,
+        )
+
+
+class GaussianSplats3D(Archetype):
+    """A cloud of Gaussian splats.
+
+    Args:
+        centers: Where the splats are.
+        scales: Scales, uniform or one factor per axis.
+        quaternions: Rotations as quaternions.
+        colors: Colors, one for all or one each.
+        sh_coefficients: Spherical harmonics above degree 0, 15 x 3 numbers per splat.
+        spherical_harmonics_degree: Up to which degree the spherical harmonics count, 0 to 3.
+    """
+
+    __slots__ = ()
+
+    NAME = "rerun.archetypes.GaussianSplats3D"
+    FIELDS = fields(
+        NAME,
+        ("centers", "rerun.components.Position3D", VEC3D),
+        ("scales", "rerun.components.Scale3D", VEC3D),
+        ("quaternions", "rerun.components.RotationQuat", QUATERNION),
+        ("colors", "rerun.components.Color", RGBA32),
+        ("sh_coefficients", "rerun.components.SphericalHarmonics3Rgb", SPHERICAL_HARMONICS3RGB),
+        ("spherical_harmonics_degree", "rerun.components.SphericalHarmonicsDegree", UINT32),
+    )
+
+    if TYPE_CHECKING:
+        centers: components.Position3DBatch | None
+        scales: components.Scale3DBatch | None
+        quaternions: components.RotationQuatBatch | None
+        colors: components.ColorBatch | None
+        sh_coefficients: components.SphericalHarmonics3RgbBatch | None
+        spherical_harmonics_degree: components.SphericalHarmonicsDegreeBatch | None
+        descriptor_centers: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_scales: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_quaternions: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_colors: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_sh_coefficients: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_spherical_harmonics_degree: ClassVar[Callable[[], ComponentDescriptor]]
+
+    def __init__(
+        self,
+        centers: datatypes.Vec3DArrayLike,
+        *,
+        scales: datatypes.Vec3DArrayLike | None = None,
+        quaternions: datatypes.QuaternionArrayLike | None = None,
+        colors: datatypes.Rgba32ArrayLike | None = None,
+        sh_coefficients: datatypes.SphericalHarmonics3RgbArrayLike | None = None,
+        spherical_harmonics_degree: datatypes.UInt32Like | None = None,
+    ) -> None:
+        self._take(
+            (
+                type(centers),
+                type(scales),
+                type(quaternions),
+                type(colors),
+                type(sh_coefficients),
+                type(spherical_harmonics_degree),
+            ),
+            (centers, scales, quaternions, colors, sh_coefficients, spherical_harmonics_degree),
+        )
+
+    @classmethod
+    def from_fields(
+        cls,
+        *,
+        clear_unset: bool = False,
+        centers: datatypes.Vec3DArrayLike | None = None,
+        scales: datatypes.Vec3DArrayLike | None = None,
+        quaternions: datatypes.QuaternionArrayLike | None = None,
+        colors: datatypes.Rgba32ArrayLike | None = None,
+        sh_coefficients: datatypes.SphericalHarmonics3RgbArrayLike | None = None,
+        spherical_harmonics_degree: datatypes.UInt32Like | None = None,
+    ) -> Self:
+        """Sets some fields only. The others are not logged, or cleared with ``clear_unset``."""
+        return cls._from_values(
+            clear_unset, (centers, scales, quaternions, colors, sh_coefficients, spherical_harmonics_degree)
+        )
+
+    @classmethod
+    def columns(
+        cls,
+        *,
+        centers: datatypes.Vec3DArrayLike | None = None,
+        scales: datatypes.Vec3DArrayLike | None = None,
+        quaternions: datatypes.QuaternionArrayLike | None = None,
+        colors: datatypes.Rgba32ArrayLike | None = None,
+        sh_coefficients: datatypes.SphericalHarmonics3RgbArrayLike | None = None,
+        spherical_harmonics_degree: datatypes.UInt32ArrayLike | None = None,
+    ) -> ComponentColumnList:
+        """Columns for ``send_columns``: one row per element of each array's first axis."""
+        return cls._columns(centers, scales, quaternions, colors, sh_coefficients, spherical_harmonics_degree)
+
+
+class GridMap(Archetype):
+    """A map of square cells in a plane of space, such as an occupancy grid.
+
+    Args:
+        data: The cells, row by row, as the pixels of an image.
+        format: Size of the image, and what its pixels are.
+        cell_size: The length of the sides of a cell, in meters.
+        translation: Where the map begins.
+        rotation_axis_angle: A rotation around an axis.
+        quaternion: A rotation as a quaternion.
+        opacity: From 0, invisible, to 1, opaque.
+        draw_order: What is drawn above what in 2D: higher values are on top.
+        colormap: How distances are colored.
+    """
+
+    __slots__ = ()
+
+    NAME = "rerun.archetypes.GridMap"
+    FIELDS = fields(
+        NAME,
+        ("data", "rerun.components.ImageBuffer", BLOB),
+        ("format", "rerun.components.ImageFormat", IMAGE_FORMAT),
+        ("cell_size", "rerun.components.CellSize", FLOAT32),
+        ("translation", "rerun.components.Translation3D", VEC3D),
+        ("rotation_axis_angle", "rerun.components.RotationAxisAngle", ROTATION_AXIS_ANGLE),
+        ("quaternion", "rerun.components.RotationQuat", QUATERNION),
+        ("opacity", "rerun.components.Opacity", FLOAT32),
+        ("draw_order", "rerun.components.DrawOrder", FLOAT32),
+        ("colormap", "rerun.components.Colormap", COLORMAP),
+    )
+
+    if TYPE_CHECKING:
+        data: components.ImageBufferBatch | None
+        format: components.ImageFormatBatch | None
+        cell_size: components.CellSizeBatch | None
+        translation: components.Translation3DBatch | None
+        rotation_axis_angle: components.RotationAxisAngleBatch | None
+        quaternion: components.RotationQuatBatch | None
+        opacity: components.OpacityBatch | None
+        draw_order: components.DrawOrderBatch | None
+        colormap: components.ColormapBatch | None
+        descriptor_data: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_format: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_cell_size: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_translation: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_rotation_axis_angle: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_quaternion: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_opacity: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_draw_order: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_colormap: ClassVar[Callable[[], ComponentDescriptor]]
+
+    def __init__(
+        self,
+        *,
+        data: datatypes.BlobLike,
+        format: datatypes.ImageFormatLike,
+        cell_size: datatypes.Float32Like,
+        translation: datatypes.Vec3DLike | None = None,
+        rotation_axis_angle: datatypes.RotationAxisAngleLike | None = None,
+        quaternion: datatypes.QuaternionLike | None = None,
+        opacity: datatypes.Float32Like | None = None,
+        draw_order: datatypes.Float32Like | None = None,
+        colormap: components.ColormapLike | None = None,
+    ) -> None:
+        self._take(
+            (
+                type(data),
+                type(format),
+                type(cell_size),
+                type(translation),
+                type(rotation_axis_angle),
+                type(quaternion),
+                type(opacity),
+                type(draw_order),
+                type(colormap),
+            ),
+            (
+                data,
+                format,
+                cell_size,
+                translation,
+                rotation_axis_angle,
+                quaternion,
+                opacity,
+                draw_order,
+                colormap,
+            ),
+        )
+
+    @classmethod
+    def from_fields(
+        cls,
+        *,
+        clear_unset: bool = False,
+        data: datatypes.BlobLike | None = None,
+        format: datatypes.ImageFormatLike | None = None,
+        cell_size: datatypes.Float32Like | None = None,
+        translation: datatypes.Vec3DLike | None = None,
+        rotation_axis_angle: datatypes.RotationAxisAngleLike | None = None,
+        quaternion: datatypes.QuaternionLike | None = None,
+        opacity: datatypes.Float32Like | None = None,
+        draw_order: datatypes.Float32Like | None = None,
+        colormap: components.ColormapLike | None = None,
+    ) -> Self:
+        """Sets some fields only. The others are not logged, or cleared with ``clear_unset``."""
+        return cls._from_values(
+            clear_unset,
+            (
+                data,
+                format,
+                cell_size,
+                translation,
+                rotation_axis_angle,
+                quaternion,
+                opacity,
+                draw_order,
+                colormap,
+            ),
+        )
+
+    @classmethod
+    def columns(
+        cls,
+        *,
+        data: datatypes.BlobArrayLike | None = None,
+        format: datatypes.ImageFormatArrayLike | None = None,
+        cell_size: datatypes.Float32ArrayLike | None = None,
+        translation: datatypes.Vec3DArrayLike | None = None,
+        rotation_axis_angle: datatypes.RotationAxisAngleArrayLike | None = None,
+        quaternion: datatypes.QuaternionArrayLike | None = None,
+        opacity: datatypes.Float32ArrayLike | None = None,
+        draw_order: datatypes.Float32ArrayLike | None = None,
+        colormap: components.ColormapArrayLike | None = None,
+    ) -> ComponentColumnList:
+        """Columns for ``send_columns``: one row per element of each array's first axis."""
+        return cls._columns(
+            data,
+            format,
+            cell_size,
+            translation,
+            rotation_axis_angle,
+            quaternion,
+            opacity,
+            draw_order,
+            colormap,
+        )
+
+
+class InstancePoses3D(Archetype):
+    """Poses at which the shapes of an entity are shown; one copy each.
+
+    Args:
+        translations: Where they are.
+        rotation_axis_angles: Rotations around an axis.
+        quaternions: Rotations as quaternions.
+        scales: Scales, uniform or one factor per axis.
+        mat3x3: Linear transforms, each in rows.
+    """
+
+    __slots__ = ()
+
+    NAME = "rerun.archetypes.InstancePoses3D"
+    FIELDS = fields(
+        NAME,
+        ("translations", "rerun.components.Translation3D", VEC3D),
+        ("rotation_axis_angles", "rerun.components.RotationAxisAngle", ROTATION_AXIS_ANGLE),
+        ("quaternions", "rerun.components.RotationQuat", QUATERNION),
+        ("scales", "rerun.components.Scale3D", VEC3D),
+        ("mat3x3", "rerun.components.TransformMat3x3", MAT3X3),
+    )
+
+    if TYPE_CHECKING:
+        translations: components.Translation3DBatch | None
+        rotation_axis_angles: components.RotationAxisAngleBatch | None
+        quaternions: components.RotationQuatBatch | None
+        scales: components.Scale3DBatch | None
+        mat3x3: components.TransformMat3x3Batch | None
+        descriptor_translations: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_rotation_axis_angles: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_quaternions: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_scales: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_mat3x3: ClassVar[Callable[[], ComponentDescriptor]]
+
+    def __init__(
+        self,
+        *,
+        translations: datatypes.Vec3DArrayLike | None = None,
+        rotation_axis_angles: datatypes.RotationAxisAngleArrayLike | None = None,
+        quaternions: datatypes.QuaternionArrayLike | None = None,
+        scales: datatypes.Vec3DArrayLike | None = None,
+        mat3x3: datatypes.Mat3x3ArrayLike | None = None,
+    ) -> None:
+        self._take(
+            (type(translations), type(rotation_axis_angles), type(quaternions), type(scales), type(mat3x3)),
+            (translations, rotation_axis_angles, quaternions, scales, mat3x3),
+        )
+
+    @classmethod
+    def from_fields(
+        cls,
+        *,
+        clear_unset: bool = False,
+        translations: datatypes.Vec3DArrayLike | None = None,
+        rotation_axis_angles: datatypes.RotationAxisAngleArrayLike | None = None,
+        quaternions: datatypes.QuaternionArrayLike | None = None,
+        scales: datatypes.Vec3DArrayLike | None = None,
+        mat3x3: datatypes.Mat3x3ArrayLike | None = None,
+    ) -> Self:
+        """Sets some fields only. The others are not logged, or cleared with ``clear_unset``."""
+        return cls._from_values(
+            clear_unset, (translations, rotation_axis_angles, quaternions, scales, mat3x3)
+        )
+
+    @classmethod
+    def columns(
+        cls,
+        *,
+        translations: datatypes.Vec3DArrayLike | None = None,
+        rotation_axis_angles: datatypes.RotationAxisAngleArrayLike | None = None,
+        quaternions: datatypes.QuaternionArrayLike | None = None,
+        scales: datatypes.Vec3DArrayLike | None = None,
+        mat3x3: datatypes.Mat3x3ArrayLike | None = None,
+    ) -> ComponentColumnList:
+        """Columns for ``send_columns``: one row per element of each array's first axis."""
+        return cls._columns(translations, rotation_axis_angles, quaternions, scales, mat3x3)
+
+
 class LineStrips3D(Archetype):
     """Chains of line segments in 3D, with a radius, color and label each.
 
@@ -320,6 +1157,111 @@ class LineStrips3D(Archetype):
     ) -> ComponentColumnList:
         """Columns for ``send_columns``: one row per element of each array's first axis."""
         return cls._columns(strips, radii, colors, labels, show_labels, class_ids)
+
+
+class Mesh3DFields(Archetype):
+    """The fields of :class:`aiorerun.archetypes.Mesh3D`."""
+
+    __slots__ = ()
+
+    NAME = "rerun.archetypes.Mesh3D"
+    FIELDS = fields(
+        NAME,
+        ("vertex_positions", "rerun.components.Position3D", VEC3D),
+        ("triangle_indices", "rerun.components.TriangleIndices", UVEC3D),
+        ("vertex_normals", "rerun.components.Vector3D", VEC3D),
+        ("vertex_colors", "rerun.components.Color", RGBA32),
+        ("vertex_texcoords", "rerun.components.Texcoord2D", VEC2D),
+        ("albedo_factor", "rerun.components.AlbedoFactor", RGBA32),
+        ("face_rendering", "rerun.components.MeshFaceRendering", MESH_FACE_RENDERING),
+        ("albedo_texture_buffer", "rerun.components.ImageBuffer", BLOB),
+        ("albedo_texture_format", "rerun.components.ImageFormat", IMAGE_FORMAT),
+        ("class_ids", "rerun.components.ClassId", CLASS_ID),
+    )
+
+    if TYPE_CHECKING:
+        vertex_positions: components.Position3DBatch | None
+        triangle_indices: components.TriangleIndicesBatch | None
+        vertex_normals: components.Vector3DBatch | None
+        vertex_colors: components.ColorBatch | None
+        vertex_texcoords: components.Texcoord2DBatch | None
+        albedo_factor: components.AlbedoFactorBatch | None
+        face_rendering: components.MeshFaceRenderingBatch | None
+        albedo_texture_buffer: components.ImageBufferBatch | None
+        albedo_texture_format: components.ImageFormatBatch | None
+        class_ids: components.ClassIdBatch | None
+        descriptor_vertex_positions: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_triangle_indices: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_vertex_normals: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_vertex_colors: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_vertex_texcoords: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_albedo_factor: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_face_rendering: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_albedo_texture_buffer: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_albedo_texture_format: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_class_ids: ClassVar[Callable[[], ComponentDescriptor]]
+
+    @classmethod
+    def from_fields(
+        cls,
+        *,
+        clear_unset: bool = False,
+        vertex_positions: datatypes.Vec3DArrayLike | None = None,
+        triangle_indices: datatypes.UVec3DArrayLike | None = None,
+        vertex_normals: datatypes.Vec3DArrayLike | None = None,
+        vertex_colors: datatypes.Rgba32ArrayLike | None = None,
+        vertex_texcoords: datatypes.Vec2DArrayLike | None = None,
+        albedo_factor: datatypes.Rgba32Like | None = None,
+        face_rendering: components.MeshFaceRenderingLike | None = None,
+        albedo_texture_buffer: datatypes.BlobLike | None = None,
+        albedo_texture_format: datatypes.ImageFormatLike | None = None,
+        class_ids: datatypes.ClassIdArrayLike | None = None,
+    ) -> Self:
+        """Sets some fields only. The others are not logged, or cleared with ``clear_unset``."""
+        return cls._from_values(
+            clear_unset,
+            (
+                vertex_positions,
+                triangle_indices,
+                vertex_normals,
+                vertex_colors,
+                vertex_texcoords,
+                albedo_factor,
+                face_rendering,
+                albedo_texture_buffer,
+                albedo_texture_format,
+                class_ids,
+            ),
+        )
+
+    @classmethod
+    def columns(
+        cls,
+        *,
+        vertex_positions: datatypes.Vec3DArrayLike | None = None,
+        triangle_indices: datatypes.UVec3DArrayLike | None = None,
+        vertex_normals: datatypes.Vec3DArrayLike | None = None,
+        vertex_colors: datatypes.Rgba32ArrayLike | None = None,
+        vertex_texcoords: datatypes.Vec2DArrayLike | None = None,
+        albedo_factor: datatypes.Rgba32ArrayLike | None = None,
+        face_rendering: components.MeshFaceRenderingArrayLike | None = None,
+        albedo_texture_buffer: datatypes.BlobArrayLike | None = None,
+        albedo_texture_format: datatypes.ImageFormatArrayLike | None = None,
+        class_ids: datatypes.ClassIdArrayLike | None = None,
+    ) -> ComponentColumnList:
+        """Columns for ``send_columns``: one row per element of each array's first axis."""
+        return cls._columns(
+            vertex_positions,
+            triangle_indices,
+            vertex_normals,
+            vertex_colors,
+            vertex_texcoords,
+            albedo_factor,
+            face_rendering,
+            albedo_texture_buffer,
+            albedo_texture_format,
+            class_ids,
+        )
 
 
 class Points3D(Archetype):
@@ -434,4 +1376,275 @@ class Points3D(Archetype):
         """Columns for ``send_columns``: one row per element of each array's first axis."""
         return cls._columns(
             positions, radii, colors, labels, show_labels, point_shading, class_ids, keypoint_ids
+        )
+
+
+class Volume3D(Archetype):
+    """A box of space filled with numbers, shown as a cloud.
+
+    Args:
+        values: The numbers, with three dimensions.
+        voxel_size: The extents of a cell along each axis.
+        translation: Where the box begins.
+        quaternion: A rotation as a quaternion.
+        value_range: The range in which values are expected; by default found out from the data.
+        gamma: The exponent that brightens or darkens values before they are colored.
+        colormap: How distances are colored.
+        optical_density: How much of the light a value of 1 holds back on a unit of length.
+    """
+
+    __slots__ = ()
+
+    NAME = "rerun.archetypes.Volume3D"
+    FIELDS = fields(
+        NAME,
+        ("values", "rerun.components.TensorData", TENSOR_DATA),
+        ("voxel_size", "rerun.components.VoxelSize", VEC3D),
+        ("translation", "rerun.components.Translation3D", VEC3D),
+        ("quaternion", "rerun.components.RotationQuat", QUATERNION),
+        ("value_range", "rerun.components.ValueRange", RANGE1D),
+        ("gamma", "rerun.components.GammaCorrection", FLOAT32),
+        ("colormap", "rerun.components.Colormap", COLORMAP),
+        ("optical_density", "rerun.components.OpticalDensity", FLOAT32),
+    )
+
+    if TYPE_CHECKING:
+        values: components.TensorDataBatch | None
+        voxel_size: components.VoxelSizeBatch | None
+        translation: components.Translation3DBatch | None
+        quaternion: components.RotationQuatBatch | None
+        value_range: components.ValueRangeBatch | None
+        gamma: components.GammaCorrectionBatch | None
+        colormap: components.ColormapBatch | None
+        optical_density: components.OpticalDensityBatch | None
+        descriptor_values: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_voxel_size: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_translation: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_quaternion: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_value_range: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_gamma: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_colormap: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_optical_density: ClassVar[Callable[[], ComponentDescriptor]]
+
+    def __init__(
+        self,
+        values: datatypes.TensorDataLike,
+        *,
+        voxel_size: datatypes.Vec3DLike | None = None,
+        translation: datatypes.Vec3DLike | None = None,
+        quaternion: datatypes.QuaternionLike | None = None,
+        value_range: datatypes.Range1DLike | None = None,
+        gamma: datatypes.Float32Like | None = None,
+        colormap: components.ColormapLike | None = None,
+        optical_density: datatypes.Float32Like | None = None,
+    ) -> None:
+        self._take(
+            (
+                type(values),
+                type(voxel_size),
+                type(translation),
+                type(quaternion),
+                type(value_range),
+                type(gamma),
+                type(colormap),
+                type(optical_density),
+            ),
+            (values, voxel_size, translation, quaternion, value_range, gamma, colormap, optical_density),
+        )
+
+    @classmethod
+    def from_fields(
+        cls,
+        *,
+        clear_unset: bool = False,
+        values: datatypes.TensorDataLike | None = None,
+        voxel_size: datatypes.Vec3DLike | None = None,
+        translation: datatypes.Vec3DLike | None = None,
+        quaternion: datatypes.QuaternionLike | None = None,
+        value_range: datatypes.Range1DLike | None = None,
+        gamma: datatypes.Float32Like | None = None,
+        colormap: components.ColormapLike | None = None,
+        optical_density: datatypes.Float32Like | None = None,
+    ) -> Self:
+        """Sets some fields only. The others are not logged, or cleared with ``clear_unset``."""
+        return cls._from_values(
+            clear_unset,
+            (values, voxel_size, translation, quaternion, value_range, gamma, colormap, optical_density),
+        )
+
+    @classmethod
+    def columns(
+        cls,
+        *,
+        values: datatypes.TensorDataArrayLike | None = None,
+        voxel_size: datatypes.Vec3DArrayLike | None = None,
+        translation: datatypes.Vec3DArrayLike | None = None,
+        quaternion: datatypes.QuaternionArrayLike | None = None,
+        value_range: datatypes.Range1DArrayLike | None = None,
+        gamma: datatypes.Float32ArrayLike | None = None,
+        colormap: components.ColormapArrayLike | None = None,
+        optical_density: datatypes.Float32ArrayLike | None = None,
+    ) -> ComponentColumnList:
+        """Columns for ``send_columns``: one row per element of each array's first axis."""
+        return cls._columns(
+            values, voxel_size, translation, quaternion, value_range, gamma, colormap, optical_density
+        )
+
+
+class VoxelGridMap(Archetype):
+    """A map of cubic cells, of which only the occupied ones are given.
+
+    Args:
+        voxel_indices: The cells that are occupied: whole numbers along x, y and z.
+        voxel_size: The extents of a cell along each axis.
+        values: A number for each of the cells, which gives its color.
+        colors: Colors, one for all or one each.
+        translation: Where the map begins.
+        rotation_axis_angle: A rotation around an axis.
+        quaternion: A rotation as a quaternion.
+        opacity: From 0, invisible, to 1, opaque.
+        value_range: The range in which values are expected; by default found out from the data.
+        colormap: How distances are colored.
+    """
+
+    __slots__ = ()
+
+    NAME = "rerun.archetypes.VoxelGridMap"
+    FIELDS = fields(
+        NAME,
+        ("voxel_indices", "rerun.components.VoxelIndex", IVEC3D),
+        ("voxel_size", "rerun.components.VoxelSize", VEC3D),
+        ("values", "rerun.components.VoxelValue", FLOAT32),
+        ("colors", "rerun.components.Color", RGBA32),
+        ("translation", "rerun.components.Translation3D", VEC3D),
+        ("rotation_axis_angle", "rerun.components.RotationAxisAngle", ROTATION_AXIS_ANGLE),
+        ("quaternion", "rerun.components.RotationQuat", QUATERNION),
+        ("opacity", "rerun.components.Opacity", FLOAT32),
+        ("value_range", "rerun.components.ValueRange", RANGE1D),
+        ("colormap", "rerun.components.Colormap", COLORMAP),
+    )
+
+    if TYPE_CHECKING:
+        voxel_indices: components.VoxelIndexBatch | None
+        voxel_size: components.VoxelSizeBatch | None
+        values: components.VoxelValueBatch | None
+        colors: components.ColorBatch | None
+        translation: components.Translation3DBatch | None
+        rotation_axis_angle: components.RotationAxisAngleBatch | None
+        quaternion: components.RotationQuatBatch | None
+        opacity: components.OpacityBatch | None
+        value_range: components.ValueRangeBatch | None
+        colormap: components.ColormapBatch | None
+        descriptor_voxel_indices: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_voxel_size: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_values: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_colors: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_translation: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_rotation_axis_angle: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_quaternion: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_opacity: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_value_range: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_colormap: ClassVar[Callable[[], ComponentDescriptor]]
+
+    def __init__(
+        self,
+        voxel_indices: datatypes.IVec3DArrayLike,
+        voxel_size: datatypes.Vec3DLike,
+        *,
+        values: datatypes.Float32ArrayLike | None = None,
+        colors: datatypes.Rgba32ArrayLike | None = None,
+        translation: datatypes.Vec3DLike | None = None,
+        rotation_axis_angle: datatypes.RotationAxisAngleLike | None = None,
+        quaternion: datatypes.QuaternionLike | None = None,
+        opacity: datatypes.Float32Like | None = None,
+        value_range: datatypes.Range1DLike | None = None,
+        colormap: components.ColormapLike | None = None,
+    ) -> None:
+        self._take(
+            (
+                type(voxel_indices),
+                type(voxel_size),
+                type(values),
+                type(colors),
+                type(translation),
+                type(rotation_axis_angle),
+                type(quaternion),
+                type(opacity),
+                type(value_range),
+                type(colormap),
+            ),
+            (
+                voxel_indices,
+                voxel_size,
+                values,
+                colors,
+                translation,
+                rotation_axis_angle,
+                quaternion,
+                opacity,
+                value_range,
+                colormap,
+            ),
+        )
+
+    @classmethod
+    def from_fields(
+        cls,
+        *,
+        clear_unset: bool = False,
+        voxel_indices: datatypes.IVec3DArrayLike | None = None,
+        voxel_size: datatypes.Vec3DLike | None = None,
+        values: datatypes.Float32ArrayLike | None = None,
+        colors: datatypes.Rgba32ArrayLike | None = None,
+        translation: datatypes.Vec3DLike | None = None,
+        rotation_axis_angle: datatypes.RotationAxisAngleLike | None = None,
+        quaternion: datatypes.QuaternionLike | None = None,
+        opacity: datatypes.Float32Like | None = None,
+        value_range: datatypes.Range1DLike | None = None,
+        colormap: components.ColormapLike | None = None,
+    ) -> Self:
+        """Sets some fields only. The others are not logged, or cleared with ``clear_unset``."""
+        return cls._from_values(
+            clear_unset,
+            (
+                voxel_indices,
+                voxel_size,
+                values,
+                colors,
+                translation,
+                rotation_axis_angle,
+                quaternion,
+                opacity,
+                value_range,
+                colormap,
+            ),
+        )
+
+    @classmethod
+    def columns(
+        cls,
+        *,
+        voxel_indices: datatypes.IVec3DArrayLike | None = None,
+        voxel_size: datatypes.Vec3DArrayLike | None = None,
+        values: datatypes.Float32ArrayLike | None = None,
+        colors: datatypes.Rgba32ArrayLike | None = None,
+        translation: datatypes.Vec3DArrayLike | None = None,
+        rotation_axis_angle: datatypes.RotationAxisAngleArrayLike | None = None,
+        quaternion: datatypes.QuaternionArrayLike | None = None,
+        opacity: datatypes.Float32ArrayLike | None = None,
+        value_range: datatypes.Range1DArrayLike | None = None,
+        colormap: components.ColormapArrayLike | None = None,
+    ) -> ComponentColumnList:
+        """Columns for ``send_columns``: one row per element of each array's first axis."""
+        return cls._columns(
+            voxel_indices,
+            voxel_size,
+            values,
+            colors,
+            translation,
+            rotation_axis_angle,
+            quaternion,
+            opacity,
+            value_range,
+            colormap,
         )

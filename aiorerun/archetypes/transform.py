@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from aiorerun.archetypes._base import Archetype, fields
 from aiorerun.types.coerce.catalog import (
+    BOOL,
     FLOAT32,
     MAT3X3,
     QUATERNION,
@@ -27,7 +28,46 @@ if TYPE_CHECKING:
     from aiorerun.types.batches import ComponentColumnList
     from aiorerun.types.descriptors import ComponentDescriptor
 
-__all__ = ["PinholeFields", "Transform3DFields"]
+__all__ = [
+    "CoordinateFrame",
+    "PinholeFields",
+    "Transform3DFields",
+    "TransformAxes3D",
+    "ViewCoordinatesFields",
+]
+
+
+class CoordinateFrame(Archetype):
+    """Which named coordinate frame an entity is in.
+
+    Args:
+        frame: The name of the frame.
+    """
+
+    __slots__ = ()
+
+    NAME = "rerun.archetypes.CoordinateFrame"
+    FIELDS = fields(
+        NAME,
+        ("frame", "rerun.components.TransformFrameId", UTF8),
+    )
+
+    if TYPE_CHECKING:
+        frame: components.TransformFrameIdBatch | None
+        descriptor_frame: ClassVar[Callable[[], ComponentDescriptor]]
+
+    def __init__(self, frame: datatypes.Utf8Like) -> None:
+        self._take((type(frame),), (frame,))
+
+    @classmethod
+    def from_fields(cls, *, clear_unset: bool = False, frame: datatypes.Utf8Like | None = None) -> Self:
+        """Sets some fields only. The others are not logged, or cleared with ``clear_unset``."""
+        return cls._from_values(clear_unset, (frame,))
+
+    @classmethod
+    def columns(cls, *, frame: datatypes.Utf8ArrayLike | None = None) -> ComponentColumnList:
+        """Columns for ``send_columns``: one row per element of each array's first axis."""
+        return cls._columns(frame)
 
 
 class PinholeFields(Archetype):
@@ -203,3 +243,81 @@ class Transform3DFields(Archetype):
         return cls._columns(
             translation, rotation_axis_angle, quaternion, scale, mat3x3, relation, child_frame, parent_frame
         )
+
+
+class TransformAxes3D(Archetype):
+    """Shows the axes of the coordinate frame of an entity.
+
+    Args:
+        axis_length: The length of the axes, in units of the scene.
+        show_frame: Whether the name of the frame is shown.
+    """
+
+    __slots__ = ()
+
+    NAME = "rerun.archetypes.TransformAxes3D"
+    FIELDS = fields(
+        NAME,
+        ("axis_length", "rerun.components.AxisLength", FLOAT32),
+        ("show_frame", "rerun.components.ShowLabels", BOOL),
+    )
+
+    if TYPE_CHECKING:
+        axis_length: components.AxisLengthBatch | None
+        show_frame: components.ShowLabelsBatch | None
+        descriptor_axis_length: ClassVar[Callable[[], ComponentDescriptor]]
+        descriptor_show_frame: ClassVar[Callable[[], ComponentDescriptor]]
+
+    def __init__(
+        self, axis_length: datatypes.Float32Like, *, show_frame: datatypes.BoolLike | None = None
+    ) -> None:
+        self._take((type(axis_length), type(show_frame)), (axis_length, show_frame))
+
+    @classmethod
+    def from_fields(
+        cls,
+        *,
+        clear_unset: bool = False,
+        axis_length: datatypes.Float32Like | None = None,
+        show_frame: datatypes.BoolLike | None = None,
+    ) -> Self:
+        """Sets some fields only. The others are not logged, or cleared with ``clear_unset``."""
+        return cls._from_values(clear_unset, (axis_length, show_frame))
+
+    @classmethod
+    def columns(
+        cls,
+        *,
+        axis_length: datatypes.Float32ArrayLike | None = None,
+        show_frame: datatypes.BoolArrayLike | None = None,
+    ) -> ComponentColumnList:
+        """Columns for ``send_columns``: one row per element of each array's first axis."""
+        return cls._columns(axis_length, show_frame)
+
+
+class ViewCoordinatesFields(Archetype):
+    """The fields of :class:`aiorerun.archetypes.ViewCoordinates`."""
+
+    __slots__ = ()
+
+    NAME = "rerun.archetypes.ViewCoordinates"
+    FIELDS = fields(
+        NAME,
+        ("xyz", "rerun.components.ViewCoordinates", VIEW_COORDINATES),
+    )
+
+    if TYPE_CHECKING:
+        xyz: components.ViewCoordinatesBatch | None
+        descriptor_xyz: ClassVar[Callable[[], ComponentDescriptor]]
+
+    @classmethod
+    def from_fields(
+        cls, *, clear_unset: bool = False, xyz: datatypes.ViewCoordinatesLike | None = None
+    ) -> Self:
+        """Sets some fields only. The others are not logged, or cleared with ``clear_unset``."""
+        return cls._from_values(clear_unset, (xyz,))
+
+    @classmethod
+    def columns(cls, *, xyz: datatypes.ViewCoordinatesArrayLike | None = None) -> ComponentColumnList:
+        """Columns for ``send_columns``: one row per element of each array's first axis."""
+        return cls._columns(xyz)

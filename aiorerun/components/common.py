@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 from aiorerun.datatypes._natives import NamedValue
 from aiorerun.datatypes.common import (
     Blob as BlobDatatype,
-    Bool,
+    Bool as BoolDatatype,
     ClassId as ClassIdDatatype,
+    EntityPath as EntityPathDatatype,
     Float32,
+    Float64,
     KeypointId as KeypointIdDatatype,
-    Range1D,
+    Range1D as Range1DDatatype,
     Utf8,
     Vec2D,
     Vec3D,
@@ -28,7 +30,10 @@ from aiorerun.types.coerce.catalog import (
     BOOL,
     CLASS_ID,
     COLORMAP,
+    ENTITY_PATH,
+    ENTRY_KIND,
     FLOAT32,
+    FLOAT64,
     IMAGE_FORMAT,
     KEYPOINT_ID,
     MAGNIFICATION_FILTER,
@@ -53,6 +58,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Blob",
     "BlobBatch",
+    "Bool",
+    "BoolBatch",
     "ClassId",
     "ClassIdBatch",
     "ColorBatch",
@@ -62,14 +69,28 @@ __all__ = [
     "ColormapLike",
     "DrawOrder",
     "DrawOrderBatch",
+    "EntityPath",
+    "EntityPathBatch",
+    "EntryKind",
+    "EntryKindArrayLike",
+    "EntryKindBatch",
+    "EntryKindLike",
+    "Flag",
+    "FlagBatch",
+    "GammaCorrection",
+    "GammaCorrectionBatch",
     "ImageBuffer",
     "ImageBufferBatch",
     "ImageFormat",
     "ImageFormatBatch",
+    "Interactive",
+    "InteractiveBatch",
     "KeypointId",
     "KeypointIdBatch",
     "Length",
     "LengthBatch",
+    "LinearSpeed",
+    "LinearSpeedBatch",
     "MagnificationFilter",
     "MagnificationFilterArrayLike",
     "MagnificationFilterBatch",
@@ -84,6 +105,8 @@ __all__ = [
     "Position3D",
     "Position3DBatch",
     "RadiusBatch",
+    "Range1D",
+    "Range1DBatch",
     "RotationAxisAngle",
     "RotationAxisAngleBatch",
     "RotationQuat",
@@ -98,6 +121,8 @@ __all__ = [
     "Text",
     "TextBatch",
     "TextLogLevelBatch",
+    "Thumbnail",
+    "ThumbnailBatch",
     "Timestamp",
     "TimestampBatch",
     "TransformFrameId",
@@ -106,6 +131,8 @@ __all__ = [
     "TransformMat3x3Batch",
     "Translation3D",
     "Translation3DBatch",
+    "Url",
+    "UrlBatch",
     "ValueRange",
     "ValueRangeBatch",
     "Vector3D",
@@ -134,6 +161,27 @@ class BlobBatch(ComponentBatch):
     if TYPE_CHECKING:
 
         def __init__(self, data: datatypes.BlobArrayLike | None, strict: bool | None = None) -> None: ...
+
+
+class Bool(BoolDatatype, ComponentMixin):
+    """A boolean."""
+
+    __slots__ = ()
+
+    COMPONENT_TYPE = "rerun.components.Bool"
+
+
+class BoolBatch(ComponentBatch):
+    """Any number of :class:`Bool`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = BOOL
+    COMPONENT_TYPE = "rerun.components.Bool"
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: datatypes.BoolArrayLike | None, strict: bool | None = None) -> None: ...
 
 
 class ClassId(ClassIdDatatype, ComponentMixin):
@@ -221,6 +269,95 @@ class DrawOrderBatch(ComponentBatch):
         def __init__(self, data: datatypes.Float32ArrayLike | None, strict: bool | None = None) -> None: ...
 
 
+class EntityPath(EntityPathDatatype, ComponentMixin):
+    """The path of an entity."""
+
+    __slots__ = ()
+
+    COMPONENT_TYPE = "rerun.components.EntityPath"
+
+
+class EntityPathBatch(ComponentBatch):
+    """Any number of :class:`EntityPath`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = ENTITY_PATH
+    COMPONENT_TYPE = "rerun.components.EntityPath"
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self, data: datatypes.EntityPathArrayLike | None, strict: bool | None = None
+        ) -> None: ...
+
+
+class EntryKind(NamedValue):
+    """What an entry of a catalog is."""
+
+    Dataset = 1
+    DatasetView = 2
+    Table = 3
+    TableView = 4
+    BlueprintDataset = 5
+    AssetDataset = 6
+
+
+class EntryKindBatch(ComponentBatch):
+    """Any number of :class:`EntryKind`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = ENTRY_KIND
+    COMPONENT_TYPE = "rerun.components.EntryKind"
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: EntryKindArrayLike | None, strict: bool | None = None) -> None: ...
+
+
+class Flag(BoolDatatype, ComponentMixin):
+    """Yes or no."""
+
+    __slots__ = ()
+
+    COMPONENT_TYPE = "rerun.components.Flag"
+
+
+class FlagBatch(ComponentBatch):
+    """Any number of :class:`Flag`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = BOOL
+    COMPONENT_TYPE = "rerun.components.Flag"
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: datatypes.BoolArrayLike | None, strict: bool | None = None) -> None: ...
+
+
+class GammaCorrection(Float32, ComponentMixin):
+    """The exponent that brightens or darkens values."""
+
+    __slots__ = ()
+
+    COMPONENT_TYPE = "rerun.components.GammaCorrection"
+
+
+class GammaCorrectionBatch(ComponentBatch):
+    """Any number of :class:`GammaCorrection`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = FLOAT32
+    COMPONENT_TYPE = "rerun.components.GammaCorrection"
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: datatypes.Float32ArrayLike | None, strict: bool | None = None) -> None: ...
+
+
 class ImageBuffer(BlobDatatype, ComponentMixin):
     """The pixels of an image, row by row."""
 
@@ -265,6 +402,27 @@ class ImageFormatBatch(ComponentBatch):
         ) -> None: ...
 
 
+class Interactive(BoolDatatype, ComponentMixin):
+    """Whether it can be selected."""
+
+    __slots__ = ()
+
+    COMPONENT_TYPE = "rerun.components.Interactive"
+
+
+class InteractiveBatch(ComponentBatch):
+    """Any number of :class:`Interactive`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = BOOL
+    COMPONENT_TYPE = "rerun.components.Interactive"
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: datatypes.BoolArrayLike | None, strict: bool | None = None) -> None: ...
+
+
 class KeypointId(KeypointIdDatatype, ComponentMixin):
     """A keypoint within a class."""
 
@@ -307,6 +465,27 @@ class LengthBatch(ComponentBatch):
     if TYPE_CHECKING:
 
         def __init__(self, data: datatypes.Float32ArrayLike | None, strict: bool | None = None) -> None: ...
+
+
+class LinearSpeed(Float64, ComponentMixin):
+    """A speed, in units of the scene per second."""
+
+    __slots__ = ()
+
+    COMPONENT_TYPE = "rerun.components.LinearSpeed"
+
+
+class LinearSpeedBatch(ComponentBatch):
+    """Any number of :class:`LinearSpeed`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = FLOAT64
+    COMPONENT_TYPE = "rerun.components.LinearSpeed"
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: datatypes.Float64ArrayLike | None, strict: bool | None = None) -> None: ...
 
 
 class MagnificationFilter(NamedValue):
@@ -440,6 +619,27 @@ class RadiusBatch(ComponentBatch):
         def __init__(self, data: datatypes.Float32ArrayLike | None, strict: bool | None = None) -> None: ...
 
 
+class Range1D(Range1DDatatype, ComponentMixin):
+    """A range of numbers."""
+
+    __slots__ = ()
+
+    COMPONENT_TYPE = "rerun.components.Range1D"
+
+
+class Range1DBatch(ComponentBatch):
+    """Any number of :class:`Range1D`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = RANGE1D
+    COMPONENT_TYPE = "rerun.components.Range1D"
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: datatypes.Range1DArrayLike | None, strict: bool | None = None) -> None: ...
+
+
 class RotationAxisAngle(RotationAxisAngleDatatype, ComponentMixin):
     """A rotation around an axis."""
 
@@ -499,7 +699,7 @@ class Scale3DBatch(ComponentBatch):
         def __init__(self, data: datatypes.Vec3DArrayLike | None, strict: bool | None = None) -> None: ...
 
 
-class ShowLabels(Bool, ComponentMixin):
+class ShowLabels(BoolDatatype, ComponentMixin):
     """Whether labels are shown."""
 
     __slots__ = ()
@@ -598,6 +798,27 @@ class TextLogLevelBatch(ComponentBatch):
         def __init__(self, data: datatypes.Utf8ArrayLike | None, strict: bool | None = None) -> None: ...
 
 
+class Thumbnail(BlobDatatype, ComponentMixin):
+    """A small picture, as a file."""
+
+    __slots__ = ()
+
+    COMPONENT_TYPE = "rerun.components.Thumbnail"
+
+
+class ThumbnailBatch(ComponentBatch):
+    """Any number of :class:`Thumbnail`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = BLOB
+    COMPONENT_TYPE = "rerun.components.Thumbnail"
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: datatypes.BlobArrayLike | None, strict: bool | None = None) -> None: ...
+
+
 class Timestamp(TimeInt, ComponentMixin):
     """Nanoseconds since 1970."""
 
@@ -682,7 +903,28 @@ class Translation3DBatch(ComponentBatch):
         def __init__(self, data: datatypes.Vec3DArrayLike | None, strict: bool | None = None) -> None: ...
 
 
-class ValueRange(Range1D, ComponentMixin):
+class Url(Utf8, ComponentMixin):
+    """An address on the web."""
+
+    __slots__ = ()
+
+    COMPONENT_TYPE = "rerun.components.Url"
+
+
+class UrlBatch(ComponentBatch):
+    """Any number of :class:`Url`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = UTF8
+    COMPONENT_TYPE = "rerun.components.Url"
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: datatypes.Utf8ArrayLike | None, strict: bool | None = None) -> None: ...
+
+
+class ValueRange(Range1DDatatype, ComponentMixin):
     """The range in which values are expected."""
 
     __slots__ = ()
@@ -724,7 +966,7 @@ class Vector3DBatch(ComponentBatch):
         def __init__(self, data: datatypes.Vec3DArrayLike | None, strict: bool | None = None) -> None: ...
 
 
-class Visible(Bool, ComponentMixin):
+class Visible(BoolDatatype, ComponentMixin):
     """Whether it is drawn."""
 
     __slots__ = ()
@@ -807,6 +1049,43 @@ if TYPE_CHECKING:
         | int
         | Sequence[ColormapLike]
     )
+    EntryKindLike: TypeAlias = (
+        EntryKind
+        | Literal[
+            "AssetDataset",
+            "BlueprintDataset",
+            "Dataset",
+            "DatasetView",
+            "Table",
+            "TableView",
+            "assetdataset",
+            "blueprintdataset",
+            "dataset",
+            "datasetview",
+            "table",
+            "tableview",
+        ]
+        | int
+    )
+    EntryKindArrayLike: TypeAlias = (
+        EntryKind
+        | Literal[
+            "AssetDataset",
+            "BlueprintDataset",
+            "Dataset",
+            "DatasetView",
+            "Table",
+            "TableView",
+            "assetdataset",
+            "blueprintdataset",
+            "dataset",
+            "datasetview",
+            "table",
+            "tableview",
+        ]
+        | int
+        | Sequence[EntryKindLike]
+    )
     MagnificationFilterLike: TypeAlias = (
         MagnificationFilter | Literal["Bicubic", "Linear", "Nearest", "bicubic", "linear", "nearest"] | int
     )
@@ -817,4 +1096,6 @@ if TYPE_CHECKING:
         | Sequence[MagnificationFilterLike]
     )
 else:
-    ColormapLike = ColormapArrayLike = MagnificationFilterLike = MagnificationFilterArrayLike = Any
+    ColormapLike = ColormapArrayLike = EntryKindLike = EntryKindArrayLike = MagnificationFilterLike = (
+        MagnificationFilterArrayLike
+    ) = Any

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import colorsys
 import zlib
-from itertools import permutations, product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
+from aiorerun.datatypes.axes import AxesConstants, named_axes
 from aiorerun.datatypes.colors import Rgba32
 from aiorerun.datatypes.common import Bool, Float32, Utf8, Vec3D
 from aiorerun.datatypes.coordinates import ViewCoordinates as ViewCoordinatesDatatype
+from aiorerun.datatypes.planes import Plane3D as Plane3DDatatype, define_planes
+from aiorerun.datatypes.video import VideoTimestamp as VideoTimestampDatatype
 from aiorerun.types.batches import ComponentMixin
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from aiorerun.components.video import VideoTimestampBatch
     from aiorerun.datatypes.common import Float32Like, Vec3DLike
+    from aiorerun.types.batches import DescribedComponentBatch
 
 
 class ClearIsRecursive(Bool, ComponentMixin):
@@ -113,6 +117,65 @@ class MediaType(Utf8, ComponentMixin):
         return None if known is None else MediaType(known)
 
 
+class Plane3D(Plane3DDatatype, ComponentMixin):
+    """A plane in space."""
+
+    __slots__ = ()
+
+    COMPONENT_TYPE = "rerun.components.Plane3D"
+
+
+define_planes(Plane3D)
+
+
+class VideoTimestamp(VideoTimestampDatatype, ComponentMixin):
+    """A time within a video, since its start.
+
+    Args:
+        nanoseconds: The time in nanoseconds.
+        seconds: Instead: the time in seconds.
+
+    Raises:
+        ValueError: Not exactly one was given.
+    """
+
+    __slots__ = ()
+
+    COMPONENT_TYPE = "rerun.components.VideoTimestamp"
+
+    def __init__(self, *, nanoseconds: int | None = None, seconds: float | None = None) -> None:
+        if (nanoseconds is None) == (seconds is None):
+            raise ValueError("a video timestamp needs either `nanoseconds` or `seconds`")
+        super().__init__(int(nanoseconds if nanoseconds is not None else round(cast("float", seconds) * 1e9)))
+
+    @staticmethod
+    def seconds(seconds: npt.ArrayLike) -> VideoTimestampBatch:
+        """Timestamps of seconds, fractions included."""
+        return _timestamps(seconds, 1_000_000_000)
+
+    @staticmethod
+    def milliseconds(milliseconds: npt.ArrayLike) -> VideoTimestampBatch:
+        """Timestamps of milliseconds, fractions included."""
+        return _timestamps(milliseconds, 1_000_000)
+
+    @staticmethod
+    def nanoseconds(nanoseconds: npt.ArrayLike) -> VideoTimestampBatch:
+        """Timestamps of nanoseconds."""
+        return _timestamps(nanoseconds, 1)
+
+
+def _timestamps(values: npt.ArrayLike, unit: int) -> VideoTimestampBatch:
+    import numpy as np
+
+    from aiorerun.components.video import VideoTimestampBatch
+
+    array = np.atleast_1d(np.asarray(values))
+    if array.dtype.kind == "f":
+        array = np.round(array.astype(np.float64) * unit)
+        unit = 1
+    return VideoTimestampBatch(array.astype(np.int64) * unit)
+
+
 class TextLogLevel(Utf8, ComponentMixin):
     """The severity of a log line."""
 
@@ -128,73 +191,21 @@ class TextLogLevel(Utf8, ComponentMixin):
     TRACE: ClassVar[TextLogLevel]
 
 
-class ViewCoordinates(ViewCoordinatesDatatype, ComponentMixin):
-    """Where the axes of a coordinate system point, e.g. ``ViewCoordinates.RDF``: right, down, forward."""
+class ViewCoordinates(ViewCoordinatesDatatype, AxesConstants, ComponentMixin):
+    """Where the axes of a coordinate system point, e.g. ``ViewCoordinates.RDF``: right, down, forward.
+
+    It can be logged itself, as an archetype of this one component.
+    """
 
     __slots__ = ()
 
     COMPONENT_TYPE = "rerun.components.ViewCoordinates"
 
-    BDL: ClassVar[ViewCoordinates]
-    BDR: ClassVar[ViewCoordinates]
-    BLD: ClassVar[ViewCoordinates]
-    BLU: ClassVar[ViewCoordinates]
-    BRD: ClassVar[ViewCoordinates]
-    BRU: ClassVar[ViewCoordinates]
-    BUL: ClassVar[ViewCoordinates]
-    BUR: ClassVar[ViewCoordinates]
-    DBL: ClassVar[ViewCoordinates]
-    DBR: ClassVar[ViewCoordinates]
-    DFL: ClassVar[ViewCoordinates]
-    DFR: ClassVar[ViewCoordinates]
-    DLB: ClassVar[ViewCoordinates]
-    DLF: ClassVar[ViewCoordinates]
-    DRB: ClassVar[ViewCoordinates]
-    DRF: ClassVar[ViewCoordinates]
-    FDL: ClassVar[ViewCoordinates]
-    FDR: ClassVar[ViewCoordinates]
-    FLD: ClassVar[ViewCoordinates]
-    FLU: ClassVar[ViewCoordinates]
-    FRD: ClassVar[ViewCoordinates]
-    FRU: ClassVar[ViewCoordinates]
-    FUL: ClassVar[ViewCoordinates]
-    FUR: ClassVar[ViewCoordinates]
-    LBD: ClassVar[ViewCoordinates]
-    LBU: ClassVar[ViewCoordinates]
-    LDB: ClassVar[ViewCoordinates]
-    LDF: ClassVar[ViewCoordinates]
-    LEFT_HAND_X_DOWN: ClassVar[ViewCoordinates]
-    LEFT_HAND_X_UP: ClassVar[ViewCoordinates]
-    LEFT_HAND_Y_DOWN: ClassVar[ViewCoordinates]
-    LEFT_HAND_Y_UP: ClassVar[ViewCoordinates]
-    LEFT_HAND_Z_DOWN: ClassVar[ViewCoordinates]
-    LEFT_HAND_Z_UP: ClassVar[ViewCoordinates]
-    LFD: ClassVar[ViewCoordinates]
-    LFU: ClassVar[ViewCoordinates]
-    LUB: ClassVar[ViewCoordinates]
-    LUF: ClassVar[ViewCoordinates]
-    RBD: ClassVar[ViewCoordinates]
-    RBU: ClassVar[ViewCoordinates]
-    RDB: ClassVar[ViewCoordinates]
-    RDF: ClassVar[ViewCoordinates]
-    RFD: ClassVar[ViewCoordinates]
-    RFU: ClassVar[ViewCoordinates]
-    RIGHT_HAND_X_DOWN: ClassVar[ViewCoordinates]
-    RIGHT_HAND_X_UP: ClassVar[ViewCoordinates]
-    RIGHT_HAND_Y_DOWN: ClassVar[ViewCoordinates]
-    RIGHT_HAND_Y_UP: ClassVar[ViewCoordinates]
-    RIGHT_HAND_Z_DOWN: ClassVar[ViewCoordinates]
-    RIGHT_HAND_Z_UP: ClassVar[ViewCoordinates]
-    RUB: ClassVar[ViewCoordinates]
-    RUF: ClassVar[ViewCoordinates]
-    UBL: ClassVar[ViewCoordinates]
-    UBR: ClassVar[ViewCoordinates]
-    UFL: ClassVar[ViewCoordinates]
-    UFR: ClassVar[ViewCoordinates]
-    ULB: ClassVar[ViewCoordinates]
-    ULF: ClassVar[ViewCoordinates]
-    URB: ClassVar[ViewCoordinates]
-    URF: ClassVar[ViewCoordinates]
+    def as_component_batches(self) -> list[DescribedComponentBatch]:
+        """The archetype that holds this component alone."""
+        from aiorerun.archetypes import ViewCoordinates
+
+        return ViewCoordinates(self).as_component_batches()
 
 
 _BY_EXTENSION: Final = {
@@ -209,6 +220,7 @@ _BY_EXTENSION: Final = {
     ".mp4": "video/mp4",
     ".obj": "model/obj",
     ".ogg": "audio/ogg",
+    ".opus": "audio/ogg",
     ".ply": "application/x-ply",
     ".png": "image/png",
     ".stl": "model/stl",
@@ -235,21 +247,6 @@ _MEDIA_TYPES: Final = {
     "WAV": "audio/wav",
 }
 
-_BY_UP_AXIS: Final = {
-    "LEFT_HAND_X_DOWN": (2, 3, 5),
-    "LEFT_HAND_X_UP": (1, 3, 6),
-    "LEFT_HAND_Y_DOWN": (3, 2, 6),
-    "LEFT_HAND_Y_UP": (3, 1, 5),
-    "LEFT_HAND_Z_DOWN": (3, 5, 2),
-    "LEFT_HAND_Z_UP": (3, 6, 1),
-    "RIGHT_HAND_X_DOWN": (2, 3, 6),
-    "RIGHT_HAND_X_UP": (1, 3, 5),
-    "RIGHT_HAND_Y_DOWN": (3, 2, 5),
-    "RIGHT_HAND_Y_UP": (3, 1, 6),
-    "RIGHT_HAND_Z_DOWN": (3, 6, 2),
-    "RIGHT_HAND_Z_UP": (3, 5, 1),
-}
-
 
 def _color_of(text: str) -> tuple[int, int, int]:
     """A strong, rather dark color whose hue depends on the text."""
@@ -263,13 +260,8 @@ def _define() -> None:
         setattr(MediaType, name, MediaType(text))
     for name in ("CRITICAL", "ERROR", "WARN", "INFO", "DEBUG", "TRACE"):
         setattr(TextLogLevel, name, TextLogLevel(name))
-    letters = {"U": 1, "D": 2, "R": 3, "L": 4, "F": 5, "B": 6}
-    # One of each pair of opposite directions, in any order.
-    for order in permutations(("UD", "RL", "FB")):
-        for choice in product(*order):
-            setattr(ViewCoordinates, "".join(choice), ViewCoordinates([letters[letter] for letter in choice]))
-    for name, axes in _BY_UP_AXIS.items():
-        setattr(ViewCoordinates, name, ViewCoordinates(axes))
+    for name, directions in named_axes():
+        setattr(ViewCoordinates, name, ViewCoordinates(directions))
 
 
 _define()

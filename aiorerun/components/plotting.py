@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from aiorerun.datatypes._natives import NamedValue
-from aiorerun.datatypes.common import Float32, Float64
+from aiorerun.datatypes.common import Float32, Float64, Utf8
 from aiorerun.types.batches import ComponentBatch, ComponentMixin
 from aiorerun.types.coerce.catalog import (
     AGGREGATION_POLICY,
@@ -14,6 +14,7 @@ from aiorerun.types.coerce.catalog import (
     FLOAT64,
     INTERPOLATION_MODE,
     MARKER_SHAPE,
+    UTF8,
 )
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ __all__ = [
     "MarkerSizeBatch",
     "Scalar",
     "ScalarBatch",
+    "Unit",
+    "UnitBatch",
+    "Variance",
+    "VarianceBatch",
 ]
 
 
@@ -152,6 +157,48 @@ class ScalarBatch(ComponentBatch):
 
     ENCODING: ClassVar[Encoding] = FLOAT64
     COMPONENT_TYPE = "rerun.components.Scalar"
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: datatypes.Float64ArrayLike | None, strict: bool | None = None) -> None: ...
+
+
+class Unit(Utf8, ComponentMixin):
+    """The unit of a number."""
+
+    __slots__ = ()
+
+    COMPONENT_TYPE = "rerun.components.Unit"
+
+
+class UnitBatch(ComponentBatch):
+    """Any number of :class:`Unit`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = UTF8
+    COMPONENT_TYPE = "rerun.components.Unit"
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: datatypes.Utf8ArrayLike | None, strict: bool | None = None) -> None: ...
+
+
+class Variance(Float64, ComponentMixin):
+    """The variance of a number."""
+
+    __slots__ = ()
+
+    COMPONENT_TYPE = "rerun.components.Variance"
+
+
+class VarianceBatch(ComponentBatch):
+    """Any number of :class:`Variance`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = FLOAT64
+    COMPONENT_TYPE = "rerun.components.Variance"
 
     if TYPE_CHECKING:
 

@@ -3,17 +3,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from aiorerun.datatypes.common import Vec2D
 from aiorerun.types.batches import ComponentBatch, ComponentMixin
-from aiorerun.types.coerce.catalog import VEC2D
+from aiorerun.types.coerce.catalog import LINE_STRIP2D, VEC2D
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    import numpy.typing as npt
+
     from aiorerun import datatypes
+    from aiorerun.components.strips import LineStrip2D
     from aiorerun.types.encoding import Encoding
 
-__all__ = ["HalfSize2D", "HalfSize2DBatch"]
+__all__ = [
+    "HalfSize2D",
+    "HalfSize2DBatch",
+    "LineStrip2DArrayLike",
+    "LineStrip2DBatch",
+    "LineStrip2DLike",
+    "Vector2D",
+    "Vector2DBatch",
+]
 
 
 class HalfSize2D(Vec2D, ComponentMixin):
@@ -35,3 +49,44 @@ class HalfSize2DBatch(ComponentBatch):
     if TYPE_CHECKING:
 
         def __init__(self, data: datatypes.Vec2DArrayLike | None, strict: bool | None = None) -> None: ...
+
+
+class LineStrip2DBatch(ComponentBatch):
+    """Any number of :class:`LineStrip2D`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = LINE_STRIP2D
+    COMPONENT_TYPE = "rerun.components.LineStrip2D"
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: LineStrip2DArrayLike | None, strict: bool | None = None) -> None: ...
+
+
+class Vector2D(Vec2D, ComponentMixin):
+    """A vector in 2D."""
+
+    __slots__ = ()
+
+    COMPONENT_TYPE = "rerun.components.Vector2D"
+
+
+class Vector2DBatch(ComponentBatch):
+    """Any number of :class:`Vector2D`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = VEC2D
+    COMPONENT_TYPE = "rerun.components.Vector2D"
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: datatypes.Vec2DArrayLike | None, strict: bool | None = None) -> None: ...
+
+
+if TYPE_CHECKING:
+    LineStrip2DLike: TypeAlias = LineStrip2D | datatypes.Vec2DArrayLike | npt.NDArray[np.float32]
+    LineStrip2DArrayLike: TypeAlias = LineStrip2D | Sequence[LineStrip2DLike] | npt.NDArray[np.float32]
+else:
+    LineStrip2DLike = LineStrip2DArrayLike = Any

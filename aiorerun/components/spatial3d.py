@@ -6,9 +6,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from aiorerun.datatypes._natives import NamedValue
-from aiorerun.datatypes.common import Vec3D
+from aiorerun.datatypes.colors import Rgba32
+from aiorerun.datatypes.common import Float32, UInt32, Vec2D, Vec3D
+from aiorerun.datatypes.harmonics import SphericalHarmonics3Rgb as SphericalHarmonics3RgbDatatype
+from aiorerun.datatypes.spatial3d import IVec3D, UVec3D
 from aiorerun.types.batches import ComponentBatch, ComponentMixin
-from aiorerun.types.coerce.catalog import FILL_MODE, LINE_STRIP3D, POINT_SHADING, VEC3D
+from aiorerun.types.coerce.catalog import (
+    FILL_MODE,
+    FLOAT32,
+    IVEC3D,
+    LINE_STRIP3D,
+    MESH_FACE_RENDERING,
+    PLANE3D,
+    POINT_SHADING,
+    RGBA32,
+    SPHERICAL_HARMONICS3RGB,
+    UINT32,
+    UVEC3D,
+    VEC2D,
+    VEC3D,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +37,10 @@ if TYPE_CHECKING:
     from aiorerun.types.encoding import Encoding
 
 __all__ = [
+    "AlbedoFactor",
+    "AlbedoFactorBatch",
+    "CellSize",
+    "CellSizeBatch",
     "FillMode",
     "FillModeArrayLike",
     "FillModeBatch",
@@ -29,11 +50,74 @@ __all__ = [
     "LineStrip3DArrayLike",
     "LineStrip3DBatch",
     "LineStrip3DLike",
+    "MeshFaceRendering",
+    "MeshFaceRenderingArrayLike",
+    "MeshFaceRenderingBatch",
+    "MeshFaceRenderingLike",
+    "OpticalDensity",
+    "OpticalDensityBatch",
+    "Plane3DBatch",
     "PointShading",
     "PointShadingArrayLike",
     "PointShadingBatch",
     "PointShadingLike",
+    "SphericalHarmonics3Rgb",
+    "SphericalHarmonics3RgbBatch",
+    "SphericalHarmonicsDegree",
+    "SphericalHarmonicsDegreeBatch",
+    "Texcoord2D",
+    "Texcoord2DBatch",
+    "TriangleIndices",
+    "TriangleIndicesBatch",
+    "VoxelIndex",
+    "VoxelIndexBatch",
+    "VoxelSize",
+    "VoxelSizeBatch",
+    "VoxelValue",
+    "VoxelValueBatch",
 ]
+
+
+class AlbedoFactor(Rgba32, ComponentMixin):
+    """A color that all others are multiplied with."""
+
+    __slots__ = ()
+
+    COMPONENT_TYPE = "rerun.components.AlbedoFactor"
+
+
+class AlbedoFactorBatch(ComponentBatch):
+    """Any number of :class:`AlbedoFactor`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = RGBA32
+    COMPONENT_TYPE = "rerun.components.AlbedoFactor"
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: datatypes.Rgba32ArrayLike | None, strict: bool | None = None) -> None: ...
+
+
+class CellSize(Float32, ComponentMixin):
+    """The length of the sides of a cell, in meters."""
+
+    __slots__ = ()
+
+    COMPONENT_TYPE = "rerun.components.CellSize"
+
+
+class CellSizeBatch(ComponentBatch):
+    """Any number of :class:`CellSize`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = FLOAT32
+    COMPONENT_TYPE = "rerun.components.CellSize"
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: datatypes.Float32ArrayLike | None, strict: bool | None = None) -> None: ...
 
 
 class FillMode(NamedValue):
@@ -92,6 +176,61 @@ class LineStrip3DBatch(ComponentBatch):
         def __init__(self, data: LineStrip3DArrayLike | None, strict: bool | None = None) -> None: ...
 
 
+class MeshFaceRendering(NamedValue):
+    """Which sides of triangles are drawn."""
+
+    DoubleSided = 1
+    Front = 2
+    Back = 3
+
+
+class MeshFaceRenderingBatch(ComponentBatch):
+    """Any number of :class:`MeshFaceRendering`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = MESH_FACE_RENDERING
+    COMPONENT_TYPE = "rerun.components.MeshFaceRendering"
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: MeshFaceRenderingArrayLike | None, strict: bool | None = None) -> None: ...
+
+
+class OpticalDensity(Float32, ComponentMixin):
+    """How much light is held back on a unit of length."""
+
+    __slots__ = ()
+
+    COMPONENT_TYPE = "rerun.components.OpticalDensity"
+
+
+class OpticalDensityBatch(ComponentBatch):
+    """Any number of :class:`OpticalDensity`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = FLOAT32
+    COMPONENT_TYPE = "rerun.components.OpticalDensity"
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: datatypes.Float32ArrayLike | None, strict: bool | None = None) -> None: ...
+
+
+class Plane3DBatch(ComponentBatch):
+    """Any number of :class:`Plane3D`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = PLANE3D
+    COMPONENT_TYPE = "rerun.components.Plane3D"
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: datatypes.Plane3DArrayLike | None, strict: bool | None = None) -> None: ...
+
+
 class PointShading(NamedValue):
     """How points are shaded."""
 
@@ -110,6 +249,155 @@ class PointShadingBatch(ComponentBatch):
     if TYPE_CHECKING:
 
         def __init__(self, data: PointShadingArrayLike | None, strict: bool | None = None) -> None: ...
+
+
+class SphericalHarmonics3Rgb(SphericalHarmonics3RgbDatatype, ComponentMixin):
+    """Spherical harmonics of degrees 1 to 3 for red, green and blue."""
+
+    __slots__ = ()
+
+    COMPONENT_TYPE = "rerun.components.SphericalHarmonics3Rgb"
+
+
+class SphericalHarmonics3RgbBatch(ComponentBatch):
+    """Any number of :class:`SphericalHarmonics3Rgb`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = SPHERICAL_HARMONICS3RGB
+    COMPONENT_TYPE = "rerun.components.SphericalHarmonics3Rgb"
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self, data: datatypes.SphericalHarmonics3RgbArrayLike | None, strict: bool | None = None
+        ) -> None: ...
+
+
+class SphericalHarmonicsDegree(UInt32, ComponentMixin):
+    """Up to which degree spherical harmonics count."""
+
+    __slots__ = ()
+
+    COMPONENT_TYPE = "rerun.components.SphericalHarmonicsDegree"
+
+
+class SphericalHarmonicsDegreeBatch(ComponentBatch):
+    """Any number of :class:`SphericalHarmonicsDegree`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = UINT32
+    COMPONENT_TYPE = "rerun.components.SphericalHarmonicsDegree"
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: datatypes.UInt32ArrayLike | None, strict: bool | None = None) -> None: ...
+
+
+class Texcoord2D(Vec2D, ComponentMixin):
+    """A point of a texture, from 0 to 1 along each axis."""
+
+    __slots__ = ()
+
+    COMPONENT_TYPE = "rerun.components.Texcoord2D"
+
+
+class Texcoord2DBatch(ComponentBatch):
+    """Any number of :class:`Texcoord2D`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = VEC2D
+    COMPONENT_TYPE = "rerun.components.Texcoord2D"
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: datatypes.Vec2DArrayLike | None, strict: bool | None = None) -> None: ...
+
+
+class TriangleIndices(UVec3D, ComponentMixin):
+    """The three vertices of a triangle, by their positions in the list of vertices."""
+
+    __slots__ = ()
+
+    COMPONENT_TYPE = "rerun.components.TriangleIndices"
+
+
+class TriangleIndicesBatch(ComponentBatch):
+    """Any number of :class:`TriangleIndices`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = UVEC3D
+    COMPONENT_TYPE = "rerun.components.TriangleIndices"
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: datatypes.UVec3DArrayLike | None, strict: bool | None = None) -> None: ...
+
+
+class VoxelIndex(IVec3D, ComponentMixin):
+    """A cell of a map, as whole numbers along each axis."""
+
+    __slots__ = ()
+
+    COMPONENT_TYPE = "rerun.components.VoxelIndex"
+
+
+class VoxelIndexBatch(ComponentBatch):
+    """Any number of :class:`VoxelIndex`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = IVEC3D
+    COMPONENT_TYPE = "rerun.components.VoxelIndex"
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: datatypes.IVec3DArrayLike | None, strict: bool | None = None) -> None: ...
+
+
+class VoxelSize(Vec3D, ComponentMixin):
+    """The extents of a cell along each axis."""
+
+    __slots__ = ()
+
+    COMPONENT_TYPE = "rerun.components.VoxelSize"
+
+
+class VoxelSizeBatch(ComponentBatch):
+    """Any number of :class:`VoxelSize`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = VEC3D
+    COMPONENT_TYPE = "rerun.components.VoxelSize"
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: datatypes.Vec3DArrayLike | None, strict: bool | None = None) -> None: ...
+
+
+class VoxelValue(Float32, ComponentMixin):
+    """The number of a cell."""
+
+    __slots__ = ()
+
+    COMPONENT_TYPE = "rerun.components.VoxelValue"
+
+
+class VoxelValueBatch(ComponentBatch):
+    """Any number of :class:`VoxelValue`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = FLOAT32
+    COMPONENT_TYPE = "rerun.components.VoxelValue"
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: datatypes.Float32ArrayLike | None, strict: bool | None = None) -> None: ...
 
 
 if TYPE_CHECKING:
@@ -144,11 +432,20 @@ if TYPE_CHECKING:
     )
     LineStrip3DLike: TypeAlias = LineStrip3D | datatypes.Vec3DArrayLike
     LineStrip3DArrayLike: TypeAlias = LineStrip3D | npt.ArrayLike | Sequence[LineStrip3DLike]
+    MeshFaceRenderingLike: TypeAlias = (
+        MeshFaceRendering | Literal["Back", "DoubleSided", "Front", "back", "doublesided", "front"] | int
+    )
+    MeshFaceRenderingArrayLike: TypeAlias = (
+        MeshFaceRendering
+        | Literal["Back", "DoubleSided", "Front", "back", "doublesided", "front"]
+        | int
+        | Sequence[MeshFaceRenderingLike]
+    )
     PointShadingLike: TypeAlias = PointShading | Literal["Flat", "Gradient", "flat", "gradient"] | int
     PointShadingArrayLike: TypeAlias = (
         PointShading | Literal["Flat", "Gradient", "flat", "gradient"] | int | Sequence[PointShadingLike]
     )
 else:
-    FillModeLike = FillModeArrayLike = LineStrip3DLike = LineStrip3DArrayLike = PointShadingLike = (
-        PointShadingArrayLike
-    ) = Any
+    FillModeLike = FillModeArrayLike = LineStrip3DLike = LineStrip3DArrayLike = MeshFaceRenderingLike = (
+        MeshFaceRenderingArrayLike
+    ) = PointShadingLike = PointShadingArrayLike = Any

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from aiorerun.types.encoding import Encoding
 
 __all__ = [
+    "AxisLength",
+    "AxisLengthBatch",
     "ImagePlaneDistance",
     "ImagePlaneDistanceBatch",
     "PinholeProjection",
@@ -30,6 +32,27 @@ __all__ = [
     "TransformRelationLike",
     "ViewCoordinatesBatch",
 ]
+
+
+class AxisLength(Float32, ComponentMixin):
+    """The length of an axis."""
+
+    __slots__ = ()
+
+    COMPONENT_TYPE = "rerun.components.AxisLength"
+
+
+class AxisLengthBatch(ComponentBatch):
+    """Any number of :class:`AxisLength`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = FLOAT32
+    COMPONENT_TYPE = "rerun.components.AxisLength"
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: datatypes.Float32ArrayLike | None, strict: bool | None = None) -> None: ...
 
 
 class ImagePlaneDistance(Float32, ComponentMixin):

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from aiorerun.types.coerce.values import refusal
-from aiorerun.types.encoding import ARRAY, BLOB, FIXED, TEXT, Captured
+from aiorerun.types.encoding import ARRAY, ARROW, BLOB, FIXED, TEXT, Captured
 from aiorerun.types.native import Native
 from aiorerun.types.plan import MISFITS
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     import numpy.typing as npt
+
+    from aiorerun.types.coerce.records import ListEncoding, NestedEncoding, RecordEncoding
 
 
 class ValueNative(Native):
@@ -160,6 +162,63 @@ class VectorNative(Native):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.ATTRIBUTE}={self._array().tolist()})"
+
+
+class NestedNative(Native):
+    """Something of several parts, held in plain Python."""
+
+    __slots__ = ("_plain",)
+
+    _plain: Any
+
+    @classmethod
+    def _of(cls, plain: Any) -> Self:
+        new = cls.__new__(cls)
+        new._plain = plain
+        return new
+
+    def _captured(self) -> Captured:
+        return ARROW, cast("NestedEncoding", self.ENCODING).build([self._plain])
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        return bool(self._plain == cast("Self", other)._plain)
+
+    def __hash__(self) -> int:
+        return hash(repr(self._plain))
+
+
+class RecordNative(NestedNative):
+    """A struct of named parts."""
+
+    __slots__ = ()
+
+    def _set(self, *values: Any) -> None:
+        self._plain = cast("RecordEncoding", self.ENCODING).plain_of_parts(values)
+
+    def __repr__(self) -> str:
+        parts = cast("RecordEncoding", self.ENCODING).parts
+        shown = ", ".join(f"{part.name}={value!r}" for part, value in zip(parts, self._plain, strict=True))
+        return f"{type(self).__name__}({shown})"
+
+
+class ListNative(NestedNative):
+    """A list of something."""
+
+    __slots__ = ()
+
+    def _set(self, value: Any) -> None:
+        instances = cast("ListEncoding", self.ENCODING).instances(value)
+        if len(instances) > 1:
+            raise refusal(value, f"exactly one {type(self).__name__}")
+        self._plain = instances[0] if instances else []
+
+    def __len__(self) -> int:
+        return len(self._plain)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._plain!r})"
 
 
 class NamedValue(Enum):

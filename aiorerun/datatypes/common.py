@@ -5,27 +5,43 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from aiorerun.datatypes._natives import BoolNative, FloatNative, IntNative, TextNative, VectorNative
+from aiorerun.datatypes._natives import (
+    BoolNative,
+    FloatNative,
+    IntNative,
+    RecordNative,
+    TextNative,
+    VectorNative,
+)
 from aiorerun.types.batches import Batch
 from aiorerun.types.coerce.catalog import (
     ANGLE,
     BLOB,
     BOOL,
     CLASS_ID,
+    ENTITY_PATH,
     FLOAT32,
     FLOAT64,
     IMAGE_FORMAT,
     KEYPOINT_ID,
     MAT3X3,
+    MAT4X4,
     QUATERNION,
     RANGE1D,
+    RANGE2D,
     RGBA32,
     ROTATION_AXIS_ANGLE,
     TENSOR_DATA,
     TIME_INT,
+    UINT32,
+    UINT64,
     UTF8,
+    UUID,
+    UVEC2D,
+    UVEC4D,
     VEC2D,
     VEC3D,
+    VEC4D,
 )
 
 if TYPE_CHECKING:
@@ -36,7 +52,7 @@ if TYPE_CHECKING:
 
     from aiorerun.datatypes.colors import Rgba32
     from aiorerun.datatypes.image_formats import ImageFormat
-    from aiorerun.datatypes.matrices import Mat3x3
+    from aiorerun.datatypes.matrices import Mat3x3, Mat4x4
     from aiorerun.datatypes.rotations import Angle, Quaternion, RotationAxisAngle
     from aiorerun.datatypes.tensors import TensorData
     from aiorerun.datatypes.times import TimeInt
@@ -58,6 +74,10 @@ __all__ = [
     "ClassIdArrayLike",
     "ClassIdBatch",
     "ClassIdLike",
+    "EntityPath",
+    "EntityPathArrayLike",
+    "EntityPathBatch",
+    "EntityPathLike",
     "Float32",
     "Float32ArrayLike",
     "Float32Batch",
@@ -76,6 +96,9 @@ __all__ = [
     "Mat3x3ArrayLike",
     "Mat3x3Batch",
     "Mat3x3Like",
+    "Mat4x4ArrayLike",
+    "Mat4x4Batch",
+    "Mat4x4Like",
     "QuaternionArrayLike",
     "QuaternionBatch",
     "QuaternionLike",
@@ -83,6 +106,10 @@ __all__ = [
     "Range1DArrayLike",
     "Range1DBatch",
     "Range1DLike",
+    "Range2D",
+    "Range2DArrayLike",
+    "Range2DBatch",
+    "Range2DLike",
     "Rgba32ArrayLike",
     "Rgba32Batch",
     "Rgba32Like",
@@ -95,10 +122,30 @@ __all__ = [
     "TimeIntArrayLike",
     "TimeIntBatch",
     "TimeIntLike",
+    "UInt32",
+    "UInt32ArrayLike",
+    "UInt32Batch",
+    "UInt32Like",
+    "UInt64",
+    "UInt64ArrayLike",
+    "UInt64Batch",
+    "UInt64Like",
+    "UVec2D",
+    "UVec2DArrayLike",
+    "UVec2DBatch",
+    "UVec2DLike",
+    "UVec4D",
+    "UVec4DArrayLike",
+    "UVec4DBatch",
+    "UVec4DLike",
     "Utf8",
     "Utf8ArrayLike",
     "Utf8Batch",
     "Utf8Like",
+    "Uuid",
+    "UuidArrayLike",
+    "UuidBatch",
+    "UuidLike",
     "Vec2D",
     "Vec2DArrayLike",
     "Vec2DBatch",
@@ -107,6 +154,10 @@ __all__ = [
     "Vec3DArrayLike",
     "Vec3DBatch",
     "Vec3DLike",
+    "Vec4D",
+    "Vec4DArrayLike",
+    "Vec4DBatch",
+    "Vec4DLike",
 ]
 
 
@@ -207,6 +258,35 @@ class ClassIdBatch(Batch):
     if TYPE_CHECKING:
 
         def __init__(self, data: ClassIdArrayLike | None, strict: bool | None = None) -> None: ...
+
+
+class EntityPath(TextNative):
+    """The path of an entity."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = ENTITY_PATH
+    ATTRIBUTE = "path"
+
+    def __init__(self, path: EntityPathLike) -> None:
+        self._set(path)
+
+    @property
+    def path(self) -> str:
+        """The path."""
+        return str(self._value)
+
+
+class EntityPathBatch(Batch):
+    """Any number of :class:`EntityPath`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = ENTITY_PATH
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: EntityPathArrayLike | None, strict: bool | None = None) -> None: ...
 
 
 class Float32(FloatNative):
@@ -320,6 +400,18 @@ class Mat3x3Batch(Batch):
         def __init__(self, data: Mat3x3ArrayLike | None, strict: bool | None = None) -> None: ...
 
 
+class Mat4x4Batch(Batch):
+    """Any number of :class:`Mat4x4`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = MAT4X4
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: Mat4x4ArrayLike | None, strict: bool | None = None) -> None: ...
+
+
 class QuaternionBatch(Batch):
     """Any number of :class:`Quaternion`."""
 
@@ -359,6 +451,44 @@ class Range1DBatch(Batch):
     if TYPE_CHECKING:
 
         def __init__(self, data: Range1DArrayLike | None, strict: bool | None = None) -> None: ...
+
+
+class Range2D(RecordNative):
+    """A rectangle, as a range along x and one along y.
+
+    Args:
+        x_range: The range along x.
+        y_range: The range along y.
+    """
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = RANGE2D
+
+    def __init__(self, x_range: Range1DLike, y_range: Range1DLike) -> None:
+        self._set(x_range, y_range)
+
+    @property
+    def x_range(self) -> Range1D:
+        """The range along x."""
+        return Range1D(self._plain[0])
+
+    @property
+    def y_range(self) -> Range1D:
+        """The range along y."""
+        return Range1D(self._plain[1])
+
+
+class Range2DBatch(Batch):
+    """Any number of :class:`Range2D`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = RANGE2D
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: Range2DArrayLike | None, strict: bool | None = None) -> None: ...
 
 
 class Rgba32Batch(Batch):
@@ -409,6 +539,122 @@ class TimeIntBatch(Batch):
         def __init__(self, data: TimeIntArrayLike | None, strict: bool | None = None) -> None: ...
 
 
+class UInt32(IntNative):
+    """A whole number from 0, of 32 bits."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = UINT32
+    ATTRIBUTE = "value"
+
+    def __init__(self, value: UInt32Like) -> None:
+        self._set(value)
+
+    @property
+    def value(self) -> int:
+        """The value."""
+        return int(self._value)
+
+
+class UInt32Batch(Batch):
+    """Any number of :class:`UInt32`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = UINT32
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: UInt32ArrayLike | None, strict: bool | None = None) -> None: ...
+
+
+class UInt64(IntNative):
+    """A whole number from 0, of 64 bits."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = UINT64
+    ATTRIBUTE = "value"
+
+    def __init__(self, value: UInt64Like) -> None:
+        self._set(value)
+
+    @property
+    def value(self) -> int:
+        """The value."""
+        return int(self._value)
+
+
+class UInt64Batch(Batch):
+    """Any number of :class:`UInt64`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = UINT64
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: UInt64ArrayLike | None, strict: bool | None = None) -> None: ...
+
+
+class UVec2D(VectorNative):
+    """Two whole numbers from 0."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = UVEC2D
+    ATTRIBUTE = "xy"
+
+    def __init__(self, xy: UVec2DLike) -> None:
+        self._set(xy)
+
+    @property
+    def xy(self) -> npt.NDArray[np.uint32]:
+        """The numbers, in the order x, y."""
+        return self._array()
+
+
+class UVec2DBatch(Batch):
+    """Any number of :class:`UVec2D`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = UVEC2D
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: UVec2DArrayLike | None, strict: bool | None = None) -> None: ...
+
+
+class UVec4D(VectorNative):
+    """Four whole numbers from 0."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = UVEC4D
+    ATTRIBUTE = "xyzw"
+
+    def __init__(self, xyzw: UVec4DLike) -> None:
+        self._set(xyzw)
+
+    @property
+    def xyzw(self) -> npt.NDArray[np.uint32]:
+        """The numbers, in the order x, y, z, w."""
+        return self._array()
+
+
+class UVec4DBatch(Batch):
+    """Any number of :class:`UVec4D`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = UVEC4D
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: UVec4DArrayLike | None, strict: bool | None = None) -> None: ...
+
+
 class Utf8(TextNative):
     """A text."""
 
@@ -436,6 +682,35 @@ class Utf8Batch(Batch):
     if TYPE_CHECKING:
 
         def __init__(self, data: Utf8ArrayLike | None, strict: bool | None = None) -> None: ...
+
+
+class Uuid(VectorNative):
+    """A unique number of 16 bytes."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = UUID
+    ATTRIBUTE = "bytes"
+
+    def __init__(self, bytes: UuidLike) -> None:
+        self._set(bytes)
+
+    @property
+    def bytes(self) -> npt.NDArray[np.uint8]:
+        """The 16 bytes."""
+        return self._array()
+
+
+class UuidBatch(Batch):
+    """Any number of :class:`Uuid`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = UUID
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: UuidArrayLike | None, strict: bool | None = None) -> None: ...
 
 
 class Vec2D(VectorNative):
@@ -496,6 +771,35 @@ class Vec3DBatch(Batch):
         def __init__(self, data: Vec3DArrayLike | None, strict: bool | None = None) -> None: ...
 
 
+class Vec4D(VectorNative):
+    """Four numbers."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = VEC4D
+    ATTRIBUTE = "xyzw"
+
+    def __init__(self, xyzw: Vec4DLike) -> None:
+        self._set(xyzw)
+
+    @property
+    def xyzw(self) -> npt.NDArray[np.float32]:
+        """The numbers, in the order x, y, z, w."""
+        return self._array()
+
+
+class Vec4DBatch(Batch):
+    """Any number of :class:`Vec4D`."""
+
+    __slots__ = ()
+
+    ENCODING: ClassVar[Encoding] = VEC4D
+
+    if TYPE_CHECKING:
+
+        def __init__(self, data: Vec4DArrayLike | None, strict: bool | None = None) -> None: ...
+
+
 if TYPE_CHECKING:
     AngleLike: TypeAlias = Angle | float | int
     AngleArrayLike: TypeAlias = Angle | Sequence[AngleLike] | npt.ArrayLike | Sequence[float] | Sequence[int]
@@ -505,6 +809,8 @@ if TYPE_CHECKING:
     BoolArrayLike: TypeAlias = Bool | bool | Sequence[BoolLike] | npt.ArrayLike
     ClassIdLike: TypeAlias = ClassId | int
     ClassIdArrayLike: TypeAlias = ClassId | Sequence[ClassIdLike] | int | npt.ArrayLike
+    EntityPathLike: TypeAlias = EntityPath | str
+    EntityPathArrayLike: TypeAlias = EntityPath | Sequence[EntityPathLike] | Sequence[str]
     Float32Like: TypeAlias = Float32 | float | np.floating[Any] | np.integer[Any]
     Float32ArrayLike: TypeAlias = Float32 | float | Sequence[Float32Like] | npt.ArrayLike
     Float64Like: TypeAlias = Float64 | float | np.floating[Any] | np.integer[Any]
@@ -515,6 +821,8 @@ if TYPE_CHECKING:
     KeypointIdArrayLike: TypeAlias = KeypointId | Sequence[KeypointIdLike] | int | npt.ArrayLike
     Mat3x3Like: TypeAlias = Mat3x3 | npt.ArrayLike
     Mat3x3ArrayLike: TypeAlias = Mat3x3 | Sequence[Mat3x3Like] | npt.ArrayLike
+    Mat4x4Like: TypeAlias = Mat4x4 | npt.ArrayLike
+    Mat4x4ArrayLike: TypeAlias = Mat4x4 | Sequence[Mat4x4Like]
     QuaternionLike: TypeAlias = Quaternion | npt.ArrayLike
     QuaternionArrayLike: TypeAlias = (
         Quaternion | Sequence[QuaternionLike] | npt.NDArray[Any] | npt.ArrayLike | Sequence[Sequence[float]]
@@ -528,6 +836,8 @@ if TYPE_CHECKING:
         | Sequence[Sequence[float]]
         | Sequence[float]
     )
+    Range2DLike: TypeAlias = Range2D
+    Range2DArrayLike: TypeAlias = Range2D | Sequence[Range2DLike]
     Rgba32Like: TypeAlias = Rgba32 | int | Sequence[int | float] | npt.NDArray[Any]
     Rgba32ArrayLike: TypeAlias = Rgba32 | Sequence[Rgba32Like] | int | npt.ArrayLike
     RotationAxisAngleLike: TypeAlias = RotationAxisAngle
@@ -536,8 +846,40 @@ if TYPE_CHECKING:
     TensorDataArrayLike: TypeAlias = TensorData | Sequence[TensorDataLike] | npt.ArrayLike
     TimeIntLike: TypeAlias = TimeInt | int
     TimeIntArrayLike: TypeAlias = TimeInt | int | Sequence[TimeIntLike] | npt.ArrayLike
+    UInt32Like: TypeAlias = UInt32 | int
+    UInt32ArrayLike: TypeAlias = UInt32 | Sequence[UInt32Like] | int | npt.NDArray[np.uint32]
+    UInt64Like: TypeAlias = UInt64 | int
+    UInt64ArrayLike: TypeAlias = UInt64 | Sequence[UInt64Like] | int | npt.NDArray[np.uint64]
+    UVec2DLike: TypeAlias = UVec2D | npt.NDArray[Any] | npt.ArrayLike | Sequence[int]
+    UVec2DArrayLike: TypeAlias = (
+        UVec2D
+        | Sequence[UVec2DLike]
+        | npt.NDArray[Any]
+        | npt.ArrayLike
+        | Sequence[Sequence[int]]
+        | Sequence[int]
+    )
+    UVec4DLike: TypeAlias = UVec4D | npt.NDArray[Any] | npt.ArrayLike | Sequence[int]
+    UVec4DArrayLike: TypeAlias = (
+        UVec4D
+        | Sequence[UVec4DLike]
+        | npt.NDArray[Any]
+        | npt.ArrayLike
+        | Sequence[Sequence[int]]
+        | Sequence[int]
+    )
     Utf8Like: TypeAlias = Utf8 | str
     Utf8ArrayLike: TypeAlias = Utf8 | Sequence[Utf8Like] | str | Sequence[str] | npt.ArrayLike
+    UuidLike: TypeAlias = Uuid | npt.NDArray[Any] | npt.ArrayLike | Sequence[int] | bytes
+    UuidArrayLike: TypeAlias = (
+        Uuid
+        | Sequence[UuidLike]
+        | npt.NDArray[Any]
+        | npt.ArrayLike
+        | Sequence[Sequence[int]]
+        | Sequence[int]
+        | Sequence[bytes]
+    )
     Vec2DLike: TypeAlias = Vec2D | npt.NDArray[Any] | npt.ArrayLike | Sequence[float]
     Vec2DArrayLike: TypeAlias = (
         Vec2D
@@ -556,15 +898,30 @@ if TYPE_CHECKING:
         | Sequence[Sequence[float]]
         | Sequence[float]
     )
+    Vec4DLike: TypeAlias = Vec4D | npt.NDArray[Any] | npt.ArrayLike | Sequence[float]
+    Vec4DArrayLike: TypeAlias = (
+        Vec4D
+        | Sequence[Vec4DLike]
+        | npt.NDArray[Any]
+        | npt.ArrayLike
+        | Sequence[Sequence[float]]
+        | Sequence[float]
+    )
 else:
     AngleLike = AngleArrayLike = BlobLike = BlobArrayLike = BoolLike = BoolArrayLike = ClassIdLike = (
         ClassIdArrayLike
-    ) = Float32Like = Float32ArrayLike = Float64Like = Float64ArrayLike = ImageFormatLike = (
-        ImageFormatArrayLike
-    ) = KeypointIdLike = KeypointIdArrayLike = Mat3x3Like = Mat3x3ArrayLike = QuaternionLike = (
-        QuaternionArrayLike
-    ) = Range1DLike = Range1DArrayLike = Rgba32Like = Rgba32ArrayLike = RotationAxisAngleLike = (
+    ) = EntityPathLike = EntityPathArrayLike = Float32Like = Float32ArrayLike = Float64Like = (
+        Float64ArrayLike
+    ) = ImageFormatLike = ImageFormatArrayLike = KeypointIdLike = KeypointIdArrayLike = Mat3x3Like = (
+        Mat3x3ArrayLike
+    ) = Mat4x4Like = Mat4x4ArrayLike = QuaternionLike = QuaternionArrayLike = Range1DLike = (
+        Range1DArrayLike
+    ) = Range2DLike = Range2DArrayLike = Rgba32Like = Rgba32ArrayLike = RotationAxisAngleLike = (
         RotationAxisAngleArrayLike
-    ) = TensorDataLike = TensorDataArrayLike = TimeIntLike = TimeIntArrayLike = Utf8Like = Utf8ArrayLike = (
-        Vec2DLike
-    ) = Vec2DArrayLike = Vec3DLike = Vec3DArrayLike = Any
+    ) = TensorDataLike = TensorDataArrayLike = TimeIntLike = TimeIntArrayLike = UInt32Like = (
+        UInt32ArrayLike
+    ) = UInt64Like = UInt64ArrayLike = UVec2DLike = UVec2DArrayLike = UVec4DLike = UVec4DArrayLike = (
+        Utf8Like
+    ) = Utf8ArrayLike = UuidLike = UuidArrayLike = Vec2DLike = Vec2DArrayLike = Vec3DLike = Vec3DArrayLike = (
+        Vec4DLike
+    ) = Vec4DArrayLike = Any

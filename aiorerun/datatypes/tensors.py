@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from aiorerun.types.coerce.catalog import TENSOR_DATA
+from aiorerun.types.coerce.catalog import TENSOR_BUFFER, TENSOR_DATA
 from aiorerun.types.coerce.tensors import Tensor, Tensors, tensor
 from aiorerun.types.encoding import PACKED, Captured
 from aiorerun.types.native import Native
@@ -104,3 +104,45 @@ class TensorData(Native):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(shape={self._tensor.shape}, dtype={self._tensor.values.dtype})"
+
+
+class TensorBuffer(Native):
+    """The numbers of a tensor, of any type.
+
+    Args:
+        inner: The numbers.
+
+    Raises:
+        TypeError: They are of a type that tensors cannot have.
+    """
+
+    __slots__ = ("_tensor",)
+
+    ENCODING: ClassVar[Encoding] = TENSOR_BUFFER
+
+    def __init__(self, inner: npt.ArrayLike) -> None:
+        import numpy as np
+
+        values = np.array(inner, order="C")
+        self._tensor: Tensor = tensor(values.shape, None, values)
+
+    @property
+    def inner(self) -> npt.NDArray[Any]:
+        """The numbers."""
+        return self._tensor.values
+
+    def _captured(self) -> Captured:
+        return PACKED, Tensors([self._tensor])
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, TensorBuffer):
+            return NotImplemented
+        import numpy as np
+
+        return self.inner.dtype == other.inner.dtype and np.array_equal(self.inner, other.inner)
+
+    def __hash__(self) -> int:
+        return hash(self.inner.tobytes())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self.inner)} x {self.inner.dtype})"

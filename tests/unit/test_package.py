@@ -91,6 +91,9 @@ def test_type_checkers_see_what_is_offered_at_run_time(package: str) -> None:
                 assert isinstance(statement, ast.ImportFrom)
                 assert statement.module is not None
                 home = importlib.import_module(statement.module)
+                if statement.names[0].name == "*":
+                    declared |= {name: getattr(module, name) for name in home.__all__}
+                    continue
                 for alias in statement.names:
                     declared[alias.asname or alias.name] = getattr(
                         home, alias.name, sys.modules.get(f"{statement.module}.{alias.name}")
@@ -154,4 +157,4 @@ def test_wheel_carries_licenses_and_extras(wheel: Path) -> None:
     assert licenses == {f"{folder}/licenses/LICENSE-MIT", f"{folder}/licenses/LICENSE-APACHE"}
     assert metadata["License-Expression"] == "MIT OR Apache-2.0"
     assert metadata["Requires-Python"] == ">=3.11"
-    assert set(metadata.get_all("Provides-Extra", [])) == {"demo", "images", "dev", "interop"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {"demo", "images", "video", "dev", "interop"}

@@ -5,16 +5,39 @@ from __future__ import annotations
 
 from typing import Final
 
+from aiorerun.types.coerce.annotations import (
+    AnnotationContextEncoding,
+    ClassDescriptionEncoding,
+    ClassElementEncoding,
+)
 from aiorerun.types.coerce.blobs import BlobEncoding
 from aiorerun.types.coerce.colors import ColorEncoding
 from aiorerun.types.coerce.coordinates import ViewCoordinatesEncoding
 from aiorerun.types.coerce.enums import EnumEncoding
 from aiorerun.types.coerce.numbers import BoolEncoding, NumberEncoding
+from aiorerun.types.coerce.records import (
+    CountsEncoding,
+    LeadingPartsEncoding,
+    PairsEncoding,
+    Part,
+    PlainLists,
+    RecordEncoding,
+    TextPairEncoding,
+    WholeNumberOrRecord,
+)
 from aiorerun.types.coerce.strips import StripEncoding
 from aiorerun.types.coerce.structs import AxisAngleEncoding, ImageFormatEncoding
-from aiorerun.types.coerce.tensors import TensorEncoding
+from aiorerun.types.coerce.tensors import TensorBufferEncoding, TensorEncoding
 from aiorerun.types.coerce.text import TextEncoding
-from aiorerun.types.coerce.vectors import MatrixEncoding, RangeEncoding, VectorEncoding
+from aiorerun.types.coerce.time_ranges import TimeRangeBoundaryEncoding
+from aiorerun.types.coerce.vectors import (
+    FlatVectorEncoding,
+    HarmonicsEncoding,
+    MatrixEncoding,
+    RangeEncoding,
+    UuidEncoding,
+    VectorEncoding,
+)
 
 AGGREGATION_POLICY: Final = EnumEncoding(
     "AggregationPolicy", {"Off": 1, "Average": 2, "Max": 3, "Min": 4, "MinMax": 5, "MinMaxAverage": 6}
@@ -36,9 +59,14 @@ COLORMAP: Final = EnumEncoding(
         "Costmap": 12,
     },
 )
+ENTRY_KIND: Final = EnumEncoding(
+    "EntryKind",
+    {"Dataset": 1, "DatasetView": 2, "Table": 3, "TableView": 4, "BlueprintDataset": 5, "AssetDataset": 6},
+)
 FILL_MODE: Final = EnumEncoding(
     "FillMode", {"MajorWireframe": 1, "DenseWireframe": 2, "Solid": 3, "TransparentFillMajorWireframe": 4}
 )
+GRAPH_TYPE: Final = EnumEncoding("GraphType", {"Undirected": 1, "Directed": 2})
 INTERPOLATION_MODE: Final = EnumEncoding(
     "InterpolationMode", {"Linear": 1, "StepAfter": 2, "StepBefore": 3, "StepMid": 4}
 )
@@ -58,8 +86,14 @@ MARKER_SHAPE: Final = EnumEncoding(
         "Asterisk": 10,
     },
 )
+MESH_FACE_RENDERING: Final = EnumEncoding("MeshFaceRendering", {"DoubleSided": 1, "Front": 2, "Back": 3})
 POINT_SHADING: Final = EnumEncoding("PointShading", {"Gradient": 1, "Flat": 2})
 TRANSFORM_RELATION: Final = EnumEncoding("TransformRelation", {"ParentFromChild": 1, "ChildFromParent": 2})
+VIDEO_CODEC: Final = EnumEncoding(
+    "VideoCodec",
+    {"AV1": 1635135537, "H264": 1635148593, "H265": 1751479857, "VP8": 1987063864, "VP9": 1987063865},
+    "uint32",
+)
 ANGLE: Final = NumberEncoding("float32")
 BLOB: Final = BlobEncoding()
 BOOL: Final = BoolEncoding()
@@ -81,11 +115,15 @@ CHANNEL_DATATYPE: Final = EnumEncoding(
 )
 CLASS_ID: Final = NumberEncoding("uint16")
 COLOR_MODEL: Final = EnumEncoding("ColorModel", {"L": 1, "RGB": 2, "RGBA": 3, "BGR": 4, "BGRA": 5})
+DVEC2D: Final = VectorEncoding("float64", 2)
+ENTITY_PATH: Final = TextEncoding()
 FLOAT32: Final = NumberEncoding("float32")
 FLOAT64: Final = NumberEncoding("float64")
+IVEC3D: Final = VectorEncoding("int32", 3)
 IMAGE_FORMAT: Final = ImageFormatEncoding("ImageFormat", 14)
 KEYPOINT_ID: Final = NumberEncoding("uint16")
 MAT3X3: Final = MatrixEncoding("float32", 3)
+MAT4X4: Final = MatrixEncoding("float32", 4)
 PIXEL_FORMAT: Final = EnumEncoding(
     "PixelFormat",
     {
@@ -105,17 +143,74 @@ PIXEL_FORMAT: Final = EnumEncoding(
         "BayerGRBG8": 131,
     },
 )
+PLANE3D: Final = VectorEncoding("float32", 4)
 QUATERNION: Final = VectorEncoding("float32", 4)
 RANGE1D: Final = RangeEncoding("float64", 2)
 RGBA32: Final = ColorEncoding()
 ROTATION_AXIS_ANGLE: Final = AxisAngleEncoding("RotationAxisAngle", 16)
+SPHERICAL_HARMONICS3RGB: Final = HarmonicsEncoding()
+TENSOR_BUFFER: Final = TensorBufferEncoding()
 TENSOR_DATA: Final = TensorEncoding()
 TIME_INT: Final = NumberEncoding("int64")
+UINT16: Final = NumberEncoding("uint16")
+UINT32: Final = NumberEncoding("uint32")
+UINT64: Final = NumberEncoding("uint64")
+UVEC2D: Final = VectorEncoding("uint32", 2)
+UVEC3D: Final = VectorEncoding("uint32", 3)
+UVEC4D: Final = FlatVectorEncoding("uint32", 4)
 UTF8: Final = TextEncoding()
+UUID: Final = UuidEncoding()
 VEC2D: Final = VectorEncoding("float32", 2)
 VEC3D: Final = VectorEncoding("float32", 3)
+VEC4D: Final = VectorEncoding("float32", 4)
+VIDEO_TIMESTAMP: Final = NumberEncoding("int64")
 VIEW_COORDINATES: Final = ViewCoordinatesEncoding()
 VIEW_DIR: Final = EnumEncoding(
     "ViewDir", {"Up": 1, "Down": 2, "Right": 3, "Left": 4, "Forward": 5, "Back": 6}
 )
+GEO_LINE_STRING: Final = StripEncoding(DVEC2D)
+LINE_STRIP2D: Final = StripEncoding(VEC2D)
 LINE_STRIP3D: Final = StripEncoding(VEC3D)
+ABSOLUTE_TIME_RANGE: Final = RecordEncoding("AbsoluteTimeRange", Part("min", TIME_INT), Part("max", TIME_INT))
+ANNOTATION_INFO: Final = RecordEncoding(
+    "AnnotationInfo",
+    Part("id", UINT16),
+    Part("label", UTF8, nullable=True),
+    Part("color", RGBA32, nullable=True),
+    least=1,
+)
+CHANNEL_COUNT_PAIR: Final = LeadingPartsEncoding(
+    "ChannelCountPair", Part("channel_id", UINT16), Part("message_count", UINT64), least=2
+)
+KEYPOINT_PAIR: Final = RecordEncoding(
+    "KeypointPair", Part("keypoint0", KEYPOINT_ID), Part("keypoint1", KEYPOINT_ID), least=2
+)
+RANGE2D: Final = RecordEncoding("Range2D", Part("x_range", RANGE1D), Part("y_range", RANGE1D))
+TENSOR_DIMENSION_INDEX_SELECTION: Final = RecordEncoding(
+    "TensorDimensionIndexSelection", Part("dimension", UINT32), Part("index", UINT64)
+)
+TENSOR_DIMENSION_SELECTION: Final = WholeNumberOrRecord(
+    "TensorDimensionSelection", Part("dimension", UINT32), Part("invert", BOOL)
+)
+TIME_RANGE_BOUNDARY: Final = TimeRangeBoundaryEncoding("TimeRangeBoundary", TIME_INT)
+UTF8PAIR: Final = TextPairEncoding("Utf8Pair", Part("first", UTF8), Part("second", UTF8), least=2)
+CHANNEL_MESSAGE_COUNTS: Final = CountsEncoding("ChannelMessageCounts", CHANNEL_COUNT_PAIR)
+KEY_VALUE_PAIRS: Final = PairsEncoding("KeyValuePairs", UTF8PAIR)
+CLASS_DESCRIPTION: Final = ClassDescriptionEncoding(
+    "ClassDescription",
+    Part("info", ANNOTATION_INFO),
+    Part("keypoint_annotations", PlainLists(ANNOTATION_INFO)),
+    Part("keypoint_connections", PlainLists(KEYPOINT_PAIR)),
+)
+TIME_RANGE: Final = RecordEncoding(
+    "TimeRange",
+    Part("start", TIME_RANGE_BOUNDARY, nullable=True),
+    Part("end", TIME_RANGE_BOUNDARY, nullable=True),
+)
+CLASS_DESCRIPTION_MAP_ELEM: Final = ClassElementEncoding(
+    "ClassDescriptionMapElem", Part("class_id", CLASS_ID), Part("class_description", CLASS_DESCRIPTION)
+)
+VISIBLE_TIME_RANGE: Final = RecordEncoding(
+    "VisibleTimeRange", Part("timeline", UTF8), Part("range", TIME_RANGE)
+)
+ANNOTATION_CONTEXT: Final = AnnotationContextEncoding("AnnotationContext", CLASS_DESCRIPTION_MAP_ELEM)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aiorerun.types.coerce.values import is_arrow_array, refusal
 from aiorerun.types.encoding import ARRAY, ARROW, DYNAMIC, FIXED, Captured, Converter, Encoding
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
+_WIDTHS: Final = {"uint8": 1, "uint32": 4}
+
 
 class EnumEncoding(Encoding):
     """Members of an enum, their names in any case, or their numbers.
@@ -21,15 +23,17 @@ class EnumEncoding(Encoding):
     Args:
         name: Name of the enum's class. The class itself is not needed, so it need not be loaded.
         variants: The numbers by name.
+        dtype: Name of the dtype of the numbers, which is also the name of the Arrow type.
     """
 
-    __slots__ = ("_by_name", "_by_number", "name", "variants")
-    width = 1
+    __slots__ = ("_by_name", "_by_number", "dtype", "name", "variants", "width")
 
-    def __init__(self, name: str, variants: dict[str, int]) -> None:
+    def __init__(self, name: str, variants: dict[str, int], dtype: str = "uint8") -> None:
         self.name = name
         self.variants = variants
-        self._by_number = {number: bytes((number,)) for number in variants.values()}
+        self.dtype = dtype
+        self.width = _WIDTHS[dtype]
+        self._by_number = {number: number.to_bytes(self.width, "little") for number in variants.values()}
         self._by_name: dict[str, bytes] = {}
 
     def __repr__(self) -> str:
@@ -39,7 +43,7 @@ class EnumEncoding(Encoding):
         """The Arrow type of one instance."""
         import pyarrow as pa
 
-        return pa.uint8()
+        return pa.type_for_alias(self.dtype)
 
     def converter(self, kind: type) -> Converter:
         """The quickest way to capture values of one type."""
@@ -95,10 +99,10 @@ class EnumEncoding(Encoding):
         if None in numbers:
             import pyarrow as pa
 
-            return ARROW, pa.array(numbers, pa.uint8())
+            return ARROW, pa.array(numbers, self.arrow_type())
         import numpy as np
 
-        return ARRAY, np.array(numbers, np.uint8)
+        return ARRAY, np.array(numbers, self.dtype)
 
     def fixed_column(self, raw: npt.NDArray[np.uint8]) -> FlatArray:
         """Values of many FIXED instances."""

@@ -61,6 +61,17 @@ class NumberEncoding(Encoding):
             return DYNAMIC, self._array_converter()
         return DYNAMIC, self.capture
 
+    def check(self, value: int) -> None:
+        """Tells whether a whole number fits.
+
+        Raises:
+            OverflowError: It does not.
+        """
+        try:
+            self._pack(value)
+        except struct.error as error:
+            raise refusal(value, f"one or more {self.word}", OverflowError(str(error))) from error
+
     def _flat(self, value: Any) -> npt.NDArray[Any]:
         import numpy as np
 

@@ -53,6 +53,16 @@ class Tensors(tuple[Tensor, ...]):
         return sum(item.values.nbytes for item in self)
 
 
+def _union_type() -> pa.DataType:
+    import pyarrow as pa
+
+    members = [
+        pa.field(name, pa.list_(pa.field("item", pa.type_for_alias(dtype), nullable=False)), nullable=False)
+        for name, dtype in zip(_NAMES, _CODES, strict=True)
+    ]
+    return pa.dense_union([pa.field("_null_markers", pa.null()), *members], type_codes=list(range(12)))
+
+
 class TensorEncoding(Encoding):
     """Arrays of numbers with a shape and perhaps names of the dimensions."""
 
@@ -65,19 +75,11 @@ class TensorEncoding(Encoding):
         """The Arrow type of one instance."""
         import pyarrow as pa
 
-        markers = [pa.field("_null_markers", pa.null())]
-        members = [
-            pa.field(
-                name, pa.list_(pa.field("item", pa.type_for_alias(dtype), nullable=False)), nullable=False
-            )
-            for name, dtype in zip(_NAMES, _CODES, strict=True)
-        ]
-        buffer = pa.dense_union([*markers, *members], type_codes=list(range(12)))
         return pa.struct(
             [
                 pa.field("shape", pa.list_(pa.field("item", pa.uint64(), nullable=False)), nullable=False),
                 pa.field("names", pa.list_(pa.field("item", pa.utf8(), nullable=False))),
-                pa.field("buffer", buffer),
+                pa.field("buffer", _union_type()),
             ]
         )
 
@@ -110,6 +112,10 @@ class TensorEncoding(Encoding):
             raise refusal(value, "one tensor")
         return captured(value[0])
 
+    def empty(self) -> Captured:
+        """No tensor at all; an empty sequence would be one without numbers."""
+        return PACKED, Tensors()
+
     def packed_column(self, items: Sequence[Any]) -> FlatArray:
         """Values of many rows."""
         return self._column([item for tensors in items for item in tensors])
@@ -124,19 +130,39 @@ class TensorEncoding(Encoding):
         nodes += [(count, 0), (len(shapes), 0)]
         buffers += [None, _offsets([len(item.shape) for item in items]), None, shapes]
         _add_names(items, nodes, buffers)
-        codes = np.array([_CODES[item.values.dtype.name] for item in items], np.int8)
-        # Within the child of its type, each tensor has the place given by how many came before it.
-        places = np.zeros(count, np.int32)
-        nodes += [(count, 0), (0, 0)]
-        buffers += [codes, places]
-        for code, dtype in enumerate(_CODES, start=1):
-            own = np.flatnonzero(codes == code)
-            places[own] = np.arange(len(own), dtype=np.int32)
-            arrays = [items[position].values for position in own.tolist()]
-            values = arrays[0] if len(arrays) == 1 else np.concatenate([np.empty(0, dtype), *arrays])
-            nodes += [(len(arrays), 0), (len(values), 0)]
-            buffers += [None, _offsets(list(map(len, arrays))), None, values]
+        _add_values(items, nodes, buffers)
         return FlatArray(self.arrow_type(), count, nodes, buffers)
+
+
+class TensorBufferEncoding(Encoding):
+    """The numbers of tensors alone, as natives; they are a part of tensors, not logged by themselves."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "TensorBufferEncoding()"
+
+    def arrow_type(self) -> pa.DataType:
+        """The Arrow type of one instance."""
+        return _union_type()
+
+    def capture(self, value: Any) -> Captured:
+        """Copies a value into one of the shapes."""
+        if is_arrow_array(value) and value.type == self.arrow_type():
+            return ARROW, value
+        if is_of(value, self):
+            return captured(value)
+        if value is None or (isinstance(value, list | tuple) and not value):
+            return PACKED, Tensors()
+        raise refusal(value, "a TensorBuffer", TypeError(f"{type(value).__name__} is none"))
+
+    def packed_column(self, items: Sequence[Any]) -> FlatArray:
+        """Values of many rows."""
+        nodes: list[tuple[int, int]] = []
+        buffers: list[Any] = []
+        tensors = [item for row in items for item in row]
+        _add_values(tensors, nodes, buffers)
+        return FlatArray(self.arrow_type(), len(tensors), nodes, buffers)
 
 
 def tensor(shape: Sequence[int], names: Sequence[str] | None, values: npt.NDArray[Any]) -> Tensor:
@@ -150,6 +176,24 @@ def tensor(shape: Sequence[int], names: Sequence[str] | None, values: npt.NDArra
             values, "an array of numbers", TypeError(f"dtype {values.dtype} has no place in a tensor")
         )
     return Tensor(tuple(map(int, shape)), None if names is None else tuple(map(str, names)), values.ravel())
+
+
+def _add_values(items: Sequence[Tensor], nodes: list[tuple[int, int]], buffers: list[Any]) -> None:
+    """The numbers: a union with one member per type of numbers."""
+    import numpy as np
+
+    codes = np.array([_CODES[item.values.dtype.name] for item in items], np.int8)
+    # Within the member of its type, each tensor has the place given by how many came before it.
+    places = np.zeros(len(items), np.int32)
+    nodes += [(len(items), 0), (0, 0)]
+    buffers += [codes, places]
+    for code, dtype in enumerate(_CODES, start=1):
+        own = np.flatnonzero(codes == code)
+        places[own] = np.arange(len(own), dtype=np.int32)
+        arrays = [items[position].values for position in own.tolist()]
+        values = arrays[0] if len(arrays) == 1 else np.concatenate([np.empty(0, dtype), *arrays])
+        nodes += [(len(arrays), 0), (len(values), 0)]
+        buffers += [None, _offsets(list(map(len, arrays))), None, values]
 
 
 def _add_names(items: Sequence[Any], nodes: list[tuple[int, int]], buffers: list[Any]) -> None:

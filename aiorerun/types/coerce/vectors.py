@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
-_CODES = {"float32": "f", "float64": "d", "uint8": "B", "uint32": "I", "int32": "i"}
+_CODES = {"float16": "e", "float32": "f", "float64": "d", "uint8": "B", "uint32": "I", "int32": "i"}
 _SEQUENCES = frozenset({list, tuple})
 
 
@@ -171,6 +171,74 @@ class RangeEncoding(VectorEncoding):
         if isinstance(value, slice):
             value = (value.start, value.stop)
         return super().capture(value)
+
+
+class FlatVectorEncoding(VectorEncoding):
+    """Vectors for which an array of any shape may stand, whose numbers are taken as they follow."""
+
+    __slots__ = ()
+
+    def _shaped(self, array: npt.NDArray[Any], given: Any) -> Captured:
+        return super()._shaped(array.ravel() if array.ndim else array, given)
+
+
+class UuidEncoding(VectorEncoding):
+    """Sixteen bytes, also as ``bytes``."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__("uint8", 16)
+
+    @property
+    def accepted(self) -> str:
+        """What error messages ask for."""
+        return "one or more times 16 bytes"
+
+    def __repr__(self) -> str:
+        return "UuidEncoding()"
+
+    def capture(self, value: Any) -> Captured:
+        """Copies a value into one of the shapes."""
+        if isinstance(value, bytes):
+            value = list(value)
+        elif isinstance(value, list | tuple) and value and all(isinstance(item, bytes) for item in value):
+            value = [list(item) for item in value]
+        return super().capture(value)
+
+
+class HarmonicsEncoding(VectorEncoding):
+    """Fifteen times three numbers with half precision, flat or in rows."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__("float16", 45)
+
+    @property
+    def accepted(self) -> str:
+        """What error messages ask for."""
+        return "one or more times 15 x 3 numbers"
+
+    def __repr__(self) -> str:
+        return "HarmonicsEncoding()"
+
+    def arrow_type(self) -> pa.DataType:
+        """The Arrow type of one instance."""
+        import pyarrow as pa
+
+        rows = _fixed_size_list(self.dtype, 3)
+        return pa.list_(pa.field("item", rows, nullable=False), 15)
+
+    def _shaped(self, array: npt.NDArray[Any], given: Any) -> Captured:
+        shape = array.shape
+        if shape[-2:] == (15, 3):
+            array = array.reshape(*shape[:-2], 45)
+        return super()._shaped(array, given)
+
+    def _column(self, length: int, data: npt.NDArray[Any]) -> FlatArray:
+        nodes = [(length, 0), (length * 15, 0), (length * 45, 0)]
+        return FlatArray(self.arrow_type(), length, nodes, [None, None, None, data])
 
 
 class MatrixEncoding(VectorEncoding):

@@ -126,7 +126,7 @@ def test_files_that_are_missing_are_told_of(tmp_path: Path) -> None:
         assert values(EncodedImage(path=tmp_path / "none.png")) == {}
     (tmp_path / "a.unknown").write_bytes(b"x")
     assert values(EncodedImage(path=tmp_path / "a.unknown")) == {"blob": [[120]]}
-    with errors.strict_scope(True), pytest.raises(ValueError, match="either `path` or `contents`"):
+    with errors.strict_scope(True), pytest.raises(ValueError, match="exactly one of `path` and `contents`"):
         EncodedImage()
 
 

@@ -142,7 +142,9 @@ def test_constants_have_the_official_values(item: Type) -> None:
     for name, value in item.raw["constants"].items():
         constant = getattr(cls, name)
         assert type(constant) is cls
-        assert constant.as_arrow_array().to_pylist() == [value]
+        # Of natives with one attribute the record has it by name.
+        plain = next(iter(value.values())) if isinstance(value, dict) else value
+        assert constant.as_arrow_array().to_pylist() == [plain]
 
 
 def test_encodings_exist_once() -> None:

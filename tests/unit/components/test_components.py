@@ -56,7 +56,7 @@ def test_line_strips() -> None:
     assert strip == c.LineStrip3D(np.array([[0, 0, 0], [1, 1, 1]]))
     assert hash(strip) == hash(c.LineStrip3D([[0, 0, 0], [1, 1, 1]]))
     assert strip != 1
-    assert repr(strip) == "LineStrip3D(points=[[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]])"
+    assert repr(strip) == "LineStrip3D([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]])"
     with pytest.raises(ValueError, match="exactly one strip"):
         c.LineStrip3D([[[0, 0, 0]], [[1, 1, 1]]])
 

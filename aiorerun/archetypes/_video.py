@@ -1,0 +1,42 @@
+"""The frames of video files, by PyAV."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+_NANOS = 1_000_000_000
+
+
+def frame_timestamps(video: bytes) -> npt.NDArray[np.int64]:
+    """When each frame is shown, in nanoseconds since the start, in ascending order.
+
+    Raises:
+        ValueError: It is no video that can be read.
+        ImportError: PyAV is not installed.
+    """
+    av = _pyav()
+    try:
+        with av.open(io.BytesIO(video)) as container:
+            stream = container.streams.video[0]
+            packets = [packet.pts for packet in container.demux(stream) if packet.pts is not None]
+            base = stream.time_base
+    except (av.FFmpegError, IndexError, ValueError) as error:
+        raise ValueError(f"the frames of this video cannot be read: {error}") from error
+    times = np.array(sorted(packets), np.int64)
+    # Exact for every time base: whole nanoseconds, without going over floats.
+    nanos: npt.NDArray[np.int64] = times * (base.numerator * _NANOS) // base.denominator
+    return nanos
+
+
+def _pyav() -> Any:
+    try:
+        import av
+    except ImportError as error:
+        raise ImportError("PyAV is needed for this: pip install 'aiorerun[video]'") from error
+    return av
