@@ -189,7 +189,7 @@ WIDENED: Final = {
     "LineStrip3DArrayLike": "LineStrip3D | npt.ArrayLike | Sequence[LineStrip3DLike]",
     "TimeIntArrayLike": "TimeInt | int | Sequence[TimeIntLike] | npt.ArrayLike",
     "RotationAxisAngleLike": "RotationAxisAngle",
-    "TimeRangeBoundaryArrayLike": "TimeRangeBoundary | TimeInt | int | Sequence[TimeRangeBoundaryLike] | None",
+    "TimeRangeBoundaryArrayLike": "TimeRangeBoundaryLike | Sequence[TimeRangeBoundaryLike]",
     "TimeRangeBoundaryLike": "TimeRangeBoundary | TimeInt | int | None",
 }
 """What may be passed, where the official aliases leave out something that works."""

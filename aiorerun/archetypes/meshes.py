@@ -25,7 +25,7 @@ class Mesh3D(Mesh3DFields):
 
     Args:
         vertex_positions: Where the vertices are, shape ``(n, 3)``.
-        triangle_indices: The vertices of each triangle; by default each three that follow.
+        triangle_indices: The vertices of each triangle; by default three after three.
         vertex_normals: The direction each vertex faces.
         vertex_colors: The color of each vertex.
         vertex_texcoords: The point of the texture that belongs to each vertex, from 0 to 1.

@@ -154,9 +154,7 @@ if TYPE_CHECKING:
     TimeRangeLike: TypeAlias = TimeRange
     TimeRangeArrayLike: TypeAlias = TimeRange | Sequence[TimeRangeLike]
     TimeRangeBoundaryLike: TypeAlias = TimeRangeBoundary | TimeInt | int | None
-    TimeRangeBoundaryArrayLike: TypeAlias = (
-        TimeRangeBoundary | TimeInt | int | Sequence[TimeRangeBoundaryLike] | None
-    )
+    TimeRangeBoundaryArrayLike: TypeAlias = TimeRangeBoundaryLike | Sequence[TimeRangeBoundaryLike]
     VisibleTimeRangeLike: TypeAlias = VisibleTimeRange
     VisibleTimeRangeArrayLike: TypeAlias = VisibleTimeRange | Sequence[VisibleTimeRangeLike]
 else:
