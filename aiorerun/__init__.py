@@ -62,6 +62,9 @@ if TYPE_CHECKING:
         SinkStats as SinkStats,
         StreamStats as StreamStats,
     )
+    from aiorerun.sending_api import (
+        send_columns as send_columns,
+    )
     from aiorerun.sinks.base import (
         Sink as Sink,
         SinkContext as SinkContext,
@@ -155,6 +158,7 @@ _HOMES: Final[dict[str, str]] = {
     "recording_stream_generator_ctx": "aiorerun.api",
     "reset_time": "aiorerun.api",
     "save": "aiorerun.api",
+    "send_columns": "aiorerun.sending_api",
     "set_context_local_data_recording": "aiorerun.api",
     "set_global_data_recording": "aiorerun.api",
     "set_log_tick_enabled": "aiorerun.api",
@@ -219,6 +223,7 @@ __all__ = [
     "recording_stream_generator_ctx",
     "reset_time",
     "save",
+    "send_columns",
     "set_context_local_data_recording",
     "set_global_data_recording",
     "set_log_tick_enabled",

@@ -438,7 +438,7 @@ def _load() -> None:
     The loop thread imports nothing later: a fork could happen in the middle of it, and the child would
     wait for ever for a lock that nobody holds.
     """
-    for name in ("archetypes.recording", "codec.rrd", "jobs"):
+    for name in ("archetypes.recording", "codec.rrd", "jobs", "pipeline.column_chunks"):
         importlib.import_module(f"aiorerun.{name}")
 
 

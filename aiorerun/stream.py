@@ -10,7 +10,8 @@ from aiorerun import lifecycle  # noqa: F401  # pyright: ignore[reportUnusedImpo
 from aiorerun.context import ActiveRecordings
 from aiorerun.errors import report, strict_scope
 from aiorerun.pipeline.capture import CLOSED, FULL, UNOPENED
-from aiorerun.stream_base import BaseRecordingStream, check_timeout
+from aiorerun.sending import AsyncSending
+from aiorerun.stream_base import check_timeout
 
 if TYPE_CHECKING:
     import os
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from aiorerun.types.batches import AsComponents, DescribedComponentBatch
 
 
-class AsyncRecordingStream(BaseRecordingStream):
+class AsyncRecordingStream(AsyncSending):
     """A recording, logged from asyncio.
 
     ``log`` captures the row and returns; rows are batched, encoded in a worker thread and written by

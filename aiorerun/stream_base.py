@@ -187,8 +187,10 @@ class BaseRecordingStream:
                 "`await log(...)` to wait for room, or a larger max_bytes_in_flight"
             )
 
-    def _report_closed(self, strict: bool | None) -> None:
-        report("log", StreamClosedError(f"{self!r} is closed; make a new stream to log more"), strict=strict)
+    def _report_closed(self, strict: bool | None, context: str = "log") -> None:
+        report(
+            context, StreamClosedError(f"{self!r} is closed; make a new stream to log more"), strict=strict
+        )
 
     # --- times ---------------------------------------------------------------------------------
 

@@ -68,6 +68,9 @@ if TYPE_CHECKING:
         set_thread_local_data_recording as set_thread_local_data_recording,
         set_time as set_time,
     )
+    from aiorerun.sync.sending_api import (
+        send_columns as send_columns,
+    )
     from aiorerun.sync.stream import (
         MemoryRecording as MemoryRecording,
         RecordingStream as RecordingStream,
@@ -152,6 +155,7 @@ _HOMES: Final[dict[str, str]] = {
     "recording_stream_generator_ctx": "aiorerun.sync.api",
     "reset_time": "aiorerun.sync.api",
     "save": "aiorerun.sync.api",
+    "send_columns": "aiorerun.sync.sending_api",
     "set_context_local_data_recording": "aiorerun.sync.api",
     "set_global_data_recording": "aiorerun.sync.api",
     "set_log_tick_enabled": "aiorerun.sync.api",
@@ -215,6 +219,7 @@ __all__ = [
     "recording_stream_generator_ctx",
     "reset_time",
     "save",
+    "send_columns",
     "set_context_local_data_recording",
     "set_global_data_recording",
     "set_log_tick_enabled",

@@ -11,7 +11,8 @@ from aiorerun import lifecycle
 from aiorerun.context import ActiveRecordings
 from aiorerun.errors import report, strict_scope
 from aiorerun.pipeline.capture import CLOSED, FULL, UNOPENED
-from aiorerun.stream_base import BaseRecordingStream, check_timeout, logger, streams
+from aiorerun.stream_base import check_timeout, logger, streams
+from aiorerun.sync.sending import Sending
 
 if TYPE_CHECKING:
     import os
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class RecordingStream(BaseRecordingStream):
+class RecordingStream(Sending):
     """A recording, logged from plain code and any number of threads.
 
     ``log`` appends the row in the calling thread; batching, encoding and writing happen on a private

@@ -227,7 +227,7 @@ class ComponentColumn:
         ValueError: Both lengths and offsets were given, or they do not go with the values.
     """
 
-    __slots__ = ("_batch", "_descriptor", "_offsets")
+    __slots__ = ("_batch", "_descriptor", "_offsets", "_size")
 
     def __init__(
         self,
@@ -244,7 +244,11 @@ class ComponentColumn:
         )
         if lengths is not None and offsets is not None:
             raise ValueError("Cannot specify both `lengths` and `offsets`.")
-        self._offsets = _offsets(self._descriptor, size, lengths, offsets)
+        self._size = size
+        # One instance per row is by far the most frequent case, and needs no offsets of its own.
+        self._offsets: npt.NDArray[np.int32] | None = None
+        if lengths is not None or offsets is not None:
+            self._offsets = _offsets(self._descriptor, size, lengths, offsets)
 
     @property
     def batch(self) -> ComponentBatchLike:
@@ -252,8 +256,17 @@ class ComponentColumn:
         return self._batch
 
     @property
+    def has_unit_lengths(self) -> bool:
+        """Whether each row was left to hold exactly one instance."""
+        return self._offsets is None
+
+    @property
     def offsets(self) -> npt.NDArray[np.int32]:
         """Row ``i`` holds the instances ``offsets[i]:offsets[i + 1]``."""
+        if self._offsets is None:
+            import numpy as np
+
+            return np.arange(self._size + 1, dtype=np.int32)
         return self._offsets
 
     def component_descriptor(self) -> ComponentDescriptor:
@@ -264,14 +277,14 @@ class ComponentColumn:
         """One list of instances per row."""
         import pyarrow as pa
 
-        return pa.ListArray.from_arrays(pa.array(self._offsets), self._batch.as_arrow_array())
+        return pa.ListArray.from_arrays(pa.array(self.offsets), self._batch.as_arrow_array())
 
     def partition(self, lengths: npt.ArrayLike) -> ComponentColumn:
         """The same values cut into rows of other lengths."""
         return ComponentColumn(self._descriptor, self._batch, lengths=lengths)
 
     def __len__(self) -> int:
-        return len(self._offsets) - 1
+        return self._size if self._offsets is None else len(self._offsets) - 1
 
     def __repr__(self) -> str:
         return f"ComponentColumn({self._descriptor.component!r}, {len(self)} rows of {self._batch!r})"
@@ -323,8 +336,6 @@ def _offsets(
                 f"{descriptor}: offsets must be one-dimensional, ascending and within the {size} instances"
             )
         return given.astype(np.int32)
-    if lengths is None:
-        return np.arange(size + 1, dtype=np.int32)
     counts = np.array(lengths)
     if counts.ndim != 1:
         raise ValueError(f"{descriptor}: lengths must be one-dimensional, not of shape {counts.shape}")

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from aiorerun.types.flat import FlatArray, Pieces
+from aiorerun.types.pool import MIN_BYTES, copied_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,6 +46,23 @@ def unflatten(flat: FlatArray) -> pa.Array[Any]:
     if flat.arrow is not None:
         return flat.arrow
     return _unflatten(flat.type, iter(flat.nodes), iter(flat.buffers))
+
+
+def copied_array(array: pa.Array[Any]) -> pa.Array[Any]:
+    """A copy of an Arrow array, of its own elements only where it is a slice of others.
+
+    Extension types become their storage type.
+    """
+    flat = flatten(array)
+    if flat.arrow is not None:
+        return flat.arrow.copy_to(pa.default_cpu_memory_manager()) if len(array) else flat.arrow
+    flat.buffers = [None if buffer is None else _copied(buffer) for buffer in flat.buffers]
+    return unflatten(flat)
+
+
+def _copied(buffer: Any) -> Buffer:
+    view = np.frombuffer(buffer, np.uint8)
+    return view.tobytes() if view.nbytes < MIN_BYTES else copied_bytes(view)
 
 
 def _one_of(kind: pa.DataType) -> pa.DataType:

@@ -37,6 +37,11 @@ _SIZERS: Final[dict[Shape, Callable[[Any], int]]] = {
 """About how many bytes captured data holds on to, by its shape."""
 
 
+def size_of(shape: Shape, data: Any) -> int:
+    """About how many bytes captured data holds on to."""
+    return len(data) if shape == FIXED else _SIZERS[shape](data)
+
+
 class Form:
     """The columns of a row, interned: equal columns give the same object.
 

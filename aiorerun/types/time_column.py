@@ -316,6 +316,33 @@ def _arrow(values: Any) -> pa.Array[Any] | None:
     return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
 
 
+def times_of_arrow(timeline: str, array: Any) -> tuple[TimelineKind, Int64s]:
+    """The kind and a copy of the values of an Arrow array of times, which its type tells.
+
+    Durations and timestamps may be in any unit.
+
+    Raises:
+        TypeError: Values of another type.
+        ValueError, OverflowError: Nulls, or values beyond 64 bits.
+    """
+    import pyarrow as pa
+
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    kind_of = {pa.Int64Array: TimelineKind.SEQUENCE, pa.DurationArray: TimelineKind.DURATION}
+    kind_of[pa.TimestampArray] = TimelineKind.TIMESTAMP
+    kind = kind_of.get(type(array))
+    if kind is None:
+        given = array.type if isinstance(array, pa.Array) else type(array).__name__
+        raise TypeError(
+            f"timeline {timeline!r} has values of type {given}: times are int64, duration or timestamp"
+        )
+    try:
+        return kind, _from_arrow(kind, array)
+    except (ValueError, OverflowError) as error:
+        raise type(error)(f"timeline {timeline!r}: {error}") from None
+
+
 def _from_arrow(kind: TimelineKind, array: pa.Array[Any]) -> Int64s:
     import pyarrow as pa
 

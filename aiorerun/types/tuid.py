@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _PACKED: Final = struct.Struct(">QQ")
 _HEX_DIGITS: Final = 32
+_ROWS: Final = 1 << 16
+"""Ids of so many rows are numbered in one step, which needs some memory beside them."""
 
 
 class Tuid(NamedTuple):
@@ -118,4 +120,20 @@ class TuidSource:
         ids = np.empty((count, 2), ">u8")
         np.add(clock_ns, self.wall_anchor_ns, out=ids[:, 0], casting="unsafe")
         ids[:, 1] = np.arange(first, first + count, dtype=np.uint64)
+        return ids
+
+    def row_ids_at(self, clock_ns: int, count: int) -> npt.NDArray[Any]:
+        """Fresh ids for rows that were captured together, at one reading of the clock.
+
+        Returns:
+            Big-endian uint64 of shape ``(count, 2)``: the bytes of the ids one after the other.
+        """
+        import numpy as np
+
+        first = self.block(count)
+        ids = np.empty((count, 2), ">u8")
+        ids[:, 0] = self.wall_anchor_ns + clock_ns
+        for start in range(0, count, _ROWS):
+            end = min(start + _ROWS, count)
+            ids[start:end, 1] = np.arange(first + start, first + end, dtype=np.uint64)
         return ids

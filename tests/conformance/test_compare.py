@@ -223,7 +223,9 @@ class OfficialObjects:
 
 
 ARCHETYPE_CASES = [
-    name for name, case in CASES.items() if case.run.__module__.endswith(".archetypes") and case.comparable
+    name
+    for name, case in CASES.items()
+    if case.run.__module__.endswith((".archetypes", ".columns")) and case.comparable
 ]
 
 

@@ -48,6 +48,9 @@ async def the_asyncio_face(path: Path) -> None:
         await rec.save(str(path))
         await rec.set_sinks(rr.FileSink(path), MySink())
         await rec.flush(timeout_sec=1)
+        frames = [rr.TimeColumn("frame", sequence=[1, 2])]
+        await rec.send_columns("a", frames, rr.Scalars.columns(scalars=[1.0, 2.0]), strict=True)
+        await rr.send_columns(["a", 1], (), [*rr.Scalars.columns(scalars=[1.0])], recording=rec)
         with rec as same:
             assert_type(same, rr.AsyncRecordingStream)
     task = asyncio.create_task(rr.log("a", rr.Scalars(1.0)))
@@ -61,6 +64,9 @@ def the_blocking_face(path: Path) -> None:
         assert_type(rec.log(["a", 1], blocking.Scalars(1.0)), None)
         assert_type(rec.memory_recording(), blocking.MemoryRecording)
         assert_type(blocking.memory_recording(rec).drain_as_bytes(), bytes)
+        frames = [blocking.TimeColumn("frame", sequence=[1, 2])]
+        assert_type(rec.send_columns("a", frames, blocking.Scalars.columns(scalars=[1.0, 2.0])), None)
+        blocking.send_columns("a", [], blocking.AnyValues.columns(x=[1]), recording=rec, strict=None)
         rec.save(path)
         rec.set_sinks(blocking.FileSink(path), MySink())
         rec.flush(timeout_sec=1)
@@ -92,6 +98,9 @@ async def wrong_use(rec: rr.AsyncRecordingStream, other: blocking.RecordingStrea
     await rec.log("a", 3)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     await rec.log("a")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     await rr.log("a", rr.Scalars(1.0), recording=other)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    await rec.send_columns("a", [3], [])  # type: ignore[list-item] # pyright: ignore[reportArgumentType]
+    await rec.send_columns("a", [], 3)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    await rr.send_columns("a", [], [], rec)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     await rec.set_sinks("file.rrd")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     rec.set_time("a", sequence="1")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     rec.set_time("a", 1)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]

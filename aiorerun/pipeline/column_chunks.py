@@ -1,0 +1,173 @@
+"""Blocks of columns become chunks. Runs in the worker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from aiorerun.pipeline.assemble import no_pause, text_column, unit_offsets
+from aiorerun.pipeline.chunk import Chunk, ComponentData, IndexColumn
+from aiorerun.pipeline.columns import CapturedColumn, ColumnBlock
+from aiorerun.types.coerce.arrow import captured_to_arrow
+from aiorerun.types.encoding import ARRAY, ARROW, BLOB, FIXED, PACKED, TEXT, TEXTS
+from aiorerun.types.flat_arrow import flatten
+from aiorerun.types.numpy_arrow import numbers_array
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import numpy.typing as npt
+
+    from aiorerun.types.encoding import Encoding
+    from aiorerun.types.flat import FlatArray
+    from aiorerun.types.timeline import Timeline
+    from aiorerun.types.tuid import TuidSource
+
+MAX_CHUNK_BYTES: Final = 1 << 30
+"""A larger block becomes several chunks: LZ4, Protocol Buffers and gRPC end at twice as much."""
+
+
+def chunks_of(
+    block: ColumnBlock,
+    ids: TuidSource,
+    clock_ns: int,
+    *,
+    max_bytes: int = MAX_CHUNK_BYTES,
+    pause: Callable[[], None] = no_pause,
+) -> Iterator[Chunk]:
+    """Makes the chunks of a block: one, unless it is huge. The block is used up.
+
+    Rows are put in the order of their times, timelines compared in the order of their names; rows of
+    equal times, and static ones, stay in the order in which they were given.
+
+    Args:
+        block: The rows.
+        ids: Where row and chunk ids come from.
+        clock_ns: When they were sent, on the monotonic clock of the capture.
+        max_bytes: A block of more bytes is split.
+        pause: Called between steps.
+    """
+    order = _order([values for _, values in block.indexes])
+    if order is not None:
+        block.indexes = [(timeline, values[order]) for timeline, values in block.indexes]
+        for position, column in enumerate(block.components):
+            block.components[position] = _reordered(column, order)
+            pause()
+    step = block.num_rows
+    if block.nbytes > max_bytes:
+        step = max(1, step * max_bytes // block.nbytes)
+    for start in range(0, block.num_rows or 1, step or 1):
+        end = min(start + step, block.num_rows)
+        part = block if end - start == block.num_rows else _rows(block, start, end)
+        chunk_id = ids.next()
+        row_ids = ids.row_ids_at(clock_ns, part.num_rows)
+        pause()
+        yield Chunk(chunk_id, block.entity_path, row_ids, _indexes(part.indexes), _components(part))
+        pause()
+
+
+def _order(times: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.intp] | None:
+    """How to sort rows by their times, the first column first; ``None`` if they are sorted."""
+    tied: npt.NDArray[np.bool_] | None = None
+    for values in times:
+        before, after = values[:-1], values[1:]
+        backwards = after < before
+        if tied is not None:
+            backwards &= tied
+        if np.any(backwards):
+            return np.lexsort(times[::-1])
+        if len(times) == 1:
+            break
+        same = after == before
+        tied = same if tied is None else tied & same
+        if not np.any(tied):
+            break
+    return None
+
+
+def _indexes(times: Sequence[tuple[Timeline, npt.NDArray[np.int64]]]) -> tuple[IndexColumn, ...]:
+    return tuple(
+        [IndexColumn(timeline, values, bool((values[1:] >= values[:-1]).all())) for timeline, values in times]
+    )
+
+
+def _components(block: ColumnBlock) -> tuple[ComponentData, ...]:
+    """The columns of a chunk. Equal offsets become one object: the encoder writes it once."""
+    first: npt.NDArray[np.int32] | None = None
+    components: list[ComponentData] = []
+    for column in block.components:
+        offsets = unit_offsets(block.num_rows) if column.offsets is None else column.offsets
+        values = flat_values(column)
+        if len(offsets) and (offsets[0] or offsets[-1] != values.length):
+            # Values that no row has are left out.
+            begin, end = int(offsets[0]), int(offsets[-1])
+            values = flatten(_arrow(column).slice(begin, end - begin))
+            offsets = offsets - np.int32(begin)
+        if first is None:
+            first = offsets
+        elif offsets is not first and np.array_equal(offsets, first):
+            offsets = first
+        components.append(ComponentData(column.descriptor, offsets, values, column.present))
+    return tuple(components)
+
+
+def flat_values(column: CapturedColumn) -> FlatArray:
+    """All instances of a column."""
+    shape, data = column.values
+    if shape == ARROW:
+        return flatten(data)
+    encoding = _encoding(column)
+    if shape == ARRAY:
+        return encoding.array_column(data)
+    if shape == FIXED:
+        return encoding.fixed_column(np.frombuffer(data, np.uint8).reshape(1, -1))
+    if shape == TEXT:
+        return text_column((data,))
+    if shape == TEXTS:
+        return text_column(data)
+    if shape == BLOB:
+        return encoding.blob_column((data,))
+    assert shape == PACKED
+    return encoding.packed_column((data,))
+
+
+def _encoding(column: CapturedColumn) -> Encoding:
+    assert column.encoding is not None
+    return column.encoding
+
+
+def _arrow(column: CapturedColumn) -> pa.Array[Any]:
+    shape, data = column.values
+    return data if shape == ARROW else captured_to_arrow(_encoding(column), shape, data)
+
+
+def _reordered(column: CapturedColumn, order: npt.NDArray[np.intp]) -> CapturedColumn:
+    """A column with its rows in another order."""
+    shape, data = column.values
+    if column.offsets is None and shape == ARRAY:
+        return column._replace(values=(ARRAY, data[order]))
+    taken = numbers_array(order)
+    if column.offsets is None:
+        return column._replace(values=(ARROW, _arrow(column).take(taken)))
+    lists = pa.ListArray.from_arrays(numbers_array(column.offsets), _arrow(column)).take(taken)
+    present = None if column.present is None else column.present[order]
+    return CapturedColumn(column.descriptor, None, (ARROW, lists.values), lists.offsets.to_numpy(), present)
+
+
+def _rows(block: ColumnBlock, start: int, end: int) -> ColumnBlock:
+    """Some of the rows of a block."""
+    indexes = [(timeline, values[start:end]) for timeline, values in block.indexes]
+    components = [_cut(column, start, end) for column in block.components]
+    return ColumnBlock(block.entity_path, indexes, components, end - start, 0)
+
+
+def _cut(column: CapturedColumn, start: int, end: int) -> CapturedColumn:
+    present = None if column.present is None else column.present[start:end]
+    if column.offsets is not None:
+        return column._replace(offsets=column.offsets[start : end + 1], present=present)
+    shape, data = column.values
+    if shape == ARRAY:
+        return column._replace(values=(ARRAY, data[start:end]))
+    return column._replace(values=(ARROW, _arrow(column).slice(start, end - start)), present=present)
