@@ -20,6 +20,7 @@ from aiorerun.types.form import ColumnSpec, Form, Row
 from aiorerun.types.plan import Step, plan_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self
 
     from aiorerun.types.plan import Plan
@@ -158,6 +159,8 @@ class Archetype:
     @classmethod
     def _report(cls, error: Exception) -> None:
         """Raises in strict mode, otherwise warns, in the name of the archetype."""
+        if errors.strict_mode():
+            raise told_of(cls.__name__, error)
         errors.report(cls.__name__, error)
 
     @classmethod
@@ -242,10 +245,21 @@ def _converter(encoding: Encoding, kind: type) -> Converter:
 
 def told_of(where: str, error: Exception) -> Exception:
     """An error of the same built-in kind that says where the value was given."""
+    if isinstance(error, OSError) or str(error).startswith(f"{where}: "):
+        # The number and file name of system errors are worth more than the name of the archetype.
+        return error
     for kind in (OverflowError, ValueError, TypeError):
         if isinstance(error, kind):
             return kind(f"{where}: {error}").with_traceback(error.__traceback__)
     return TypeError(f"{where}: {error}").with_traceback(error.__traceback__)
+
+
+def converted(name: str, convert: Callable[[Any], Any], value: Any) -> Any:
+    """What becomes of an argument; an error says which one it was."""
+    try:
+        return convert(value)
+    except Exception as error:
+        raise told_of(name, error) from error
 
 
 def _shown(batch: DescribedComponentBatch) -> str:

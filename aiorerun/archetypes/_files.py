@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from aiorerun.archetypes._base import converted
+
 
 def blob_of_file(
     path: Any, contents: Any, media_type: Any, *, contents_need_type: bool = False
@@ -21,8 +23,9 @@ def blob_of_file(
         if media_type is None and contents_need_type:
             raise ValueError("`contents` need a `media_type`")
         return contents, media_type
+    file = converted("path", Path, path)
     if media_type is None:
         from aiorerun.components import MediaType
 
-        media_type = MediaType.guess_from_path(path)
-    return Path(path).read_bytes(), media_type
+        media_type = MediaType.guess_from_path(file)
+    return converted("path", Path.read_bytes, file), media_type

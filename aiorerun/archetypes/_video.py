@@ -28,10 +28,10 @@ def frame_timestamps(video: bytes) -> npt.NDArray[np.int64]:
             base = stream.time_base
     except (av.FFmpegError, IndexError, ValueError) as error:
         raise ValueError(f"the frames of this video cannot be read: {error}") from error
-    times = np.array(sorted(packets), np.int64)
-    # Exact for every time base: whole nanoseconds, without going over floats.
-    nanos: npt.NDArray[np.int64] = times * (base.numerator * _NANOS) // base.denominator
-    return nanos
+    # Rounded to whole nanoseconds without going over floats; in Python's numbers nothing overflows.
+    factor, divisor = 2 * base.numerator * _NANOS, 2 * base.denominator
+    nanos = [(time * factor + base.denominator) // divisor for time in sorted(packets)]
+    return np.array(nanos, np.int64)
 
 
 def _pyav() -> Any:

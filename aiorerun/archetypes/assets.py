@@ -122,7 +122,7 @@ class AssetVideo(AssetVideoFields):
 def _set_file(asset: Archetype, path: Any, contents: Any, media_type: Any, *others: Any) -> None:
     try:
         blob, media_type = blob_of_file(path, contents, media_type)
-    except (ValueError, OSError) as error:
+    except Exception as error:
         asset._row = NOTHING
         asset._report(error)
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from aiorerun.archetypes._base import told_of
+from aiorerun.archetypes._base import converted, told_of
 from aiorerun.archetypes.spatial2d import Boxes2DFields
 from aiorerun.archetypes.spatial3d import Boxes3DFields
 from aiorerun.types.coerce.catalog import ROTATION_AXIS_ANGLE, VEC2D, VEC3D
@@ -238,10 +238,9 @@ def _from_array(value: npt.ArrayLike, array_format: Box2DFormat | None) -> tuple
         raise ValueError("`array` needs `array_format`")
     name = str(getattr(array_format, "value", array_format))
     if name not in Box2DFormat.__members__:
-        raise ValueError(
-            f"{array_format!r} is no Box2DFormat: there are {', '.join(Box2DFormat.__members__)}"
-        )
-    numbers = np.array(value, np.float64)
+        known = ", ".join(Box2DFormat.__members__)
+        raise ValueError(f"array_format: {array_format!r} is no Box2DFormat: there are {known}")
+    numbers = converted("array", lambda given: np.array(given, np.float64), value)
     if not numbers.any():
         # Rectangles of nothing but zeros, or none at all: nothing is shown.
         return (), ()

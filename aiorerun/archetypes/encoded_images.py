@@ -48,7 +48,7 @@ class EncodedImage(EncodedImageFields):
     ) -> None:
         try:
             blob, media_type = blob_of_file(path, contents, media_type, contents_need_type=True)
-        except (ValueError, OSError) as error:
+        except Exception as error:
             self._row = NOTHING
             self._report(error)
             return

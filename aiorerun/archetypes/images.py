@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from aiorerun import errors
+from aiorerun.archetypes._base import converted, told_of
 from aiorerun.archetypes.image import DepthImageFields, ImageFields, SegmentationImageFields
 from aiorerun.types.coerce.blobs import OwnBytes
 from aiorerun.types.coerce.catalog import CHANNEL_DATATYPE, COLOR_MODEL, PIXEL_FORMAT
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from PIL import Image as PILImage
 
+    from aiorerun.archetypes._base import Archetype
     from aiorerun.archetypes.encoded_images import EncodedImage
     from aiorerun.archetypes.image import EncodedDepthImage
     from aiorerun.components import ColormapLike, ImageFormat, MagnificationFilterLike
@@ -81,21 +84,22 @@ class Image(ImageFields):
         draw_order: Float32Like | None = None,
         magnification_filter: MagnificationFilterLike | None = None,
     ) -> None:
-        buffer: Any
-        if image is not None:
-            if bytes is not None:
-                raise ValueError("`image` and `bytes` exclude each other")
-            buffer, packed = self._from_array(image, color_model, width, height)
-        elif bytes is not None:
-            buffer = _single_buffer(bytes)
-            packed = _format_of_bytes(color_model, pixel_format, datatype, width, height)
-        else:
-            raise ValueError("an image needs either `image` or `bytes`")
+        try:
+            if (image is None) == (bytes is None):
+                raise ValueError("exactly one of `image` and `bytes` is needed")  # noqa: TRY301
+            buffer: Any
+            if image is not None:
+                buffer, packed = self._from_array(image, color_model, width, height)
+            else:
+                buffer = _single_buffer(bytes)
+                packed = _format_of_bytes(color_model, pixel_format, datatype, width, height)
+        except Exception as error:
+            raise told_of(type(self).__name__, error) from error
         self._capture(buffer, packed, opacity, draw_order, magnification_filter)
 
     def _from_array(self, image: Any, color_model: Any, width: Any, height: Any) -> tuple[Any, Packed]:
-        array = _pixels(image)
-        model = None if color_model is None else _number(COLOR_MODEL, color_model)
+        array = converted("image", _pixels, image)
+        model = None if color_model is None else _number("color_model", COLOR_MODEL, color_model)
         shape = array.shape
         if not (model is not None and len(shape) == 3 and shape[2] == _channels_of(model) > 1):
             shape = _without_units(shape, 2)
@@ -112,13 +116,14 @@ class Image(ImageFields):
         if model is None:
             model = _MODEL_OF_CHANNELS.get(channels)
             if model is None:
-                self._report(ValueError(f"an image has 1, 3 or 4 channels, not {channels}"))
+                self._report(ValueError(f"image: 1, 3 or 4 channels are possible, not {channels}"))
         elif channels != _channels_of(model):
             wanted = _channels_of(model)
-            self._report(ValueError(f"{color_model} has {wanted} channels, but the image has {channels}"))
+            problem = f"color_model: {color_model} has {wanted} channels, but the image has {channels}"
+            self._report(ValueError(problem))
         datatype = _datatype_of(array.dtype)
         if datatype is None:
-            self._report(ValueError(f"pixels cannot be of dtype {array.dtype}"))
+            self._report(ValueError(f"image: pixels cannot be of dtype {array.dtype}"))
         return _own_bytes(array), _packed(columns, rows, None, model, datatype)
 
     def image_format(self) -> ImageFormat:
@@ -195,7 +200,7 @@ class DepthImage(DepthImageFields):
         draw_order: Float32Like | None = None,
         magnification_filter: MagnificationFilterLike | None = None,
     ) -> None:
-        buffer, packed = _plane(image, "a depth image", "distances")
+        buffer, packed = _plane(self, image, "a depth image", "distances")
         self._capture(
             buffer,
             packed,
@@ -274,19 +279,22 @@ class SegmentationImage(SegmentationImageFields):
     def __init__(
         self, image: ImageLike, *, opacity: Float32Like | None = None, draw_order: Float32Like | None = None
     ) -> None:
-        buffer, packed = _plane(image, "a segmentation image", "classes")
+        buffer, packed = _plane(self, image, "a segmentation image", "classes")
         self._capture(buffer, packed, opacity, draw_order)
 
 
-def _plane(image: Any, what: str, content: str) -> tuple[Any, Packed]:
+def _plane(owner: Archetype, image: Any, what: str, content: str) -> tuple[Any, Packed]:
     """The pixels and the format of an image with one number per pixel."""
-    array = _pixels(image)
-    shape = _without_units(array.shape, 2)
-    if len(shape) != 2:
-        raise ValueError(f"{what} has 2 axes: height and width. The shape is {array.shape}")
-    datatype = _datatype_of(array.dtype)
-    if datatype is None:
-        raise ValueError(f"{content} cannot be of dtype {array.dtype}")
+    try:
+        array = _pixels(image)
+        shape = _without_units(array.shape, 2)
+        if len(shape) != 2:
+            raise ValueError(f"{what} has 2 axes: height and width. The shape is {array.shape}")  # noqa: TRY301
+        datatype = _datatype_of(array.dtype)
+        if datatype is None:
+            raise ValueError(f"{content} cannot be of dtype {array.dtype}")  # noqa: TRY301
+    except Exception as error:
+        raise told_of(f"{type(owner).__name__}: image", error) from error
     return _own_bytes(array), _packed(shape[1], shape[0], None, None, datatype)
 
 
@@ -342,13 +350,21 @@ def _channels_of(model: int) -> int:
     return next(_CHANNELS[name] for name, number in _MODELS.items() if number == model)
 
 
-def _number(encoding: Any, value: Any) -> int:
+def _number(name: str, encoding: Any, value: Any) -> int:
     """The number of a member of an enum, however it was given."""
-    shape, data = encoding.capture(value)
+    shape, data = converted(name, encoding.capture, value)
     if shape != FIXED:
-        raise ValueError(f"exactly one {encoding.name} is needed, not {value!r}")
+        raise ValueError(f"{name}: exactly one {encoding.name} is needed, not {value!r}")
     number: int = data[0]
     return number
+
+
+def _size(name: str, value: Any) -> int:
+    """Width or height in pixels."""
+    size: int = converted(name, operator.index, value)
+    if not 0 <= size < 1 << 32:
+        raise ValueError(f"{name}: {size} is no number of pixels")
+    return size
 
 
 @lru_cache(maxsize=256, typed=True)
@@ -372,24 +388,25 @@ def _packed(
 def _format_of_bytes(color_model: Any, pixel_format: Any, datatype: Any, width: Any, height: Any) -> Packed:
     if width is None or height is None:
         raise ValueError("`bytes` need `width` and `height`")
+    size = _size("width", width), _size("height", height)
     if pixel_format is not None:
         if datatype is not None:
             raise ValueError("`pixel_format` and `datatype` exclude each other")
         if color_model is not None:
             raise ValueError("`pixel_format` and `color_model` exclude each other")
-        return _packed(width, height, _number(PIXEL_FORMAT, pixel_format), None, None)
+        return _packed(*size, _number("pixel_format", PIXEL_FORMAT, pixel_format), None, None)
     if datatype is None or color_model is None:
         raise ValueError("`bytes` need `pixel_format`, or both `color_model` and `datatype`")
-    return _packed(width, height, None, _number(COLOR_MODEL, color_model), _datatype(datatype))
+    return _packed(*size, None, _number("color_model", COLOR_MODEL, color_model), _datatype(datatype))
 
 
 def _datatype(value: Any) -> int:
     if isinstance(value, type | np.dtype):
-        name = np.dtype(value).name
+        name = converted("datatype", np.dtype, value).name
         if name not in _DATATYPES:
-            raise ValueError(f"pixels cannot be of dtype {name}")
+            raise ValueError(f"datatype: pixels cannot be of dtype {name}")
         return _DATATYPES[name]
-    return _number(CHANNEL_DATATYPE, value)
+    return _number("datatype", CHANNEL_DATATYPE, value)
 
 
 def _single_buffer(value: Any) -> Any:

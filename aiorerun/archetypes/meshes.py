@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aiorerun.archetypes._base import told_of
 from aiorerun.archetypes.images import texture
 from aiorerun.archetypes.spatial3d import Mesh3DFields
 
@@ -58,9 +59,9 @@ class Mesh3D(Mesh3DFields):
         if albedo_texture is not None:
             try:
                 buffer, image_format = texture(albedo_texture)
-            except (ValueError, TypeError) as error:
-                self._report(error)
+            except Exception as error:
+                self._report(told_of("albedo_texture", error))
         self._capture(
-            vertex_positions, triangle_indices, vertex_normals, vertex_colors, vertex_texcoords, albedo_factor,
-            face_rendering, buffer, image_format, class_ids,
+            vertex_positions, triangle_indices, vertex_normals, vertex_colors, vertex_texcoords,
+            albedo_factor, face_rendering, buffer, image_format, class_ids,
         )  # fmt: skip

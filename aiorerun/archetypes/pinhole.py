@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from aiorerun.archetypes._base import converted
 from aiorerun.archetypes.transform import PinholeFields
 from aiorerun.types.rows import NOTHING
 
@@ -72,10 +73,9 @@ class Pinhole(PinholeFields):
             if image_from_camera is None:
                 if fov_y is not None and aspect_ratio is not None:
                     if focal_length is None:
-                        # The image is taken to be 1 high; only its proportions matter here.
-                        focal_length = 0.5 / math.tan(max(fov_y * 0.5, 1e-7))
+                        focal_length = converted("fov_y", _focal_length, fov_y)
                     if resolution is None:
-                        resolution = (aspect_ratio, 1.0)
+                        resolution = (converted("aspect_ratio", float, aspect_ratio), 1.0)
                 image_from_camera = self._projection(focal_length, principal_point, resolution)
             elif focal_length is not None or principal_point is not None:
                 given = "focal_length" if focal_length is not None else "principal_point"
@@ -99,7 +99,7 @@ class Pinhole(PinholeFields):
             missing = "width" if width is None else "height"
             self._report(ValueError(f"`width` and `height` belong together, `{missing}` is missing"))
             return None
-        return (float(width), float(height))
+        return (converted("width", float, width), converted("height", float, height))
 
     def _projection(self, focal_length: Any, principal_point: Any, resolution: Any) -> Any:
         if focal_length is None:
@@ -115,6 +115,11 @@ class Pinhole(PinholeFields):
         else:
             raise ValueError("`focal_length` needs a `principal_point`, or a `resolution` to take its middle")
         return ((fx, 0.0, u), (0.0, fy, v), (0.0, 0.0, 1.0))
+
+
+def _focal_length(fov_y: float) -> float:
+    """The focal length for an image that is 1 high; only its proportions matter here."""
+    return 0.5 / math.tan(max(float(fov_y) * 0.5, 1e-7))
 
 
 def _pair(value: Any, name: str, *, both: bool = False) -> tuple[float, float]:

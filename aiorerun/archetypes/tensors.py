@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aiorerun.archetypes._base import told_of
 from aiorerun.archetypes.tensor import TensorFields
 from aiorerun.types.rows import NOTHING
 
@@ -38,9 +39,9 @@ class Tensor(TensorFields):
     ) -> None:
         try:
             tensor = _tensor(data, dim_names)
-        except ValueError as error:
+        except Exception as error:
             self._row = NOTHING
-            self._report(error)
+            self._report(told_of("data", error))
             return
         self._capture(tensor, value_range)
 

@@ -7,6 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from aiorerun import errors
+from aiorerun.archetypes._base import converted
 from aiorerun.archetypes.transform import Transform3DFields
 from aiorerun.types.coerce.catalog import QUATERNION, ROTATION_AXIS_ANGLE, TRANSFORM_RELATION
 from aiorerun.types.encoding import FIXED
@@ -95,7 +96,7 @@ class Transform3D(Transform3DFields):
             try:
                 relation = _relation(from_parent, relation)
                 quaternion, rotation_axis_angle = _rotation(rotation, quaternion, rotation_axis_angle)
-            except ValueError as error:
+            except Exception as error:
                 self._report(error)
                 return
         if scale is not None and (type(scale) in _SCALARS or _is_single(scale)):
@@ -138,7 +139,7 @@ def _relation(from_parent: bool | None, relation: Any) -> Any:
     )
     if relation is not None:
         raise ValueError("`from_parent` and `relation` exclude each other")
-    return _CHILD_FROM_PARENT if from_parent else None
+    return _CHILD_FROM_PARENT if converted("from_parent", bool, from_parent) else None
 
 
 def _rotation(rotation: Any, quaternion: Any, axis_angle: Any) -> tuple[Any, Any]:

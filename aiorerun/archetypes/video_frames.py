@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aiorerun.archetypes._base import converted
 from aiorerun.archetypes.video import VideoFrameReferenceFields
 from aiorerun.types.rows import NOTHING
 
@@ -43,7 +44,7 @@ class VideoFrameReference(VideoFrameReferenceFields):
     ) -> None:
         try:
             timestamp = self._one_time(timestamp, seconds, nanoseconds)
-        except ValueError as error:
+        except Exception as error:
             self._row = NOTHING
             self._report(error)
             return
@@ -55,7 +56,9 @@ class VideoFrameReference(VideoFrameReferenceFields):
         if timestamp is None:
             from aiorerun.components import VideoTimestamp
 
-            return VideoTimestamp(seconds=seconds, nanoseconds=nanoseconds)
+            if seconds is not None:
+                return converted("seconds", lambda given: VideoTimestamp(seconds=given), seconds)
+            return converted("nanoseconds", lambda given: VideoTimestamp(nanoseconds=given), nanoseconds)
         if isinstance(timestamp, float):
             self._report(
                 ValueError("`timestamp` is in whole nanoseconds; pass numbers with a fraction as `seconds`")

@@ -225,7 +225,7 @@ class OfficialObjects:
 ARCHETYPE_CASES = [
     name
     for name, case in CASES.items()
-    if case.run.__module__.endswith((".archetypes", ".columns")) and case.comparable
+    if case.run.__module__.endswith((".archetypes", ".columns", ".vocabulary")) and case.comparable
 ]
 
 

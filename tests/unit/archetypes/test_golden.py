@@ -16,30 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 GOLDEN = recipes.load("golden.json")
-
-DIFFERENT = {
-    "Boxes2D/array_two_rows_YXHW": "each rectangle keeps its own numbers",
-    "Ellipsoids3D/radius_scalar": "a single radius makes one sphere",
-    "GaussianSplats3D/columns_shape_sh_2x15x3": "each row has its coefficients",
-    "Image/warning_unknown_model": "one error, without a warning before it",
-    "McapStatistics/cleared": "counts can be cleared",
-    "McapStatistics/error_channel_counts_dict": "counts can be given as a dictionary",
-    "Pinhole/warning_no_focal_length": "one warning for one mistake",
-    "Points3D/columns_partition_bad_sum": "lengths must add up",
-    "Points3D/columns_shape_colors_one_rgb": "told instead of three empty rows",
-    "Points3D/columns_shape_colors_u8_2x2x3": "no color is dropped",
-    "Points3D/columns_shape_error_wrong_shape": "one error, without a warning before it",
-    "Points3D/columns_shape_positions_batch": "batches are accepted",
-    "Scalars/columns_shape_ragged": "one error, without a warning before it",
-    "VideoFrameReference/columns_millis": "fractions of milliseconds are kept",
-    "VideoFrameReference/columns_secs": "fractions of seconds are kept",
-    "VideoFrameReference/columns_shape_batch": "batches are accepted",
-    "ViewCoordinates/columns_shape_single": "three directions are one row",
-    "component.PinholeProjection": "a single matrix is not transposed a second time",
-    "component.TransformMat3x3_columns": "a single matrix is not transposed a second time",
-    "component.TransformMat3x3_rows": "a single matrix is not transposed a second time",
-}
-"""Documented in docs/differences.md."""
+DIFFERENT = recipes.DIFFERENT
 
 
 @pytest.fixture(autouse=True)
