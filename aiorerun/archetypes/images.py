@@ -13,6 +13,7 @@ from aiorerun.archetypes._base import converted, told_of
 from aiorerun.archetypes.image import DepthImageFields, ImageFields, SegmentationImageFields
 from aiorerun.types.coerce.blobs import OwnBytes
 from aiorerun.types.coerce.catalog import CHANNEL_DATATYPE, COLOR_MODEL, PIXEL_FORMAT
+from aiorerun.types.coerce.foreign import plain_array
 from aiorerun.types.coerce.structs import Packed, pack_image_format
 from aiorerun.types.encoding import BLOB, FIXED
 from aiorerun.types.pool import MIN_BYTES, copied_bytes
@@ -316,7 +317,7 @@ def texture(image: Any) -> tuple[Any, Packed]:
 
 def _pixels(image: Any) -> npt.NDArray[Any]:
     """What was given as an array in little-endian order; it may still be the user's own."""
-    array = image if type(image) is np.ndarray else np.asarray(image)
+    array = image if type(image) is np.ndarray else np.asarray(plain_array(image))
     if array.dtype.byteorder == ">":
         array = array.astype(array.dtype.newbyteorder("<"))
     return array

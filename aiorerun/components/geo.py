@@ -12,7 +12,6 @@ from aiorerun.types.coerce.catalog import DVEC2D, GEO_LINE_STRING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     import numpy.typing as npt
 
     from aiorerun import datatypes
@@ -57,7 +56,7 @@ class LatLonBatch(ComponentBatch):
 
 
 if TYPE_CHECKING:
-    GeoLineStringLike: TypeAlias = GeoLineString | datatypes.DVec2DArrayLike | npt.NDArray[np.float64]
-    GeoLineStringArrayLike: TypeAlias = GeoLineString | Sequence[GeoLineStringLike] | npt.NDArray[np.float64]
+    GeoLineStringLike: TypeAlias = GeoLineString | datatypes.DVec2DArrayLike
+    GeoLineStringArrayLike: TypeAlias = GeoLineString | npt.ArrayLike | Sequence[GeoLineStringLike]
 else:
     GeoLineStringLike = GeoLineStringArrayLike = Any

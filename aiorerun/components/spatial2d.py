@@ -12,7 +12,6 @@ from aiorerun.types.coerce.catalog import LINE_STRIP2D, VEC2D
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     import numpy.typing as npt
 
     from aiorerun import datatypes
@@ -86,7 +85,7 @@ class Vector2DBatch(ComponentBatch):
 
 
 if TYPE_CHECKING:
-    LineStrip2DLike: TypeAlias = LineStrip2D | datatypes.Vec2DArrayLike | npt.NDArray[np.float32]
-    LineStrip2DArrayLike: TypeAlias = LineStrip2D | Sequence[LineStrip2DLike] | npt.NDArray[np.float32]
+    LineStrip2DLike: TypeAlias = LineStrip2D | datatypes.Vec2DArrayLike
+    LineStrip2DArrayLike: TypeAlias = LineStrip2D | npt.ArrayLike | Sequence[LineStrip2DLike]
 else:
     LineStrip2DLike = LineStrip2DArrayLike = Any

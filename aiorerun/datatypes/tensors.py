@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from aiorerun.types.coerce.catalog import TENSOR_BUFFER, TENSOR_DATA
+from aiorerun.types.coerce.foreign import plain_array
 from aiorerun.types.coerce.tensors import Tensor, Tensors, tensor
 from aiorerun.types.encoding import PACKED, Captured
 from aiorerun.types.native import Native
@@ -46,9 +47,9 @@ class TensorData(Native):
 
         if (array is None) == (buffer is None):
             raise ValueError("a tensor needs either `array` or `buffer`")
-        if array is not None and shape is not None and tuple(shape) != np.shape(array):
-            raise ValueError(f"`shape` {tuple(shape)} is not that of the array, {np.shape(array)}")
-        values = np.array(buffer if array is None else array, order="C")
+        values = np.array(plain_array(buffer if array is None else array), order="C")
+        if array is not None and shape is not None and tuple(shape) != values.shape:
+            raise ValueError(f"`shape` {tuple(shape)} is not that of the array, {values.shape}")
         sizes = values.shape if shape is None else tuple(map(int, shape))
         if int(np.prod(sizes)) != values.size:
             raise ValueError(

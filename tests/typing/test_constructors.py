@@ -17,6 +17,7 @@ from aiorerun.types.any_values import AnyValues, DynamicArchetype
 from aiorerun.types.batches import ComponentColumnList
 
 POINTS: npt.NDArray[np.float32] = np.zeros((2, 3), np.float32)
+ROTATION = d.RotationAxisAngle([0, 0, 1], degrees=45)
 PIXELS: npt.NDArray[np.uint8] = np.zeros((4, 4, 3), np.uint8)
 
 
@@ -92,6 +93,82 @@ def test_other_things() -> None:
     c.ColorBatch([[1, 2, 3]], strict=True)
 
 
+def test_more_shapes() -> None:
+    a.Arrows2D(vectors=[[1, 0], [0, 1]], origins=[0, 0], radii=0.1, colors=[255, 0, 0], draw_order=1)
+    a.LineStrips2D([[[0, 0], [1, 1]], [[2, 2], [3, 3], [4, 4]]], radii=[0.1], labels=["a", "b"])
+    a.LineStrips2D(np.zeros((2, 3, 2)))
+    a.Ellipses2D(half_sizes=[[1, 2]], centers=[0, 0], line_radii=0.1, labels="a")
+    a.Ellipsoids3D(half_sizes=[1, 2, 3], fill_mode="solid")
+    a.Ellipsoids3D(radii=[1.0, 2.0], centers=POINTS, quaternions=[d.Quaternion.identity()])
+    a.Capsules3D(lengths=[1, 2], radii=0.5, translations=POINTS, rotation_axis_angles=[ROTATION])
+    a.Cylinders3D(lengths=1.0, radii=[0.5], centers=[[0, 0, 0]], fill_mode=c.FillMode.Solid)
+    a.InstancePoses3D(translations=POINTS, scales=[[2, 2, 2]], mat3x3=np.eye(3))
+    a.Mesh3D(
+        vertex_positions=POINTS,
+        triangle_indices=[[0, 1, 2]],
+        vertex_colors=[0xFF0000FF],
+        vertex_texcoords=[[0, 0], [1, 0]],
+        albedo_texture=PIXELS,
+        face_rendering="Front",
+    )
+    a.GaussianSplats3D(POINTS, scales=[[1, 1, 1]], quaternions=[[0, 0, 0, 1]], spherical_harmonics_degree=0)
+    a.GridMap(data=b"1234", format=d.ImageFormat(2, 2, color_model="L", channel_datatype="U8"), cell_size=0.1)
+    a.VoxelGridMap([[0, 0, 1]], [0.1, 0.1, 0.1], values=[1.0], colormap="turbo")
+    a.Volume3D(np.zeros((2, 2, 2), np.float32), voxel_size=[1, 1, 1], value_range=[0, 1])
+    a.TransformAxes3D(1.0, show_frame=True)
+    a.CoordinateFrame("map")
+    a.ViewCoordinates([d.ViewDir.Right, d.ViewDir.Down, d.ViewDir.Forward])
+    a.ViewCoordinates(a.ViewCoordinates.RDF)
+
+
+def test_files_and_videos() -> None:
+    a.Asset3D(contents=b"x", media_type=c.MediaType.GLB, albedo_factor=[255, 0, 0])
+    a.AssetAudio(contents=b"x", media_type="audio/wav")
+    a.AssetVideo(contents=np.zeros(3, np.uint8), media_type=c.MediaType.MP4)
+    a.VideoStream("H264", sample=b"x", is_keyframe=True)
+    a.VideoStream(c.VideoCodec.AV1)
+    a.VideoFrameReference(seconds=1.5, video_reference="video")
+    a.VideoFrameReference(c.VideoTimestamp(nanoseconds=1))
+    a.VideoFrameReference(1)
+    assert_type(a.VideoFrameReference.columns_secs([0.0, 0.5]), ComponentColumnList)
+    a.McapChannel(id=1, topic="t", message_encoding="json", metadata={"a": "b"})
+    a.McapMessage(data=b"x")
+    a.McapSchema(id=1, name="n", encoding="protobuf", data=b"x")
+    a.McapStatistics(
+        message_count=1,
+        schema_count=1,
+        channel_count=1,
+        attachment_count=0,
+        metadata_count=0,
+        chunk_count=1,
+        message_start_time=1,
+        message_end_time=2,
+        channel_message_counts={1: 1},
+    )
+
+
+def test_classes_graphs_maps_and_tensors() -> None:
+    a.AnnotationContext([(1, "red", (255, 0, 0)), (2, "green"), 3])
+    a.AnnotationContext([d.AnnotationInfo(1, "red", color=[255, 0, 0])])
+    a.AnnotationContext(
+        d.ClassDescription(
+            info=(0, "person"), keypoint_annotations=[(0, "hand"), 1], keypoint_connections=[(0, 1)]
+        )
+    )
+    a.SegmentationImage(np.zeros((2, 2), np.uint8), opacity=0.5)
+    a.GraphNodes(["a", "b"], positions=[[0, 0], [1, 1]], colors=[255, 0, 0], labels=["A", "B"])
+    a.GraphEdges([("a", "b"), d.Utf8Pair("b", "a")], graph_type="directed")
+    a.GeoPoints(lat_lon=[[59.3, 18.1]], radii=c.Radius.ui_points(5), class_ids=[1])
+    a.GeoLineStrings(lat_lon=[[[59.3, 18.1], [59.4, 18.2]]], colors=[0, 0, 255])
+    a.Tensor(np.zeros((2, 3, 4)), dim_names=("x", "y", "z"), value_range=[0, 1])
+    a.Tensor(d.TensorData(array=POINTS))
+    a.Measurements([1.0, 2.0], variances=[0.1, 0.2], units="m/s", names=["a", "b"])
+    a.StateChange(state="open")
+    a.StateConfiguration(
+        values=["open", "closed"], labels=["Open", "Closed"], colors=[[0, 255, 0], [255, 0, 0]]
+    )
+
+
 def test_what_comes_back() -> None:
     points = a.Points3D(POINTS)
     assert_type(points.positions, c.Position3DBatch | None)
@@ -112,7 +189,69 @@ def wrong_arguments_are_found() -> None:
     a.TextLog(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     a.Arrows3D(POINTS)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     a.SeriesPoints(markers="no such shape")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    a.Ellipsoids3D(POINTS)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.GraphEdges(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    a.VideoStream("H263")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    a.VideoFrameReference("1s")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     a.Transform3D(scale=object())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def wrong_names_are_found() -> None:
+    """Never called, as above: every constructor knows its parameters."""
+    a.AnnotationContext(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.Arrows2D(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.Arrows3D(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.Asset3D(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.AssetAudio(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.AssetVideo(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.BarChart(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.Boxes2D(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.Boxes3D(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.Capsules3D(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.Clear(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.CoordinateFrame(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.Cylinders3D(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.DepthImage(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.Ellipses2D(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.Ellipsoids3D(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.EncodedDepthImage(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.EncodedImage(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.GaussianSplats3D(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.GeoLineStrings(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.GeoPoints(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.GraphEdges(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.GraphNodes(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.GridMap(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.Image(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.InstancePoses3D(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.LineStrips2D(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.LineStrips3D(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.McapChannel(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.McapMessage(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.McapSchema(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.McapStatistics(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.Measurements(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.Mesh3D(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.Pinhole(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.Points2D(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.Points3D(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.RecordingInfo(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.Scalars(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.SegmentationImage(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.SeriesLines(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.SeriesPoints(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.StateChange(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.StateConfiguration(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.Tensor(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.TextDocument(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.TextLog(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.Transform3D(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.TransformAxes3D(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.VideoFrameReference(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.VideoStream(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.ViewCoordinates(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.Volume3D(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    a.VoxelGridMap(no_such_parameter=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
 def test_every_archetype_is_used_above() -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from aiorerun.types.batches import Batch
 from aiorerun.types.coerce.arrow import ArrowEncoding
+from aiorerun.types.coerce.foreign import plain_array
 from aiorerun.types.coerce.numbers import BoolEncoding, NumberEncoding
 from aiorerun.types.coerce.text import TextEncoding
 from aiorerun.types.coerce.values import is_arrow_array, is_numpy, refusal
@@ -115,6 +116,8 @@ def infer(value: Any, known: Encoding | None = None) -> tuple[Encoding, Captured
         return value.ENCODING, captured(value)
     if hasattr(value, "as_arrow_array"):
         return _arrow(value.as_arrow_array())
+    value = plain_array(value)
+    kind = type(value)
     if is_numpy(kind) and hasattr(value, "dtype"):
         return _from_numpy(value)
     if kind in (list, tuple):

@@ -6,6 +6,7 @@ import functools
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
+from aiorerun.types.coerce.foreign import plain_array
 from aiorerun.types.coerce.values import is_arrow_array, is_numpy, refusal
 from aiorerun.types.encoding import BLOB, DYNAMIC, PACKED, Captured, Converter, Encoding
 from aiorerun.types.flat import FlatArray, Pieces
@@ -73,6 +74,7 @@ class BlobEncoding(Encoding):
         """Copies a value into one of the shapes; ``bytes`` cannot change, so they are kept as they are."""
         if isinstance(value, bytes):
             return BLOB, value
+        value = plain_array(value)
         if isinstance(value, bytearray | memoryview | OwnBytes | Native):
             return BLOB, self._one(value)
         if value is None:

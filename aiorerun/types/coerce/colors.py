@@ -7,7 +7,8 @@ import warnings
 from typing import TYPE_CHECKING, Any, Final
 
 from aiorerun import errors
-from aiorerun.types.coerce.values import first_axis, is_arrow_array, is_numpy, refusal
+from aiorerun.types.coerce.foreign import plain_array
+from aiorerun.types.coerce.values import first_axis, is_arrow_array, is_numpy, numbers_of, refusal
 from aiorerun.types.encoding import ARRAY, ARROW, DYNAMIC, FIXED, Captured, Converter, Encoding
 from aiorerun.types.flat import FlatArray
 from aiorerun.types.native import Native, captured, is_of
@@ -87,10 +88,11 @@ class ColorEncoding(Encoding):
         """Copies a value into one of the shapes."""
         import numpy as np
 
+        value = plain_array(value)
         if is_arrow_array(value):
             if value.type == self.arrow_type():
                 return ARROW, value
-            value = value.to_numpy(zero_copy_only=False)
+            value = numbers_of(value)
         if is_of(value, self):
             return captured(value)
         if isinstance(value, int | np.integer | np.bool_):

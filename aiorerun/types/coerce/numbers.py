@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
+from aiorerun.types.coerce.foreign import plain_array
 from aiorerun.types.coerce.values import first_axis, is_arrow_array, is_numpy, refusal
 from aiorerun.types.encoding import ARRAY, ARROW, DYNAMIC, FIXED, Captured, Converter, Encoding
 from aiorerun.types.flat import FlatArray
@@ -94,6 +95,7 @@ class NumberEncoding(Encoding):
 
     def capture(self, value: Any) -> Captured:
         """Copies a value into one of the shapes."""
+        value = plain_array(value)
         if is_arrow_array(value):
             if value.type == self.arrow_type():
                 return ARROW, value
@@ -146,6 +148,7 @@ class BoolEncoding(Encoding):
 
     def capture(self, value: Any) -> Captured:
         """Copies a value into one of the shapes."""
+        value = plain_array(value)
         if is_arrow_array(value):
             if value.type == self.arrow_type():
                 return ARROW, value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aiorerun.types.coerce.foreign import is_own, plain_array
 from aiorerun.types.coerce.values import is_arrow_array, is_numpy, refusal
 from aiorerun.types.encoding import ARROW, FIXED, PACKED, Captured, Encoding
 from aiorerun.types.flat import FlatArray
@@ -67,6 +68,7 @@ class StripEncoding(Encoding):
 
     def capture(self, value: Any) -> Captured:
         """Copies a value into one of the shapes."""
+        value = plain_array(value)
         if is_arrow_array(value) and value.type == self.arrow_type():
             return ARROW, value
         if is_of(value, self):
@@ -105,6 +107,9 @@ class StripEncoding(Encoding):
         import numpy as np
 
         first = value[0]
+        if not is_own(type(first)):
+            value = [plain_array(item) for item in value]
+            first = value[0]
         if isinstance(first, Native):
             if first.ENCODING is self.point:
                 return self._joined([self._points(value)])

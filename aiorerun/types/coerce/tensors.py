@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from aiorerun.types.coerce.foreign import plain_array
 from aiorerun.types.coerce.values import is_arrow_array, refusal
 from aiorerun.types.encoding import ARROW, DYNAMIC, PACKED, Captured, Converter, Encoding
 from aiorerun.types.flat import FlatArray
@@ -93,6 +94,7 @@ class TensorEncoding(Encoding):
         """Copies a value into one of the shapes; everything but a sequence of natives is one tensor."""
         import numpy as np
 
+        value = plain_array(value)
         if is_arrow_array(value) and value.type == self.arrow_type():
             return ARROW, value
         if is_of(value, self):

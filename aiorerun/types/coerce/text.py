@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aiorerun.types.coerce.foreign import is_own, plain_array
 from aiorerun.types.coerce.values import is_arrow_array, is_numpy, refusal
 from aiorerun.types.encoding import ARROW, DYNAMIC, TEXT, TEXTS, Captured, Converter, Encoding
 from aiorerun.types.native import Native
@@ -44,6 +45,7 @@ class TextEncoding(Encoding):
             return TEXT, writable(str(value))
         if value is None:
             return TEXTS, ()
+        value = _texts(value)
         if is_arrow_array(value) and value.type == self.arrow_type():
             return ARROW, value
         if is_numpy(type(value)) and type(value).__name__ == "ndarray":
@@ -61,6 +63,20 @@ class TextEncoding(Encoding):
         if not all(isinstance(item, str) for item in items):
             raise refusal(value, _ACCEPTED, TypeError("not every element is a string"))
         return tuple([writable(item) for item in items])
+
+
+def _texts(value: Any) -> Any:
+    """A series or column of texts of another library as an array; any other value as it is."""
+    kind = type(value)
+    if is_own(kind):
+        return value
+    if hasattr(kind, "__arrow_c_array__") or hasattr(kind, "__arrow_c_stream__"):
+        if hasattr(kind, "__array__"):
+            import numpy as np
+
+            return np.asarray(value, object)
+        return plain_array(value)
+    return value
 
 
 def writable(text: str) -> str:

@@ -49,6 +49,15 @@ def is_arrow_array(value: Any) -> TypeGuard[pa.Array[Any]]:
     return isinstance(value, pa.Array)
 
 
+def numbers_of(array: pa.Array[Any]) -> Any:
+    """What numpy makes numbers of: lists of numbers in Arrow are rows."""
+    import pyarrow as pa
+
+    if pa.types.is_list(array.type) or pa.types.is_fixed_size_list(array.type):
+        return array.to_pylist()
+    return array.to_numpy(zero_copy_only=False)
+
+
 def first_axis(value: Any, size: int) -> int:
     """How many rows an array of numbers stands for, given how many instances were found in it."""
     if isinstance(value, Native | str):

@@ -7,7 +7,8 @@ import struct
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from aiorerun.types.coerce.values import first_axis, is_arrow_array, is_numpy, refusal
+from aiorerun.types.coerce.foreign import plain_array
+from aiorerun.types.coerce.values import first_axis, is_arrow_array, is_numpy, numbers_of, refusal
 from aiorerun.types.encoding import ARRAY, ARROW, DYNAMIC, FIXED, Captured, Converter, Encoding
 from aiorerun.types.flat import FlatArray
 from aiorerun.types.native import Native, captured, is_of
@@ -110,10 +111,11 @@ class VectorEncoding(Encoding):
 
     def capture(self, value: Any) -> Captured:
         """Copies a value into one of the shapes."""
+        value = plain_array(value)
         if is_arrow_array(value):
             if value.type == self.arrow_type():
                 return ARROW, value
-            value = value.to_numpy(zero_copy_only=False)
+            value = numbers_of(value)
         if value is None:
             value = ()
         if is_of(value, self):

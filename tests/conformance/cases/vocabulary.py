@@ -56,9 +56,9 @@ def _send_all(name: str) -> Callable[[Any, Any], None]:
     def send(rr: Any, rec: Any) -> None:
         for recipe, build in _usable(name, "columns"):
             columns = list(recipes.make(build, _FILES, _resolver(rr)))
-            lengths = {len(column.as_arrow_array()) for column in columns}
-            if len(lengths) == 1:
-                (rows,) = lengths
+            counts = {len(column.as_arrow_array()) for column in columns}
+            if len(counts) == 1:
+                (rows,) = counts
                 rec.send_columns(f"all/{recipe}", [rr.TimeColumn("frame", sequence=range(rows))], columns)
         frames = [rr.TimeColumn("frame", sequence=range(_ROWS_PER_COLUMN))]
         for recipe, build in _usable(name, "batches"):

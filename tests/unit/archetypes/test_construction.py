@@ -56,8 +56,8 @@ def test_big_endian_pixels_are_turned_around() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "either `image` or `bytes`"),
-        ({"image": np.zeros((2, 2)), "bytes": b"1234"}, "exclude each other"),
+        ({}, "exactly one of `image` and `bytes`"),
+        ({"image": np.zeros((2, 2)), "bytes": b"1234"}, "exactly one of `image` and `bytes`"),
         ({"image": np.zeros((2, 2)), "height": 3}, "`height` is 3"),
         (
             {"bytes": b"1", "width": 1, "height": 1, "color_model": "L", "pixel_format": "NV12"},
