@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from aiorerun._codegen import docs, selection
@@ -70,7 +71,9 @@ def _class(model: Model, item: Archetype) -> str:
     if handwritten:
         text = f"The fields of :class:`aiorerun.archetypes.{item.short}`."
     else:
-        text = f"{summary}\n\n{arguments((p.name, docs.field(item.short, p.name)) for p in item.parameters)}"
+        text = f"{summary}\n\n{arguments(_parameters(model, item))}"
+        if item.short in docs.EXAMPLES:
+            text += f"\n\nExample:\n{textwrap.indent(docs.EXAMPLES[item.short], '    ')}"
     rows = "".join(
         f'        ("{field.name}", "{field.component}", {_encoding(model, field.component)}),\n'
         for field in item.fields
@@ -92,6 +95,16 @@ def _class(model: Model, item: Archetype) -> str:
     if item.short in selection.FAST_TEXT:
         text += _fast_form(item.short, "TEXT", 1) + _fast_form(item.short, "TEXT", 2)
     return text + "\n"
+
+
+def _parameters(model: Model, item: Archetype) -> Iterator[tuple[str, str]]:
+    """What each parameter is for, and which values it takes."""
+    fields = {field.name: field for field in item.fields}
+    for parameter in item.parameters:
+        field = fields[parameter.name]
+        shape = docs.shape(model.types[field.component], many=field.many)
+        text = docs.field(item.short, parameter.name)
+        yield parameter.name, f"{text} {shape[0].upper()}{shape[1:]}." if shape else text
 
 
 def _declarations(model: Model, item: Archetype) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from aiorerun._codegen.model import Type
 
 SUBJECTS: Final = {
     "annotation": "what classes and keypoints mean",
@@ -197,6 +200,65 @@ _OF_ARCHETYPES: Final = {
 def field(archetype: str, name: str) -> str:
     """What a field of an archetype is for."""
     return _OF_ARCHETYPES.get((archetype, name)) or _FIELDS[name]
+
+
+EXAMPLES: Final = {
+    "AnnotationContext": """\
+await rec.log("camera", rr.AnnotationContext([(1, "person", (255, 0, 0)), (2, "car")]), static=True)
+await rec.log("camera/classes", rr.SegmentationImage(np.ones((480, 640), np.uint8)))""",
+    "Arrows3D": """\
+await rec.log("wind", rr.Arrows3D(vectors=[[1, 0, 0], [0, 2, 0]], origins=[[0, 0, 0], [5, 0, 0]]))""",
+    "GraphEdges": """\
+nodes = rr.GraphNodes(["a", "b", "c"], labels=["start", "middle", "end"])
+await rec.log("graph", nodes, rr.GraphEdges([("a", "b"), ("b", "c")], graph_type="directed"))""",
+    "LineStrips2D": """\
+await rec.log("image/outline", rr.LineStrips2D([[[0, 0], [90, 0], [90, 60]]], colors=[255, 0, 0]))""",
+    "LineStrips3D": """\
+path = np.column_stack([np.linspace(0, 9, 50), np.zeros(50), np.zeros(50)])
+await rec.log("robot/path", rr.LineStrips3D([path], radii=0.05, labels="planned"))""",
+    "Points2D": """\
+await rec.log("image/corners", rr.Points2D([[10, 20], [30, 40.5]], radii=3, colors=[255, 255, 0]))""",
+    "Points3D": """\
+xyz = np.random.default_rng(0).normal(size=(1000, 3))
+await rec.log("lidar/points", rr.Points3D(xyz, colors=[0, 255, 0], radii=0.02))""",
+    "Scalars": """\
+rec.set_time("step", sequence=7)
+await rec.log("loss", rr.Scalars(0.25))
+await rec.log("joints", rr.Scalars([0.1, 0.2, 0.3]))""",
+    "SeriesLines": """\
+await rec.log("loss", rr.SeriesLines(names="loss", colors=[255, 0, 0], widths=2), static=True)""",
+    "SeriesPoints": """\
+await rec.log("loss", rr.SeriesPoints(markers="circle", marker_sizes=4), static=True)""",
+    "StateChange": """\
+rec.set_time("step", sequence=7)
+await rec.log("door", rr.StateChange(state="open"))""",
+    "TextDocument": """\
+await rec.log("notes", rr.TextDocument("# Run 7", media_type=rr.MediaType.MARKDOWN), static=True)""",
+    "TextLog": """\
+await rec.log("log", rr.TextLog("battery low", level=rr.TextLogLevel.WARN))""",
+    "VideoStream": """\
+await rec.log("camera", rr.VideoStream("H264"), static=True)
+rec.set_time("frame", sequence=0)
+await rec.log("camera", rr.VideoStream.from_fields(sample=b"an encoded frame"))""",
+}
+"""How the archetypes that are used most are logged; the tests run them."""
+
+
+def shape(item: Type, *, many: bool) -> str:
+    """What values a field takes, by the Arrow type of its component: shape and dtype."""
+    arrow = item.raw["arrow"]
+    if item.variants:
+        return f"{'One or more' if many else 'One'} of :class:`{item.short}`, by name too"
+    kind = arrow["type"]
+    if item.short in ("Color", "AlbedoFactor"):
+        channels = "shape ``(n, 3)`` or ``(n, 4)``" if many else "3 or 4 numbers"
+        return f"{channels}, or packed ``0xRRGGBBAA``"
+    if kind == "fixed_size_list" and arrow["item"]["type"]["type"] != "fixed_size_list":
+        size, dtype = arrow["size"], arrow["item"]["type"]["type"]
+        return f"shape ``(n, {size})``, {dtype}" if many else f"{size} numbers, {dtype}"
+    if kind.startswith(("float", "int", "uint")):
+        return f"shape ``(n,)``, {kind}" if many else kind
+    return ""
 
 
 ATTRIBUTES: Final = {

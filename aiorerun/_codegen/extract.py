@@ -41,7 +41,7 @@ def _archetype(spec: dict[str, Any]) -> dict[str, Any]:
     columns = spec["columns"]
     return {
         "fields": [
-            [field["name"], field["component_type"], field["from_fields_annotation"]]
+            [field["name"], field["component_type"], field["from_fields_annotation"], field["many"]]
             for field in spec["fields"]
         ],
         "constructor": [_parameter(item) for item in spec["constructor"]["parameters"]],

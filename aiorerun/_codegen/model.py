@@ -75,6 +75,7 @@ class Field:
     name: str
     component: str
     annotation: str
+    many: bool
     columns_annotation: str | None
 
 
@@ -163,8 +164,8 @@ def _archetype(name: str, raw: dict[str, Any]) -> Archetype:
     return Archetype(
         name=name,
         fields=[
-            Field(field, component, annotation, None if columns is None else columns[field])
-            for field, component, annotation in raw["fields"]
+            Field(field, component, annotation, many, None if columns is None else columns[field])
+            for field, component, annotation, many in raw["fields"]
         ],
         parameters=[Parameter(*item) for item in raw["constructor"]],
         has_columns=columns is not None,

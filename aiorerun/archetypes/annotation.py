@@ -24,6 +24,10 @@ class AnnotationContext(Archetype):
 
     Args:
         context: The classes: :class:`ClassDescription` or tuples ``(id, label, color)``.
+
+    Example:
+        await rec.log("camera", rr.AnnotationContext([(1, "person", (255, 0, 0)), (2, "car")]), static=True)
+        await rec.log("camera/classes", rr.SegmentationImage(np.ones((480, 640), np.uint8)))
     """
 
     __slots__ = ()

@@ -34,6 +34,9 @@ class Asset3D(Asset3DFields):
     Raises:
         ValueError: Not exactly one of path and contents, in strict mode.
         OSError: The file cannot be read, in strict mode.
+
+    Example:
+        await rec.log("world/part", rr.Asset3D(contents=b"solid part", media_type="model/stl"), static=True)
     """
 
     __slots__ = ()
@@ -89,6 +92,10 @@ class AssetVideo(AssetVideoFields):
     Raises:
         ValueError: Not exactly one of path and contents, in strict mode.
         OSError: The file cannot be read, in strict mode.
+
+    Example:
+        video = rr.AssetVideo(contents=b"the bytes of a file", media_type=rr.MediaType.MP4)
+        await rec.log("camera", video, static=True)
     """
 
     __slots__ = ()

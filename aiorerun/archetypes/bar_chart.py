@@ -22,6 +22,9 @@ class BarChart(BarChartFields):
 
     Raises:
         ValueError: Values of more than one dimension, in strict mode.
+
+    Example:
+        await rec.log("histogram", rr.BarChart([8, 4, 0, 9, 1]))
     """
 
     __slots__ = ()

@@ -70,6 +70,9 @@ class Boxes2D(Boxes2DFields):
 
     Raises:
         ValueError: Arguments that exclude each other, in strict mode.
+
+    Example:
+        await rec.log("image/cars", rr.Boxes2D(mins=[[20, 30]], sizes=[[40, 25]], labels="car"))
     """
 
     __slots__ = ()
@@ -127,6 +130,10 @@ class Boxes3D(Boxes3DFields):
     Raises:
         ValueError: Arguments that exclude each other, in strict mode. Otherwise ``sizes`` win over
             ``half_sizes``, ``mins`` over ``centers`` and ``quaternions`` over ``rotations``.
+
+    Example:
+        boxes = rr.Boxes3D(half_sizes=[[1, 1, 2]], centers=[[0, 0, 2]], fill_mode="solid")
+        await rec.log("world/boxes", boxes)
     """
 
     __slots__ = ()

@@ -10,6 +10,9 @@ class Clear(ClearFields):
 
     Args:
         recursive: Whether everything below the entity is cleared as well.
+
+    Example:
+        await rec.log("world/boxes", rr.Clear(recursive=True))
     """
 
     __slots__ = ()

@@ -19,6 +19,9 @@ class ViewCoordinates(ViewCoordinatesFields, AxesConstants):
 
     Args:
         xyz: Three directions: members of :class:`ViewDir`, their names or numbers.
+
+    Example:
+        await rec.log("world", rr.ViewCoordinates.RIGHT_HAND_Z_UP, static=True)
     """
 
     __slots__ = ()

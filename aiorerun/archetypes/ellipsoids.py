@@ -42,6 +42,9 @@ class Ellipsoids3D(Ellipsoids3DFields):
 
     Raises:
         ValueError: Both radii and half sizes, in strict mode. Otherwise the radii win.
+
+    Example:
+        await rec.log("world/balls", rr.Ellipsoids3D(radii=[0.5, 1], centers=[[0, 0, 0], [3, 0, 0]]))
     """
 
     __slots__ = ()

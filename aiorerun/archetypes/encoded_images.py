@@ -32,6 +32,10 @@ class EncodedImage(EncodedImageFields):
     Raises:
         ValueError: Not exactly one of path and contents, or contents without media type, in strict mode.
         OSError: The file cannot be read, in strict mode.
+
+    Example:
+        jpeg = await asyncio.to_thread(Path("photo.jpg").read_bytes)
+        await rec.log("photo", rr.EncodedImage(contents=jpeg, media_type=rr.MediaType.JPEG))
     """
 
     __slots__ = ()

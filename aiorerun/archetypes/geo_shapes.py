@@ -19,6 +19,10 @@ class GeoPoints(GeoPointsFields):
         radii: Radii in meters, or made with ``Radius.ui_points``.
         colors: Colors, one for all or one each.
         class_ids: Classes, which give labels and colors by an annotation context.
+
+    Example:
+        cities = [[59.33, 18.07], [48.86, 2.35]]
+        await rec.log("map/cities", rr.GeoPoints(lat_lon=cities, radii=rr.Radius.ui_points(8)))
     """
 
     __slots__ = ()
@@ -41,6 +45,10 @@ class GeoLineStrings(GeoLineStringsFields):
         lat_lon: The chains, each a sequence of degrees of latitude north and of longitude east.
         radii: Radii in meters, or made with ``Radius.ui_points``.
         colors: Colors, one for all or one each.
+
+    Example:
+        track = [[59.33, 18.07], [59.34, 18.10], [59.36, 18.09]]
+        await rec.log("map/track", rr.GeoLineStrings(lat_lon=track, radii=2))
     """
 
     __slots__ = ()

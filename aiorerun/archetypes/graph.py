@@ -24,7 +24,11 @@ class GraphEdges(Archetype):
 
     Args:
         edges: Pairs of node ids.
-        graph_type: Whether the edges have a direction.
+        graph_type: Whether the edges have a direction. One of :class:`GraphType`, by name too.
+
+    Example:
+        nodes = rr.GraphNodes(["a", "b", "c"], labels=["start", "middle", "end"])
+        await rec.log("graph", nodes, rr.GraphEdges([("a", "b"), ("b", "c")], graph_type="directed"))
     """
 
     __slots__ = ()
@@ -74,11 +78,12 @@ class GraphNodes(Archetype):
 
     Args:
         node_ids: The names of the nodes, which edges refer to.
-        positions: Where the points are.
-        colors: Colors, one for all or one each.
+        positions: Where the points are. Shape ``(n, 2)``, float32.
+        colors: Colors, one for all or one each. Shape ``(n, 3)`` or ``(n, 4)``, or packed
+            ``0xRRGGBBAA``.
         labels: Texts, one for all or one each.
         show_labels: Whether labels are shown at once; by default when there are few.
-        radii: Radii in scene units, or made with ``Radius.ui_points``.
+        radii: Radii in scene units, or made with ``Radius.ui_points``. Shape ``(n,)``, float32.
     """
 
     __slots__ = ()

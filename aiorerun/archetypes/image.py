@@ -123,13 +123,14 @@ class EncodedDepthImage(Archetype):
     Args:
         blob: The contents of the file.
         media_type: ``image/png`` or ``application/rvl``; found out from the contents if left out.
-        meter: How many units make one meter.
-        colormap: How distances are colored.
+        meter: How many units make one meter. Float32.
+        colormap: How distances are colored. One of :class:`Colormap`, by name too.
         depth_range: The range of distances the colors are spread over; by default found out from the
-            data.
-        point_fill_ratio: How much of the space between the points of the cloud is filled.
-        draw_order: What is drawn above what in 2D: higher values are on top.
-        magnification_filter: How pixels are shown that are larger than those of the screen.
+            data. 2 numbers, float64.
+        point_fill_ratio: How much of the space between the points of the cloud is filled. Float32.
+        draw_order: What is drawn above what in 2D: higher values are on top. Float32.
+        magnification_filter: How pixels are shown that are larger than those of the screen. One of
+            :class:`MagnificationFilter`, by name too.
     """
 
     __slots__ = ()

@@ -67,6 +67,11 @@ class Image(ImageFields):
 
     Raises:
         ValueError: Arguments that do not make an image.
+
+    Example:
+        pixels = np.zeros((480, 640, 3), np.uint8)
+        await rec.log("camera/image", rr.Image(pixels))
+        await rec.log("camera/small", rr.Image(pixels).compress(jpeg_quality=80))
     """
 
     __slots__ = ()
@@ -186,6 +191,10 @@ class DepthImage(DepthImageFields):
 
     Raises:
         ValueError: It has not two axes, or its dtype is no number's.
+
+    Example:
+        millimeters = np.full((480, 640), 1500, np.uint16)
+        await rec.log("camera/depth", rr.DepthImage(millimeters, meter=1000, colormap="turbo"))
     """
 
     __slots__ = ()
@@ -273,6 +282,10 @@ class SegmentationImage(SegmentationImageFields):
 
     Raises:
         ValueError: It has not two axes, or its dtype is no number's.
+
+    Example:
+        classes = np.zeros((480, 640), np.uint8)
+        await rec.log("camera/classes", rr.SegmentationImage(classes, opacity=0.5))
     """
 
     __slots__ = ()

@@ -31,7 +31,7 @@ class McapChannel(Archetype):
     """A channel of an MCAP file.
 
     Args:
-        id: The number within the file.
+        id: The number within the file. Uint16.
         topic: The topic.
         message_encoding: The format of the messages, e.g. ``"protobuf"``.
         metadata: Texts by name.
@@ -134,7 +134,7 @@ class McapSchema(Archetype):
     """A schema of an MCAP file.
 
     Args:
-        id: The number within the file.
+        id: The number within the file. Uint16.
         name: The name.
         encoding: The format of the schema, e.g. ``"protobuf"``.
         data: The schema itself.
@@ -201,14 +201,14 @@ class McapStatistics(Archetype):
     """How much an MCAP file holds of what.
 
     Args:
-        message_count: The number of messages.
-        schema_count: The number of schemas.
-        channel_count: The number of channels.
-        attachment_count: The number of attachments.
-        metadata_count: The number of metadata records.
-        chunk_count: The number of chunks.
-        message_start_time: The time of the first message, in nanoseconds since 1970.
-        message_end_time: The time of the last message, in nanoseconds since 1970.
+        message_count: The number of messages. Uint64.
+        schema_count: The number of schemas. Uint64.
+        channel_count: The number of channels. Uint64.
+        attachment_count: The number of attachments. Uint64.
+        metadata_count: The number of metadata records. Uint64.
+        chunk_count: The number of chunks. Uint64.
+        message_start_time: The time of the first message, in nanoseconds since 1970. Int64.
+        message_end_time: The time of the last message, in nanoseconds since 1970. Int64.
         channel_message_counts: The number of messages of each channel, by its id.
     """
 

@@ -37,6 +37,14 @@ class Mesh3D(Mesh3DFields):
 
     Raises:
         ValueError: A texture that is no image, in strict mode. Otherwise it is left out.
+
+    Example:
+        mesh = rr.Mesh3D(
+            vertex_positions=[[0, 0, 0], [1, 0, 0], [0, 1, 0]],
+            triangle_indices=[[0, 1, 2]],
+            vertex_colors=[[255, 0, 0], [0, 255, 0], [0, 0, 255]],
+        )
+        await rec.log("world/mesh", mesh)
     """
 
     __slots__ = ()

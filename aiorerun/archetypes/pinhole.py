@@ -46,6 +46,10 @@ class Pinhole(PinholeFields):
 
     Raises:
         ValueError: Arguments that exclude each other or are not enough, in strict mode.
+
+    Example:
+        camera = rr.Pinhole(focal_length=500, width=640, height=480)
+        await rec.log("world/camera", camera, static=True)
     """
 
     __slots__ = ()

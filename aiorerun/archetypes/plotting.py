@@ -94,15 +94,18 @@ class Measurements(Archetype):
     """Numbers at a moment with their variance and unit, plotted over time.
 
     Args:
-        values: The numbers.
-        variances: The variances of the numbers.
+        values: The numbers. Shape ``(n,)``, float64.
+        variances: The variances of the numbers. Shape ``(n,)``, float64.
         units: The units of the numbers, one for all or one each.
-        colors: Colors, one for all or one each.
-        widths: Widths, one for all or one each.
+        colors: Colors, one for all or one each. Shape ``(n, 3)`` or ``(n, 4)``, or packed
+            ``0xRRGGBBAA``.
+        widths: Widths, one for all or one each. Shape ``(n,)``, float32.
         names: Names of the series, for the legend.
         visible_series: Which of the series are drawn.
-        aggregation_policy: How several values that fall on one pixel become one.
-        interpolation_mode: How the values between two data points are drawn.
+        aggregation_policy: How several values that fall on one pixel become one. One of
+            :class:`AggregationPolicy`, by name too.
+        interpolation_mode: How the values between two data points are drawn. One of
+            :class:`InterpolationMode`, by name too.
     """
 
     __slots__ = ()
@@ -242,7 +245,12 @@ class Scalars(Archetype):
     """One or more numbers at a moment, plotted over time.
 
     Args:
-        scalars: The numbers.
+        scalars: The numbers. Shape ``(n,)``, float64.
+
+    Example:
+        rec.set_time("step", sequence=7)
+        await rec.log("loss", rr.Scalars(0.25))
+        await rec.log("joints", rr.Scalars([0.1, 0.2, 0.3]))
     """
 
     __slots__ = ()
@@ -284,12 +292,18 @@ class SeriesLines(Archetype):
     """How the series of :class:`Scalars` are drawn as lines. Usually logged static.
 
     Args:
-        colors: Colors, one for all or one each.
-        widths: Line widths, in user interface points.
+        colors: Colors, one for all or one each. Shape ``(n, 3)`` or ``(n, 4)``, or packed
+            ``0xRRGGBBAA``.
+        widths: Line widths, in user interface points. Shape ``(n,)``, float32.
         names: Names of the series, for the legend.
         visible_series: Which of the series are drawn.
-        aggregation_policy: How several values that fall on one pixel become one.
-        interpolation_mode: How the values between two data points are drawn.
+        aggregation_policy: How several values that fall on one pixel become one. One of
+            :class:`AggregationPolicy`, by name too.
+        interpolation_mode: How the values between two data points are drawn. One of
+            :class:`InterpolationMode`, by name too.
+
+    Example:
+        await rec.log("loss", rr.SeriesLines(names="loss", colors=[255, 0, 0], widths=2), static=True)
     """
 
     __slots__ = ()
@@ -377,11 +391,15 @@ class SeriesPoints(Archetype):
     """How the series of :class:`Scalars` are drawn as points. Usually logged static.
 
     Args:
-        colors: Colors, one for all or one each.
-        markers: The shape of the points.
+        colors: Colors, one for all or one each. Shape ``(n, 3)`` or ``(n, 4)``, or packed
+            ``0xRRGGBBAA``.
+        markers: The shape of the points. One or more of :class:`MarkerShape`, by name too.
         names: Names of the series, for the legend.
         visible_series: Which of the series are drawn.
-        marker_sizes: The size of the points, in user interface points.
+        marker_sizes: The size of the points, in user interface points. Shape ``(n,)``, float32.
+
+    Example:
+        await rec.log("loss", rr.SeriesPoints(markers="circle", marker_sizes=4), static=True)
     """
 
     __slots__ = ()
@@ -458,6 +476,10 @@ class StateChange(Archetype):
 
     Args:
         state: The name of the state, or ``None`` for no state.
+
+    Example:
+        rec.set_time("step", sequence=7)
+        await rec.log("door", rr.StateChange(state="open"))
     """
 
     __slots__ = ()
@@ -492,7 +514,8 @@ class StateConfiguration(Archetype):
     Args:
         values: The states, as they are logged.
         labels: What is shown for them.
-        colors: Colors, one for all or one each.
+        colors: Colors, one for all or one each. Shape ``(n, 3)`` or ``(n, 4)``, or packed
+            ``0xRRGGBBAA``.
         visible: Which of the states are drawn.
     """
 

@@ -51,7 +51,7 @@ class RecordingInfo(Archetype):
     """Facts about a recording as a whole.
 
     Args:
-        start_time: When it began, in nanoseconds since 1970.
+        start_time: When it began, in nanoseconds since 1970. Int64.
         name: The name shown for the recording.
     """
 

@@ -32,14 +32,16 @@ class Arrows2D(Archetype):
     """Arrows in 2D, each with a vector and perhaps an origin.
 
     Args:
-        vectors: Direction and length of the arrows.
-        origins: Where the arrows start; by default at the origin.
-        radii: Radii in scene units, or made with ``Radius.ui_points``.
-        colors: Colors, one for all or one each.
+        vectors: Direction and length of the arrows. Shape ``(n, 2)``, float32.
+        origins: Where the arrows start; by default at the origin. Shape ``(n, 2)``, float32.
+        radii: Radii in scene units, or made with ``Radius.ui_points``. Shape ``(n,)``, float32.
+        colors: Colors, one for all or one each. Shape ``(n, 3)`` or ``(n, 4)``, or packed
+            ``0xRRGGBBAA``.
         labels: Texts, one for all or one each.
         show_labels: Whether labels are shown at once; by default when there are few.
-        draw_order: What is drawn above what in 2D: higher values are on top.
-        class_ids: Classes, which give labels and colors by an annotation context.
+        draw_order: What is drawn above what in 2D: higher values are on top. Float32.
+        class_ids: Classes, which give labels and colors by an annotation context. Shape ``(n,)``,
+            uint16.
     """
 
     __slots__ = ()
@@ -213,14 +215,16 @@ class Ellipses2D(Archetype):
     """Ellipses in 2D.
 
     Args:
-        half_sizes: Half the extent along each axis.
-        centers: The centers; by default the origin.
-        line_radii: How thick the lines are.
-        colors: Colors, one for all or one each.
+        half_sizes: Half the extent along each axis. Shape ``(n, 2)``, float32.
+        centers: The centers; by default the origin. Shape ``(n, 2)``, float32.
+        line_radii: How thick the lines are. Shape ``(n,)``, float32.
+        colors: Colors, one for all or one each. Shape ``(n, 3)`` or ``(n, 4)``, or packed
+            ``0xRRGGBBAA``.
         labels: Texts, one for all or one each.
         show_labels: Whether labels are shown at once; by default when there are few.
-        draw_order: What is drawn above what in 2D: higher values are on top.
-        class_ids: Classes, which give labels and colors by an annotation context.
+        draw_order: What is drawn above what in 2D: higher values are on top. Float32.
+        class_ids: Classes, which give labels and colors by an annotation context. Shape ``(n,)``,
+            uint16.
     """
 
     __slots__ = ()
@@ -325,12 +329,17 @@ class LineStrips2D(Archetype):
 
     Args:
         strips: The strips, each a sequence of points.
-        radii: Radii in scene units, or made with ``Radius.ui_points``.
-        colors: Colors, one for all or one each.
+        radii: Radii in scene units, or made with ``Radius.ui_points``. Shape ``(n,)``, float32.
+        colors: Colors, one for all or one each. Shape ``(n, 3)`` or ``(n, 4)``, or packed
+            ``0xRRGGBBAA``.
         labels: Texts, one for all or one each.
         show_labels: Whether labels are shown at once; by default when there are few.
-        draw_order: What is drawn above what in 2D: higher values are on top.
-        class_ids: Classes, which give labels and colors by an annotation context.
+        draw_order: What is drawn above what in 2D: higher values are on top. Float32.
+        class_ids: Classes, which give labels and colors by an annotation context. Shape ``(n,)``,
+            uint16.
+
+    Example:
+        await rec.log("image/outline", rr.LineStrips2D([[[0, 0], [90, 0], [90, 60]]], colors=[255, 0, 0]))
     """
 
     __slots__ = ()
@@ -425,14 +434,20 @@ class Points2D(Archetype):
     """A cloud of points in 2D.
 
     Args:
-        positions: Where the points are.
-        radii: Radii in scene units, or made with ``Radius.ui_points``.
-        colors: Colors, one for all or one each.
+        positions: Where the points are. Shape ``(n, 2)``, float32.
+        radii: Radii in scene units, or made with ``Radius.ui_points``. Shape ``(n,)``, float32.
+        colors: Colors, one for all or one each. Shape ``(n, 3)`` or ``(n, 4)``, or packed
+            ``0xRRGGBBAA``.
         labels: Texts, one for all or one each.
         show_labels: Whether labels are shown at once; by default when there are few.
-        draw_order: What is drawn above what in 2D: higher values are on top.
-        class_ids: Classes, which give labels and colors by an annotation context.
-        keypoint_ids: Keypoints within the classes, which name and connect points.
+        draw_order: What is drawn above what in 2D: higher values are on top. Float32.
+        class_ids: Classes, which give labels and colors by an annotation context. Shape ``(n,)``,
+            uint16.
+        keypoint_ids: Keypoints within the classes, which name and connect points. Shape ``(n,)``,
+            uint16.
+
+    Example:
+        await rec.log("image/corners", rr.Points2D([[10, 20], [30, 40.5]], radii=3, colors=[255, 255, 0]))
     """
 
     __slots__ = ()

@@ -63,13 +63,18 @@ class Arrows3D(Archetype):
     """Arrows in 3D, each with a vector and perhaps an origin.
 
     Args:
-        vectors: Direction and length of the arrows.
-        origins: Where the arrows start; by default at the origin.
-        radii: Radii in scene units, or made with ``Radius.ui_points``.
-        colors: Colors, one for all or one each.
+        vectors: Direction and length of the arrows. Shape ``(n, 3)``, float32.
+        origins: Where the arrows start; by default at the origin. Shape ``(n, 3)``, float32.
+        radii: Radii in scene units, or made with ``Radius.ui_points``. Shape ``(n,)``, float32.
+        colors: Colors, one for all or one each. Shape ``(n, 3)`` or ``(n, 4)``, or packed
+            ``0xRRGGBBAA``.
         labels: Texts, one for all or one each.
         show_labels: Whether labels are shown at once; by default when there are few.
-        class_ids: Classes, which give labels and colors by an annotation context.
+        class_ids: Classes, which give labels and colors by an annotation context. Shape ``(n,)``,
+            uint16.
+
+    Example:
+        await rec.log("wind", rr.Arrows3D(vectors=[[1, 0, 0], [0, 2, 0]], origins=[[0, 0, 0], [5, 0, 0]]))
     """
 
     __slots__ = ()
@@ -314,17 +319,20 @@ class Capsules3D(Archetype):
     """Cylinders with round ends, along their own z axis.
 
     Args:
-        lengths: The lengths along the axis, one for all or one each.
-        radii: The radii of the capsules.
-        translations: Where they are.
+        lengths: The lengths along the axis, one for all or one each. Shape ``(n,)``, float32.
+        radii: The radii of the capsules. Shape ``(n,)``, float32.
+        translations: Where they are. Shape ``(n, 3)``, float32.
         rotation_axis_angles: Rotations around an axis.
-        quaternions: Rotations as quaternions.
-        colors: Colors, one for all or one each.
-        line_radii: How thick the lines are.
-        fill_mode: Whether the boxes are drawn as solids or as lines.
+        quaternions: Rotations as quaternions. Shape ``(n, 4)``, float32.
+        colors: Colors, one for all or one each. Shape ``(n, 3)`` or ``(n, 4)``, or packed
+            ``0xRRGGBBAA``.
+        line_radii: How thick the lines are. Shape ``(n,)``, float32.
+        fill_mode: Whether the boxes are drawn as solids or as lines. One of :class:`FillMode`, by
+            name too.
         labels: Texts, one for all or one each.
         show_labels: Whether labels are shown at once; by default when there are few.
-        class_ids: Classes, which give labels and colors by an annotation context.
+        class_ids: Classes, which give labels and colors by an annotation context. Shape ``(n,)``,
+            uint16.
     """
 
     __slots__ = ()
@@ -484,17 +492,20 @@ class Cylinders3D(Archetype):
     """Cylinders along their own z axis.
 
     Args:
-        lengths: The lengths along the axis, one for all or one each.
-        radii: The radii of the cylinders.
-        centers: The centers; by default the origin.
+        lengths: The lengths along the axis, one for all or one each. Shape ``(n,)``, float32.
+        radii: The radii of the cylinders. Shape ``(n,)``, float32.
+        centers: The centers; by default the origin. Shape ``(n, 3)``, float32.
         rotation_axis_angles: Rotations around an axis.
-        quaternions: Rotations as quaternions.
-        colors: Colors, one for all or one each.
-        line_radii: How thick the lines are.
-        fill_mode: Whether the boxes are drawn as solids or as lines.
+        quaternions: Rotations as quaternions. Shape ``(n, 4)``, float32.
+        colors: Colors, one for all or one each. Shape ``(n, 3)`` or ``(n, 4)``, or packed
+            ``0xRRGGBBAA``.
+        line_radii: How thick the lines are. Shape ``(n,)``, float32.
+        fill_mode: Whether the boxes are drawn as solids or as lines. One of :class:`FillMode`, by
+            name too.
         labels: Texts, one for all or one each.
         show_labels: Whether labels are shown at once; by default when there are few.
-        class_ids: Classes, which give labels and colors by an annotation context.
+        class_ids: Classes, which give labels and colors by an annotation context. Shape ``(n,)``,
+            uint16.
     """
 
     __slots__ = ()
@@ -759,12 +770,13 @@ class GaussianSplats3D(Archetype):
     """A cloud of Gaussian splats.
 
     Args:
-        centers: Where the splats are.
-        scales: Scales, uniform or one factor per axis.
-        quaternions: Rotations as quaternions.
-        colors: Colors, one for all or one each.
+        centers: Where the splats are. Shape ``(n, 3)``, float32.
+        scales: Scales, uniform or one factor per axis. Shape ``(n, 3)``, float32.
+        quaternions: Rotations as quaternions. Shape ``(n, 4)``, float32.
+        colors: Colors, one for all or one each. Shape ``(n, 3)`` or ``(n, 4)``, or packed
+            ``0xRRGGBBAA``.
         sh_coefficients: Spherical harmonics above degree 0, 15 x 3 numbers per splat.
-        spherical_harmonics_degree: Up to which degree the spherical harmonics count, 0 to 3.
+        spherical_harmonics_degree: Up to which degree the spherical harmonics count, 0 to 3. Uint32.
     """
 
     __slots__ = ()
@@ -854,13 +866,13 @@ class GridMap(Archetype):
     Args:
         data: The cells, row by row, as the pixels of an image.
         format: Size of the image, and what its pixels are.
-        cell_size: The length of the sides of a cell, in meters.
-        translation: Where the map begins.
+        cell_size: The length of the sides of a cell, in meters. Float32.
+        translation: Where the map begins. 3 numbers, float32.
         rotation_axis_angle: A rotation around an axis.
-        quaternion: A rotation as a quaternion.
-        opacity: From 0, invisible, to 1, opaque.
-        draw_order: What is drawn above what in 2D: higher values are on top.
-        colormap: How distances are colored.
+        quaternion: A rotation as a quaternion. 4 numbers, float32.
+        opacity: From 0, invisible, to 1, opaque. Float32.
+        draw_order: What is drawn above what in 2D: higher values are on top. Float32.
+        colormap: How distances are colored. One of :class:`Colormap`, by name too.
     """
 
     __slots__ = ()
@@ -1000,11 +1012,11 @@ class InstancePoses3D(Archetype):
     """Poses at which the shapes of an entity are shown; one copy each.
 
     Args:
-        translations: Where they are.
+        translations: Where they are. Shape ``(n, 3)``, float32.
         rotation_axis_angles: Rotations around an axis.
-        quaternions: Rotations as quaternions.
-        scales: Scales, uniform or one factor per axis.
-        mat3x3: Linear transforms, each in rows.
+        quaternions: Rotations as quaternions. Shape ``(n, 4)``, float32.
+        scales: Scales, uniform or one factor per axis. Shape ``(n, 3)``, float32.
+        mat3x3: Linear transforms, each in rows. Shape ``(n, 9)``, float32.
     """
 
     __slots__ = ()
@@ -1080,11 +1092,17 @@ class LineStrips3D(Archetype):
 
     Args:
         strips: The strips, each a sequence of points.
-        radii: Radii in scene units, or made with ``Radius.ui_points``.
-        colors: Colors, one for all or one each.
+        radii: Radii in scene units, or made with ``Radius.ui_points``. Shape ``(n,)``, float32.
+        colors: Colors, one for all or one each. Shape ``(n, 3)`` or ``(n, 4)``, or packed
+            ``0xRRGGBBAA``.
         labels: Texts, one for all or one each.
         show_labels: Whether labels are shown at once; by default when there are few.
-        class_ids: Classes, which give labels and colors by an annotation context.
+        class_ids: Classes, which give labels and colors by an annotation context. Shape ``(n,)``,
+            uint16.
+
+    Example:
+        path = np.column_stack([np.linspace(0, 9, 50), np.zeros(50), np.zeros(50)])
+        await rec.log("robot/path", rr.LineStrips3D([path], radii=0.05, labels="planned"))
     """
 
     __slots__ = ()
@@ -1268,14 +1286,21 @@ class Points3D(Archetype):
     """A cloud of points in 3D.
 
     Args:
-        positions: Where the points are.
-        radii: Radii in scene units, or made with ``Radius.ui_points``.
-        colors: Colors, one for all or one each.
+        positions: Where the points are. Shape ``(n, 3)``, float32.
+        radii: Radii in scene units, or made with ``Radius.ui_points``. Shape ``(n,)``, float32.
+        colors: Colors, one for all or one each. Shape ``(n, 3)`` or ``(n, 4)``, or packed
+            ``0xRRGGBBAA``.
         labels: Texts, one for all or one each.
         show_labels: Whether labels are shown at once; by default when there are few.
-        point_shading: How the points are shaded.
-        class_ids: Classes, which give labels and colors by an annotation context.
-        keypoint_ids: Keypoints within the classes, which name and connect points.
+        point_shading: How the points are shaded. One of :class:`PointShading`, by name too.
+        class_ids: Classes, which give labels and colors by an annotation context. Shape ``(n,)``,
+            uint16.
+        keypoint_ids: Keypoints within the classes, which name and connect points. Shape ``(n,)``,
+            uint16.
+
+    Example:
+        xyz = np.random.default_rng(0).normal(size=(1000, 3))
+        await rec.log("lidar/points", rr.Points3D(xyz, colors=[0, 255, 0], radii=0.02))
     """
 
     __slots__ = ()
@@ -1384,13 +1409,14 @@ class Volume3D(Archetype):
 
     Args:
         values: The numbers, with three dimensions.
-        voxel_size: The extents of a cell along each axis.
-        translation: Where the box begins.
-        quaternion: A rotation as a quaternion.
-        value_range: The range in which values are expected; by default found out from the data.
-        gamma: The exponent that brightens or darkens values before they are colored.
-        colormap: How distances are colored.
-        optical_density: How much of the light a value of 1 holds back on a unit of length.
+        voxel_size: The extents of a cell along each axis. 3 numbers, float32.
+        translation: Where the box begins. 3 numbers, float32.
+        quaternion: A rotation as a quaternion. 4 numbers, float32.
+        value_range: The range in which values are expected; by default found out from the data. 2
+            numbers, float64.
+        gamma: The exponent that brightens or darkens values before they are colored. Float32.
+        colormap: How distances are colored. One of :class:`Colormap`, by name too.
+        optical_density: How much of the light a value of 1 holds back on a unit of length. Float32.
     """
 
     __slots__ = ()
@@ -1495,16 +1521,19 @@ class VoxelGridMap(Archetype):
     """A map of cubic cells, of which only the occupied ones are given.
 
     Args:
-        voxel_indices: The cells that are occupied: whole numbers along x, y and z.
-        voxel_size: The extents of a cell along each axis.
-        values: A number for each of the cells, which gives its color.
-        colors: Colors, one for all or one each.
-        translation: Where the map begins.
+        voxel_indices: The cells that are occupied: whole numbers along x, y and z. Shape ``(n, 3)``,
+            int32.
+        voxel_size: The extents of a cell along each axis. 3 numbers, float32.
+        values: A number for each of the cells, which gives its color. Shape ``(n,)``, float32.
+        colors: Colors, one for all or one each. Shape ``(n, 3)`` or ``(n, 4)``, or packed
+            ``0xRRGGBBAA``.
+        translation: Where the map begins. 3 numbers, float32.
         rotation_axis_angle: A rotation around an axis.
-        quaternion: A rotation as a quaternion.
-        opacity: From 0, invisible, to 1, opaque.
-        value_range: The range in which values are expected; by default found out from the data.
-        colormap: How distances are colored.
+        quaternion: A rotation as a quaternion. 4 numbers, float32.
+        opacity: From 0, invisible, to 1, opaque. Float32.
+        value_range: The range in which values are expected; by default found out from the data. 2
+            numbers, float64.
+        colormap: How distances are colored. One of :class:`Colormap`, by name too.
     """
 
     __slots__ = ()

@@ -26,6 +26,10 @@ class Tensor(TensorFields):
 
     Raises:
         ValueError: No data, or names beside a :class:`TensorData`, which has its own; in strict mode.
+
+    Example:
+        volume = np.zeros((8, 64, 64), np.float32)
+        await rec.log("volume", rr.Tensor(volume, dim_names=["z", "y", "x"]))
     """
 
     __slots__ = ()

@@ -27,6 +27,9 @@ class TextDocument(Archetype):
     Args:
         text: The text.
         media_type: What kind of text it is, e.g. ``MediaType.MARKDOWN``.
+
+    Example:
+        await rec.log("notes", rr.TextDocument("# Run 7", media_type=rr.MediaType.MARKDOWN), static=True)
     """
 
     __slots__ = ()
@@ -72,7 +75,10 @@ class TextLog(Archetype):
     Args:
         text: The text.
         level: The severity, e.g. ``TextLogLevel.INFO`` or any text.
-        color: The color.
+        color: The color. 3 or 4 numbers, or packed ``0xRRGGBBAA``.
+
+    Example:
+        await rec.log("log", rr.TextLog("battery low", level=rr.TextLogLevel.WARN))
     """
 
     __slots__ = ()

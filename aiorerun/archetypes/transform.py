@@ -249,7 +249,7 @@ class TransformAxes3D(Archetype):
     """Shows the axes of the coordinate frame of an entity.
 
     Args:
-        axis_length: The length of the axes, in units of the scene.
+        axis_length: The length of the axes, in units of the scene. Float32.
         show_frame: Whether the name of the frame is shown.
     """
 

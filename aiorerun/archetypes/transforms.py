@@ -52,6 +52,12 @@ class Transform3D(Transform3DFields):
 
     Raises:
         ValueError: Arguments that exclude each other, in strict mode.
+
+    Example:
+        pose = rr.Transform3D(translation=[1, 0, 0.5], quaternion=[0, 0, 0, 1])
+        await rec.log("world/robot", pose)
+        turned = rr.RotationAxisAngle(axis=[0, 0, 1], degrees=45)
+        await rec.log("world/robot/arm", rr.Transform3D(rotation=turned, scale=2))
     """
 
     __slots__ = ()

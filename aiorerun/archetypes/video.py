@@ -147,11 +147,17 @@ class VideoStream(Archetype):
     """A video whose frames are logged one by one as they come out of the encoder.
 
     Args:
-        codec: How the frames are encoded, e.g. ``VideoCodec.H264``.
+        codec: How the frames are encoded, e.g. ``VideoCodec.H264``. One of :class:`VideoCodec`, by
+            name too.
         sample: The encoded frame.
         is_keyframe: Whether the frame can be decoded without those before it.
-        opacity: From 0, invisible, to 1, opaque.
-        draw_order: What is drawn above what in 2D: higher values are on top.
+        opacity: From 0, invisible, to 1, opaque. Float32.
+        draw_order: What is drawn above what in 2D: higher values are on top. Float32.
+
+    Example:
+        await rec.log("camera", rr.VideoStream("H264"), static=True)
+        rec.set_time("frame", sequence=0)
+        await rec.log("camera", rr.VideoStream.from_fields(sample=b"an encoded frame"))
     """
 
     __slots__ = ()

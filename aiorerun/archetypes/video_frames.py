@@ -28,6 +28,10 @@ class VideoFrameReference(VideoFrameReferenceFields):
 
     Raises:
         ValueError: Not exactly one time, or a number with a fraction as ``timestamp``; in strict mode.
+
+    Example:
+        rec.set_time("video", duration=1.5)
+        await rec.log("camera", rr.VideoFrameReference(seconds=1.5))
     """
 
     __slots__ = ()

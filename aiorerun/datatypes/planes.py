@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from aiorerun.datatypes._natives import VectorNative
-from aiorerun.types.coerce.catalog import PLANE3D, VEC3D
-from aiorerun.types.coerce.records import plain_of
+from aiorerun.datatypes.common import Vec3D
+from aiorerun.types.coerce.catalog import PLANE3D
 
 if TYPE_CHECKING:
     from typing import Self
@@ -36,7 +36,8 @@ class Plane3D(VectorNative):
     ZX: ClassVar[Self]
 
     def __init__(self, normal: Vec3DLike, distance: float | int | None = None) -> None:
-        x, y, z = plain_of(VEC3D, normal)
+        # A vector first, which complains about everything that is none.
+        x, y, z = normal if isinstance(normal, tuple) else Vec3D(normal).xyz
         self._set((x, y, z, 0.0 if distance is None else distance))
 
     @property
