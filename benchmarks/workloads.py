@@ -65,6 +65,10 @@ IMPORTS: dict[str, dict[str, str]] = {
         "rerun": "import rerun",
         "aiorerun": "import aiorerun",
     },
+    "import of all archetypes, with what they need": {
+        "rerun": "import rerun.archetypes",
+        "aiorerun": ("import aiorerun.archetypes as a\nfor name in a.__all__:\n    getattr(a, name)\n"),
+    },
     "import, first `log` of a `Scalars`, close": {
         "rerun": (
             "import sys, rerun as rr\n"
