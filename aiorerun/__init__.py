@@ -64,6 +64,11 @@ if TYPE_CHECKING:
     )
     from aiorerun.sending_api import (
         send_columns as send_columns,
+        send_dataframe as send_dataframe,
+        send_property as send_property,
+        send_record_batch as send_record_batch,
+        send_recording_name as send_recording_name,
+        send_recording_start_time_nanos as send_recording_start_time_nanos,
     )
     from aiorerun.sinks.base import (
         Sink as Sink,
@@ -98,6 +103,19 @@ if TYPE_CHECKING:
         escape_entity_path_part as escape_entity_path_part,
         new_entity_path as new_entity_path,
     )
+    from aiorerun.types.sorbet import (
+        AUTO_INDEX as AUTO_INDEX,
+        RECORDING_PROPERTIES_PATH as RECORDING_PROPERTIES_PATH,
+        RERUN_KIND as RERUN_KIND,
+        RERUN_KIND_CONTROL as RERUN_KIND_CONTROL,
+        RERUN_KIND_INDEX as RERUN_KIND_INDEX,
+        SORBET_ARCHETYPE_NAME as SORBET_ARCHETYPE_NAME,
+        SORBET_COMPONENT as SORBET_COMPONENT,
+        SORBET_COMPONENT_TYPE as SORBET_COMPONENT_TYPE,
+        SORBET_ENTITY_PATH as SORBET_ENTITY_PATH,
+        SORBET_INDEX_NAME as SORBET_INDEX_NAME,
+        SORBET_IS_TABLE_INDEX as SORBET_IS_TABLE_INDEX,
+    )
     from aiorerun.types.time_column import (
         TimeColumn as TimeColumn,
         TimeColumnLike as TimeColumnLike,
@@ -107,6 +125,17 @@ __version__: Final = "0.1.0"
 
 _HOMES: Final[dict[str, str]] = {
     **_vocabulary.HOMES,
+    "AUTO_INDEX": "aiorerun.types.sorbet",
+    "RECORDING_PROPERTIES_PATH": "aiorerun.types.sorbet",
+    "RERUN_KIND": "aiorerun.types.sorbet",
+    "RERUN_KIND_CONTROL": "aiorerun.types.sorbet",
+    "RERUN_KIND_INDEX": "aiorerun.types.sorbet",
+    "SORBET_ARCHETYPE_NAME": "aiorerun.types.sorbet",
+    "SORBET_COMPONENT": "aiorerun.types.sorbet",
+    "SORBET_COMPONENT_TYPE": "aiorerun.types.sorbet",
+    "SORBET_ENTITY_PATH": "aiorerun.types.sorbet",
+    "SORBET_INDEX_NAME": "aiorerun.types.sorbet",
+    "SORBET_IS_TABLE_INDEX": "aiorerun.types.sorbet",
     "AnyBatchValue": "aiorerun.types.any_values",
     "AnyValues": "aiorerun.types.any_values",
     "AsComponents": "aiorerun.types.batches",
@@ -159,6 +188,11 @@ _HOMES: Final[dict[str, str]] = {
     "reset_time": "aiorerun.api",
     "save": "aiorerun.api",
     "send_columns": "aiorerun.sending_api",
+    "send_dataframe": "aiorerun.sending_api",
+    "send_property": "aiorerun.sending_api",
+    "send_record_batch": "aiorerun.sending_api",
+    "send_recording_name": "aiorerun.sending_api",
+    "send_recording_start_time_nanos": "aiorerun.sending_api",
     "set_context_local_data_recording": "aiorerun.api",
     "set_global_data_recording": "aiorerun.api",
     "set_log_tick_enabled": "aiorerun.api",
@@ -171,6 +205,17 @@ _HOMES: Final[dict[str, str]] = {
 }
 
 __all__ = [
+    "AUTO_INDEX",
+    "RECORDING_PROPERTIES_PATH",
+    "RERUN_KIND",
+    "RERUN_KIND_CONTROL",
+    "RERUN_KIND_INDEX",
+    "SORBET_ARCHETYPE_NAME",
+    "SORBET_COMPONENT",
+    "SORBET_COMPONENT_TYPE",
+    "SORBET_ENTITY_PATH",
+    "SORBET_INDEX_NAME",
+    "SORBET_IS_TABLE_INDEX",
     "AnyBatchValue",
     "AnyValues",
     "AsComponents",
@@ -224,6 +269,11 @@ __all__ = [
     "reset_time",
     "save",
     "send_columns",
+    "send_dataframe",
+    "send_property",
+    "send_record_batch",
+    "send_recording_name",
+    "send_recording_start_time_nanos",
     "set_context_local_data_recording",
     "set_global_data_recording",
     "set_log_tick_enabled",

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+import warnings
+from typing import TYPE_CHECKING, Any, Final
 
 from aiorerun.conveyor import Ready
-from aiorerun.errors import report, strict_scope
+from aiorerun.errors import RerunWarning, caller_stacklevel, report, strict_scope
 from aiorerun.pipeline.capture import CLOSED, DISABLED, FULL, UNOPENED
 from aiorerun.pipeline.columns import capture_columns
 from aiorerun.room import PACE_BYTES
 from aiorerun.stream_base import BaseRecordingStream
 from aiorerun.types.ids import ids
+from aiorerun.types.sorbet import AUTO_INDEX, RECORDING_PROPERTIES_PATH
 from aiorerun.worker import pause
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import pyarrow as pa
+
+    from aiorerun.archetypes import RecordingInfo
     from aiorerun.codec.messages import Message
     from aiorerun.pipeline.columns import ColumnBlock, ComponentColumnLike
+    from aiorerun.pipeline.dataframes import Index, TablePlan
+    from aiorerun.types.batches import AsComponents, DescribedComponentBatch
     from aiorerun.types.store import StoreId
     from aiorerun.types.time_column import TimeColumnLike
+
+
+COPIED_AT_ONCE: Final = 1 << 20
+"""A batch of fewer bytes is copied on the event loop; for larger ones a thread is worth its while."""
 
 
 class BaseSending(BaseRecordingStream):
@@ -30,17 +42,66 @@ class BaseSending(BaseRecordingStream):
         self, context: str, entity_path: Any, indexes: Any, columns: Any, strict: bool | None
     ) -> ColumnBlock | None:
         """Takes columns; ``None`` if they are wrong, which was reported, or not wanted."""
-        gate = self._capture.gate
-        if gate == DISABLED:
-            return None
-        if gate == CLOSED:
-            self._report_closed(strict, context)
+        if not self._takes_rows(context, strict):
             return None
         try:
             with strict_scope(strict):
                 return capture_columns(entity_path, indexes, columns)
         except Exception as error:
             report(context, error, strict=strict)
+            return None
+
+    def _takes_rows(self, context: str, strict: bool | None = None) -> bool:
+        """Whether it makes sense to look at rows at all; reports if it is closed."""
+        gate = self._capture.gate
+        if gate == CLOSED:
+            self._report_closed(strict, context)
+        return gate not in (CLOSED, DISABLED)
+
+    def _plan(
+        self, context: str, schema: pa.Schema, index: Index, entity_path: str | list[object] | None
+    ) -> TablePlan | None:
+        """What the columns of a table mean; ``None`` if they are wrong, which was reported."""
+        from aiorerun.pipeline.dataframes import plan_of
+
+        try:
+            plan = plan_of(schema, index, entity_path)
+        except Exception as error:
+            report(context, error)
+            return None
+        if plan.is_ambiguous:
+            warnings.warn(
+                f"{context}: nothing says which columns hold times, so the rows are sent as static ones: "
+                "pass index='name of a column', or index=None if that is meant",
+                RerunWarning,
+                stacklevel=caller_stacklevel(),
+            )
+        return plan
+
+    def _property_path(self, name: Any) -> list[object] | None:
+        """The entity path of a property; ``None`` if the name is wrong, which was reported."""
+        if isinstance(name, str):
+            return [RECORDING_PROPERTIES_PATH[1:], name]
+        report("send_property", TypeError(f"name must be a str, got {type(name).__name__}"))
+        return None
+
+    def _recording_name(self, name: Any) -> RecordingInfo | None:
+        from aiorerun.archetypes import RecordingInfo
+
+        if isinstance(name, str):
+            return RecordingInfo(name=name)
+        report("send_recording_name", TypeError(f"name must be a str, got {type(name).__name__}"))
+        return None
+
+    def _start_time(self, nanos: Any) -> RecordingInfo | None:
+        from aiorerun.archetypes import RecordingInfo
+        from aiorerun.types.time import sequence_value
+
+        try:
+            return RecordingInfo(start_time=sequence_value(nanos))
+        except (TypeError, ValueError, OverflowError) as error:
+            told = type(error)(f"nanos must be whole nanoseconds since 1970 in 64 bits ({error})")
+            report("send_recording_start_time_nanos", told)
             return None
 
     def _push_block(self, block: ColumnBlock) -> bool:
@@ -129,3 +190,109 @@ class AsyncSending(BaseSending):
         elif wants_way:
             await room.pace()
         return True
+
+    async def send_dataframe(
+        self, df: Any, *, index: Index = AUTO_INDEX, entity_path: str | list[object] | None = None
+    ) -> None:
+        """Sends the rows of a table, batch by batch: one chunk per batch and entity.
+
+        The metadata of the table tells what its columns are, as in tables that Rerun has made. A column
+        without any is a component of that name; ``/entity/path:Component`` names the entity as well. Cells
+        are lists of instances, or plain values that count as one instance; null means no value.
+
+        Batches are read one at a time, in a thread if that may take long, and wait for room like
+        :meth:`send_columns`. Cancelling it stops between batches and loses no row that was accepted.
+
+        Args:
+            df: A pyarrow ``Table``, ``RecordBatch`` or ``RecordBatchReader``, or anything that has
+                ``__arrow_c_stream__``, as frames of pandas, polars and DuckDB do.
+            index: The columns that hold times, integers, durations or timestamps: a name or several; ``None``
+                sends static rows. By default the metadata tells; where it does not, the rows are sent as
+                static ones, with a warning.
+            entity_path: The entity of the component columns that name none.
+
+        Raises:
+            ValueError, TypeError: Wrong use, such as an index that has nulls; in strict mode only.
+            StreamClosedError: The stream was closed; in strict mode only.
+            Exception: What reading the table raises; the batches before are sent.
+        """
+        await self._send_table("send_dataframe", df, index, entity_path)
+
+    async def send_record_batch(
+        self,
+        batch: pa.RecordBatch,
+        *,
+        index: Index = AUTO_INDEX,
+        entity_path: str | list[object] | None = None,
+    ) -> None:
+        """Sends the rows of one Arrow record batch; see :meth:`send_dataframe`."""
+        await self._send_table("send_record_batch", batch, index, entity_path)
+
+    async def _send_table(
+        self, context: str, table: Any, index: Index, entity_path: str | list[object] | None
+    ) -> None:
+        if not self._takes_rows(context):
+            return
+        from aiorerun.pipeline.dataframes import blocks_of, is_at_hand, reader_of
+
+        at_hand = is_at_hand(table)
+        try:
+            reader = reader_of(table) if at_hand else await asyncio.to_thread(reader_of, table)
+        except TypeError as error:
+            report(context, error)
+            return
+        plan = self._plan(context, reader.schema, index, entity_path)
+        while plan is not None:
+            batch = next(reader, None) if at_hand else await asyncio.to_thread(next, reader, None)
+            if batch is None:
+                return
+            try:
+                if batch.nbytes < COPIED_AT_ONCE:
+                    blocks = blocks_of(batch, plan)
+                else:
+                    blocks = await asyncio.to_thread(blocks_of, batch, plan)
+            except Exception as error:
+                report(context, error)
+                return
+            for block in blocks:
+                await self._send_block(context, block, None)
+
+    async def send_property(
+        self, name: str, values: AsComponents | Iterable[DescribedComponentBatch]
+    ) -> None:
+        """Records a property of the recording: static values at ``/__properties/<name>``.
+
+        Args:
+            name: Its name, taken as one part of the path.
+            values: What :meth:`log` takes: an archetype such as ``AnyValues``, or described batches.
+
+        Raises:
+            TypeError, ValueError: Wrong use, in strict mode only.
+        """
+        path = self._property_path(name)
+        if path is not None:
+            await self.log(path, values, static=True)
+
+    async def send_recording_name(self, name: str) -> None:
+        """Records the name of the recording, which viewers show."""
+        info = self._recording_name(name)
+        if info is not None:
+            await self.log(RECORDING_PROPERTIES_PATH, info, static=True)
+
+    async def send_recording_start_time_nanos(self, nanos: int) -> None:
+        """Records when the recording began, in nanoseconds since 1970, which viewers show."""
+        info = self._start_time(nanos)
+        if info is not None:
+            await self.log(RECORDING_PROPERTIES_PATH, info, static=True)
+
+    if TYPE_CHECKING:
+
+        async def log(
+            self,
+            entity_path: str | list[object],
+            entity: AsComponents | Iterable[DescribedComponentBatch],
+            *extra: AsComponents | Iterable[DescribedComponentBatch],
+            static: bool = False,
+            strict: bool | None = None,
+        ) -> None:
+            """See :meth:`AsyncRecordingStream.log`."""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiorerun.stream import active
+from aiorerun.types.sorbet import AUTO_INDEX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import pyarrow as pa
+
     from aiorerun.pipeline.columns import ComponentColumnLike
+    from aiorerun.pipeline.dataframes import Index
     from aiorerun.stream import AsyncRecordingStream
+    from aiorerun.types.batches import AsComponents, DescribedComponentBatch
     from aiorerun.types.time_column import TimeColumnLike
 
 
@@ -29,3 +34,75 @@ async def send_columns(
     stream = recording if recording is not None else active.get()
     if stream is not None:
         await stream.send_columns(entity_path, indexes, columns, strict=strict)
+
+
+async def send_dataframe(
+    df: Any,
+    recording: AsyncRecordingStream | None = None,
+    *,
+    index: Index = AUTO_INDEX,
+    entity_path: str | list[object] | None = None,
+) -> None:
+    """Sends the rows of a table to the active recording.
+
+    See :meth:`AsyncRecordingStream.send_dataframe`.
+    """
+    stream = recording if recording is not None else active.get()
+    if stream is not None:
+        await stream.send_dataframe(df, index=index, entity_path=entity_path)
+
+
+async def send_record_batch(
+    batch: pa.RecordBatch,
+    recording: AsyncRecordingStream | None = None,
+    *,
+    index: Index = AUTO_INDEX,
+    entity_path: str | list[object] | None = None,
+) -> None:
+    """Sends the rows of an Arrow record batch to the active recording.
+
+    See :meth:`AsyncRecordingStream.send_record_batch`.
+    """
+    stream = recording if recording is not None else active.get()
+    if stream is not None:
+        await stream.send_record_batch(batch, index=index, entity_path=entity_path)
+
+
+async def send_property(
+    name: str,
+    values: AsComponents | Iterable[DescribedComponentBatch],
+    recording: AsyncRecordingStream | None = None,
+) -> None:
+    """Records a property of the active recording.
+
+    See :meth:`AsyncRecordingStream.send_property`.
+    """
+    stream = recording if recording is not None else active.get()
+    if stream is not None:
+        await stream.send_property(name, values)
+
+
+async def send_recording_name(
+    name: str,
+    recording: AsyncRecordingStream | None = None,
+) -> None:
+    """Records the name of the active recording.
+
+    See :meth:`AsyncRecordingStream.send_recording_name`.
+    """
+    stream = recording if recording is not None else active.get()
+    if stream is not None:
+        await stream.send_recording_name(name)
+
+
+async def send_recording_start_time_nanos(
+    nanos: int,
+    recording: AsyncRecordingStream | None = None,
+) -> None:
+    """Records when the active recording began.
+
+    See :meth:`AsyncRecordingStream.send_recording_start_time_nanos`.
+    """
+    stream = recording if recording is not None else active.get()
+    if stream is not None:
+        await stream.send_recording_start_time_nanos(nanos)

@@ -39,8 +39,8 @@ def chunks_of(
 ) -> Iterator[Chunk]:
     """Makes the chunks of a block: one, unless it is huge. The block is used up.
 
-    Rows are put in the order of their times, timelines compared in the order of their names; rows of
-    equal times, and static ones, stay in the order in which they were given.
+    Unless they keep their order, rows are put in that of their times, timelines compared in the order of
+    their names; rows of equal times, and static ones, stay in the order in which they were given.
 
     Args:
         block: The rows.
@@ -49,7 +49,7 @@ def chunks_of(
         max_bytes: A block of more bytes is split.
         pause: Called between steps.
     """
-    order = _order([values for _, values in block.indexes])
+    order = None if block.keeps_order else _order([values for _, values in block.indexes])
     if order is not None:
         block.indexes = [(timeline, values[order]) for timeline, values in block.indexes]
         for position, column in enumerate(block.components):
@@ -61,8 +61,10 @@ def chunks_of(
     for start in range(0, block.num_rows or 1, step or 1):
         end = min(start + step, block.num_rows)
         part = block if end - start == block.num_rows else _rows(block, start, end)
-        chunk_id = ids.next()
-        row_ids = ids.row_ids_at(clock_ns, part.num_rows)
+        chunk_id = part.chunk_id or ids.next()
+        row_ids = part.row_ids
+        if row_ids is None:
+            row_ids = ids.row_ids_at(clock_ns, part.num_rows)
         pause()
         yield Chunk(chunk_id, block.entity_path, row_ids, _indexes(part.indexes), _components(part))
         pause()
@@ -160,7 +162,8 @@ def _rows(block: ColumnBlock, start: int, end: int) -> ColumnBlock:
     """Some of the rows of a block."""
     indexes = [(timeline, values[start:end]) for timeline, values in block.indexes]
     components = [_cut(column, start, end) for column in block.components]
-    return ColumnBlock(block.entity_path, indexes, components, end - start, 0)
+    row_ids = None if block.row_ids is None else block.row_ids[start:end]
+    return ColumnBlock(block.entity_path, indexes, components, end - start, 0, row_ids=row_ids)
 
 
 def _cut(column: CapturedColumn, start: int, end: int) -> CapturedColumn:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from aiorerun.types.time_column import Int64s, TimeColumnLike
+    from aiorerun.types.tuid import Tuid
 
 ROW_BYTES: Final = 20
 """What a row takes in a chunk beside its times and values: its id, and where its instances end."""
@@ -75,6 +76,9 @@ class ColumnBlock:
         components: In the order of a chunk; none for the same component twice.
         num_rows: How many rows all columns have.
         nbytes: About how many bytes they hold on to.
+        keeps_order: Whether rows stay in the order in which they came, instead of that of their times.
+        chunk_id: The id of the chunk, if it has one already.
+        row_ids: The ids of the rows, likewise, as a chunk holds them.
     """
 
     entity_path: str
@@ -82,6 +86,9 @@ class ColumnBlock:
     components: list[CapturedColumn]
     num_rows: int
     nbytes: int
+    keeps_order: bool = False
+    chunk_id: Tuid | None = None
+    row_ids: npt.NDArray[Any] | None = None
 
     @classmethod
     def of(

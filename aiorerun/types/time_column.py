@@ -316,10 +316,18 @@ def _arrow(values: Any) -> pa.Array[Any] | None:
     return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
 
 
+def is_time_type(kind: pa.DataType) -> bool:
+    """Whether Arrow values of this type can be times."""
+    import pyarrow as pa
+
+    types = pa.types
+    return bool(types.is_integer(kind) or types.is_duration(kind) or types.is_timestamp(kind))
+
+
 def times_of_arrow(timeline: str, array: Any) -> tuple[TimelineKind, Int64s]:
     """The kind and a copy of the values of an Arrow array of times, which its type tells.
 
-    Durations and timestamps may be in any unit.
+    Integers may be of any width, durations and timestamps in any unit.
 
     Raises:
         TypeError: Values of another type.
@@ -329,14 +337,16 @@ def times_of_arrow(timeline: str, array: Any) -> tuple[TimelineKind, Int64s]:
 
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
-    kind_of = {pa.Int64Array: TimelineKind.SEQUENCE, pa.DurationArray: TimelineKind.DURATION}
-    kind_of[pa.TimestampArray] = TimelineKind.TIMESTAMP
-    kind = kind_of.get(type(array))
-    if kind is None:
+    if not isinstance(array, pa.Array) or not is_time_type(array.type):
         given = array.type if isinstance(array, pa.Array) else type(array).__name__
         raise TypeError(
-            f"timeline {timeline!r} has values of type {given}: times are int64, duration or timestamp"
+            f"timeline {timeline!r} has values of type {given}: times are integers, durations or timestamps"
         )
+    kind = TimelineKind.SEQUENCE
+    if pa.types.is_duration(array.type):
+        kind = TimelineKind.DURATION
+    elif pa.types.is_timestamp(array.type):
+        kind = TimelineKind.TIMESTAMP
     try:
         return kind, _from_arrow(kind, array)
     except (ValueError, OverflowError) as error:

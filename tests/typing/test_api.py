@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Generator
 from typing import TYPE_CHECKING, Any, assert_type
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import aiorerun as rr
@@ -51,6 +52,15 @@ async def the_asyncio_face(path: Path) -> None:
         frames = [rr.TimeColumn("frame", sequence=[1, 2])]
         await rec.send_columns("a", frames, rr.Scalars.columns(scalars=[1.0, 2.0]), strict=True)
         await rr.send_columns(["a", 1], (), [*rr.Scalars.columns(scalars=[1.0])], recording=rec)
+        table = pa.table({"t": [1], "x": [2]})
+        await rec.send_dataframe(table, index="t", entity_path="a")
+        await rr.send_dataframe(table, rec, index=["t"])
+        await rec.send_record_batch(table.to_batches()[0], index=None)
+        assert_type(await rec.send_property("x", rr.AnyValues(a=1)), None)
+        await rr.send_recording_name("name", rec)
+        await rec.send_recording_start_time_nanos(1)
+        index_name: bytes = rr.SORBET_INDEX_NAME
+        assert index_name
         with rec as same:
             assert_type(same, rr.AsyncRecordingStream)
     task = asyncio.create_task(rr.log("a", rr.Scalars(1.0)))
@@ -67,6 +77,12 @@ def the_blocking_face(path: Path) -> None:
         frames = [blocking.TimeColumn("frame", sequence=[1, 2])]
         assert_type(rec.send_columns("a", frames, blocking.Scalars.columns(scalars=[1.0, 2.0])), None)
         blocking.send_columns("a", [], blocking.AnyValues.columns(x=[1]), recording=rec, strict=None)
+        table = pa.table({"t": [1], "x": [2]})
+        rec.send_dataframe(table, index=blocking.AUTO_INDEX if path.exists() else "t", entity_path=["a", 1])
+        blocking.send_record_batch(table.to_batches()[0], rec, index=None)
+        assert_type(blocking.send_property("x", blocking.Scalars(1.0).as_component_batches(), rec), None)
+        rec.send_recording_name("name")
+        assert_type(rec.send_recording_start_time_nanos(1), None)
         rec.save(path)
         rec.set_sinks(blocking.FileSink(path), MySink())
         rec.flush(timeout_sec=1)
@@ -101,6 +117,10 @@ async def wrong_use(rec: rr.AsyncRecordingStream, other: blocking.RecordingStrea
     await rec.send_columns("a", [3], [])  # type: ignore[list-item] # pyright: ignore[reportArgumentType]
     await rec.send_columns("a", [], 3)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     await rr.send_columns("a", [], [], rec)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    await rec.send_dataframe(None, "t")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    await rec.send_dataframe(None, index=3)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    await rec.send_property("x", 3)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    await rec.send_recording_name(3)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     await rec.set_sinks("file.rrd")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     rec.set_time("a", sequence="1")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     rec.set_time("a", 1)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]

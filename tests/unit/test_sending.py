@@ -6,15 +6,18 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import aiorerun as rr
 from aiorerun import errors
+from aiorerun.codec.decoder import read_chunks
+from aiorerun.pipeline.capture import FULL
 from aiorerun.sinks.memory import encode_stream
 from tests.reading import rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from aiorerun.codec.messages import Message
@@ -56,6 +59,13 @@ def stream(**options: Any) -> rr.AsyncRecordingStream:
 def scalars(rows: int, start: int = 0) -> tuple[str, list[rr.TimeColumn], rr.ComponentColumnList]:
     frames = [rr.TimeColumn("f", sequence=range(start, start + rows))]
     return "a", frames, rr.Scalars.columns(scalars=np.arange(float(rows)))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Waits for a condition."""
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 - it is about the inside of the pipeline
+            await asyncio.sleep(0.001)
 
 
 class TestSendColumns:
@@ -171,7 +181,6 @@ class TestOverload:
     async def test_what_waits_is_what_was_given_at_the_call(self) -> None:
         sink = SlowSink()
         values = np.zeros(5)
-        import pyarrow as pa
 
         class Column:
             def component_descriptor(self) -> rr.ComponentDescriptor:
@@ -247,3 +256,209 @@ class TestOverload:
                 times.append(loop.time() - before)
                 await rec.flush()
             assert min(times) < 0.05
+
+
+class TestTables:
+    async def test_a_reader_is_read_batch_by_batch_as_there_is_room(self) -> None:
+        sink = SlowSink()
+        read = 0
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            nonlocal read
+            for start in range(0, 50_000, 5000):
+                read += 1
+                rows = np.arange(start, start + 5000)
+                yield pa.record_batch({"f": rows, "x": rows / 2})
+
+        schema = pa.schema({"f": pa.int64(), "x": pa.float64()})
+        reader = pa.RecordBatchReader.from_batches(schema, batches())
+        async with stream(max_bytes_in_flight=400_000, max_wait=60) as rec:
+            await rec.set_sinks(sink)
+            await rec.flush()
+            sink.gate.clear()
+            task = asyncio.create_task(rec.send_dataframe(reader, index="f", entity_path="a"))
+            await until(lambda: rec._capture.gate == FULL)
+            # It reads no further, however long it waits.
+            await asyncio.sleep(0.02)
+            assert read < 10
+            sink.gate.set()
+            await task
+        assert read == 10
+        assert sink.frames() == list(range(50_000))
+
+    async def test_cancelling_stops_between_batches(self) -> None:
+        sink = SlowSink()
+        table = pa.table({"f": np.arange(50_000), "x": np.arange(50_000.0)})
+        async with stream(max_bytes_in_flight=400_000, max_wait=60) as rec:
+            await rec.set_sinks(sink)
+            await rec.flush()
+            sink.gate.clear()
+            reader = table.to_reader(max_chunksize=5000)
+            task = asyncio.create_task(rec.send_dataframe(reader, index="f"))
+            await until(lambda: rec._capture.gate == FULL)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            accepted = rec.stats().rows_accepted
+            sink.gate.set()
+        assert 0 < accepted < 50_000
+        assert sink.frames() == list(range(accepted))
+
+    async def test_large_batches_are_copied_in_a_thread(self) -> None:
+        values = np.arange(300_000.0)
+        async with stream() as rec:
+            memory = await rec.memory_recording()
+            await rec.send_dataframe(pa.table({"f": np.arange(300_000), "x": values}), index="f")
+            values[:] = 0
+            (row,) = rows_of(await memory.drain_as_bytes())[-1:]
+        assert (row.times, row.values) == ({"f": 299_999}, {"x": [299_999.0]})
+
+    async def test_without_an_index_the_rows_are_static_with_one_warning(self) -> None:
+        async with stream() as rec:
+            memory = await rec.memory_recording()
+            reader = pa.table({"x": [1, 2, 3, 4]}).to_reader(max_chunksize=2)
+            with pytest.warns(rr.RerunWarning, match="static") as caught:
+                await rec.send_dataframe(reader)
+            assert [warning.filename for warning in caught] == [__file__]
+            rows = rows_of(await memory.drain_as_bytes())
+        assert [(row.path, row.times, row.values["x"]) for row in rows] == [
+            ("/", {}, [x]) for x in (1, 2, 3, 4)
+        ]
+
+    @pytest.mark.parametrize(
+        ("table", "options", "error", "text"),
+        [
+            ([1], {}, TypeError, "df must be a pyarrow Table"),
+            (pa.table({"x": [1]}), {"index": "t"}, ValueError, "index 't': there is no such column.*x"),
+            (pa.table({"t": [1.5], "x": [1]}), {"index": "t"}, ValueError, "'t' holds double"),
+            (pa.table({"t": [None, 1], "x": [1, 2]}), {"index": "t"}, ValueError, "'t'.*nulls"),
+            (pa.table({"t": [1]}), {"index": "t"}, ValueError, "no component column"),
+            (pa.table({"t": [1], "x": [1]}), {"index": [1]}, TypeError, "names of columns"),
+            (pa.table({"x": [1], "/:x": [1]}), {"index": None}, ValueError, "several columns.*'x' of /"),
+            (pa.table({"x": [1]}), {"index": None, "entity_path": 3}, TypeError, "entity_path"),
+        ],
+    )
+    async def test_wrong_use_warns_or_raises(
+        self, table: Any, options: dict[str, Any], error: type[Exception], text: str
+    ) -> None:
+        rec = stream()
+        with pytest.warns(rr.RerunWarning, match=f"send_dataframe: {error.__name__}.*{text}"):
+            await rec.send_dataframe(table, **options)
+        rr.set_strict_mode(True)
+        with pytest.raises(error, match=text):
+            await rec.send_dataframe(table, **options)
+        assert rec.stats().rows_accepted == 0
+
+    async def test_what_a_table_raises_while_it_is_read_comes_through(self) -> None:
+        def batches() -> Iterator[pa.RecordBatch]:
+            yield pa.record_batch({"x": [1, 2]})
+            raise OSError("the disk is gone")
+
+        rec = stream()
+        reader = pa.RecordBatchReader.from_batches(pa.schema({"x": pa.int64()}), batches())
+        with pytest.raises(OSError, match="the disk is gone"):
+            await rec.send_dataframe(reader, index=None)
+        assert rec.stats().rows_accepted == 2
+
+    async def test_disabled_and_closed_streams(self) -> None:
+        wrong: Any = None
+        await stream(default_enabled=False).send_dataframe(wrong)
+        rec = stream()
+        await rec.aclose()
+        with pytest.warns(rr.RerunWarning, match="send_record_batch: StreamClosedError"):
+            await rec.send_record_batch(wrong)
+
+    @pytest.mark.parametrize("library", ["pandas", "polars"])
+    async def test_frames_of_other_libraries(self, library: str) -> None:
+        module = pytest.importorskip(library)
+        frame = module.DataFrame(
+            {"t": [3, 1, 2], "x": [1.5, 2.5, 3.5], "text": ["a", "b", "a string of some length"]}
+        )
+        async with stream() as rec:
+            memory = await rec.memory_recording()
+            await rec.send_dataframe(frame, index="t", entity_path="a")
+            rows = rows_of(await memory.drain_as_bytes())
+        assert [row.times["t"] for row in rows] == [3, 1, 2]
+        assert [row.values["text"] for row in rows] == [["a"], ["b"], ["a string of some length"]]
+
+    async def test_old_spellings_of_metadata_are_read(self) -> None:
+        fields = [
+            pa.field("t", pa.int64(), metadata={"rerun.kind": "time", "rerun.index_name": "frame"}),
+            pa.field("x", pa.int64(), metadata={"rerun.entity_path": "/old"}),
+        ]
+        async with stream() as rec:
+            memory = await rec.memory_recording()
+            await rec.send_record_batch(
+                pa.record_batch([pa.array([1]), pa.array([2])], schema=pa.schema(fields))
+            )
+            (row,) = rows_of(await memory.drain_as_bytes())
+        assert (row.path, row.times, row.values) == ("/old", {"frame": 1}, {"x": [2]})
+
+    async def test_row_ids_that_do_not_ascend_are_replaced(self) -> None:
+        fields = [
+            pa.field("r", pa.binary(16), metadata={"rerun:kind": "control"}),
+            pa.field("x", pa.int64()),
+        ]
+        schema = pa.schema(fields, metadata={"rerun:id": "chunk_18EA9056986876EB305723030e3002b0"})
+        async with stream() as rec:
+            memory = await rec.memory_recording()
+            for ids in ([b"0" * 16, b"1" * 16], [b"1" * 16, b"0" * 16], [b"0" * 16, None]):
+                await rec.send_record_batch(
+                    pa.record_batch([pa.array(ids, pa.binary(16)), pa.array([1, 2])], schema=schema)
+                )
+            rows = rows_of(await memory.drain_as_bytes())
+        assert [row.row_id for row in rows[:2]] == [b"0" * 16, b"1" * 16]
+        assert not {row.row_id for row in rows[2:]} & {b"0" * 16, b"1" * 16}
+
+
+class TestProperties:
+    async def test_they_are_static_values_below_the_properties(self) -> None:
+        async with stream() as rec:
+            memory = await rec.memory_recording()
+            rec.set_time("f", sequence=1)
+            await rec.send_property("foo/bar", rr.AnyValues(a=1))
+            await rec.send_recording_name("name")
+            await rec.send_recording_start_time_nanos(np.int64(42))  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+            batches = [batch for _, batch in read_chunks(await memory.drain_as_bytes())]
+        found = {}
+        for batch in batches:
+            columns = dict(zip(batch.schema.names[1:], batch.columns[1:], strict=True))
+            path = batch.schema.metadata[b"rerun:entity_path"].decode()
+            found.update({(path, name): column.to_pylist() for name, column in columns.items()})
+        assert found == {
+            ("/__properties/foo\\/bar", "a"): [[1]],
+            ("/__properties", "RecordingInfo:name"): [["name"]],
+            ("/__properties", "RecordingInfo:start_time"): [[42]],
+        }
+
+    @pytest.mark.parametrize(
+        ("name", "arguments", "error"),
+        [
+            ("send_property", (3, []), TypeError),
+            ("send_property", ("x", 3), TypeError),
+            ("send_recording_name", (None,), TypeError),
+            ("send_recording_start_time_nanos", (1.5,), TypeError),
+            ("send_recording_start_time_nanos", (2**63,), OverflowError),
+        ],
+    )
+    async def test_wrong_use_warns_or_raises(self, name: str, arguments: Any, error: type[Exception]) -> None:
+        rec = stream()
+        with pytest.warns(rr.RerunWarning, match=error.__name__):
+            await getattr(rec, name)(*arguments)
+        rr.set_strict_mode(True)
+        with pytest.raises(error):
+            await getattr(rec, name)(*arguments)
+        assert rec.stats().rows_accepted == 0
+
+    async def test_module_functions(self) -> None:
+        first, second = stream(), stream()
+        for recording in (None, second):
+            with first:
+                await rr.send_property("x", rr.AnyValues(a=1), recording)
+                await rr.send_recording_name("x", recording)
+                await rr.send_recording_start_time_nanos(1, recording)
+                await rr.send_record_batch(pa.record_batch({"x": [1]}), recording, index=None)
+                await rr.send_dataframe(pa.table({"x": [1]}), recording, index=None)
+        assert (first.stats().rows_accepted, second.stats().rows_accepted) == (5, 5)
+        await rr.send_property("x", rr.AnyValues(a=1))
+        await rr.send_dataframe(pa.table({"x": [1]}))

@@ -46,6 +46,6 @@ def case(
 
 def all_cases() -> dict[str, Case]:
     """All cases by name."""
-    for subject in ("archetypes", "columns", "rows", "times", "vocabulary"):
+    for subject in ("archetypes", "columns", "rows", "tables", "times", "vocabulary"):
         importlib.import_module(f"tests.conformance.cases.{subject}")
     return dict(_cases)

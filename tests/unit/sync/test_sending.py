@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import aiorerun.sync as rr
@@ -96,3 +97,51 @@ def test_after_max_wait_all_rows_of_the_call_are_refused() -> None:
     release.set()
     rec.disconnect()
     assert rec.stats().rows_delivered == 10_000
+
+
+def test_tables(tmp_path: Path) -> None:
+    rec = stream(max_bytes_in_flight=400_000, max_wait=60)
+    rec.save(tmp_path / "x.rrd")
+    table = pa.table({"f": np.arange(50_000), "x": np.arange(50_000.0)})
+    rec.send_dataframe(table.to_reader(max_chunksize=5000), index="f", entity_path="a")
+    rec.send_record_batch(table.slice(0, 3).to_batches()[0], index=None)
+    rec.disconnect()
+    rows = rows_of(tmp_path / "x.rrd")
+    assert sorted(row.times["f"] for row in rows if row.path == "/a") == list(range(50_000))
+    assert len(rows) == 50_003
+
+
+def test_wrong_tables_warn_or_raise() -> None:
+    rec = stream()
+    wrong: Any = 3
+    with pytest.warns(rr.RerunWarning, match="send_dataframe: TypeError.*df must be"):
+        rec.send_dataframe(wrong)
+    with pytest.warns(rr.RerunWarning, match="send_dataframe: ValueError.*no such column"):
+        rec.send_dataframe(pa.table({"x": [1]}), index="t")
+    with pytest.warns(rr.RerunWarning, match="send_dataframe: ValueError.*nulls"):
+        rec.send_dataframe(pa.table({"t": [None, 1], "x": [1, 2]}), index="t")
+    assert rec.stats().rows_accepted == 0
+    rec.close()
+    with pytest.warns(rr.RerunWarning, match="send_dataframe: StreamClosedError"):
+        rec.send_dataframe(wrong)
+
+
+def test_properties_and_module_functions() -> None:
+    first, second = stream(), stream()
+    for recording in (None, second):
+        with first:
+            rr.send_property("x", rr.AnyValues(a=1), recording)
+            rr.send_recording_name("x", recording)
+            rr.send_recording_start_time_nanos(1, recording)
+            rr.send_record_batch(pa.record_batch({"x": [1]}), recording, index=None)
+            rr.send_dataframe(pa.table({"x": [1]}), recording, index=None)
+    assert (first.stats().rows_accepted, second.stats().rows_accepted) == (5, 5)
+    rr.send_property("x", rr.AnyValues(a=1))
+    wrong: Any = 3
+    with pytest.warns(rr.RerunWarning, match="send_property: TypeError"):
+        first.send_property(wrong, [])
+    with pytest.warns(rr.RerunWarning, match="send_recording_name: TypeError"):
+        first.send_recording_name(wrong)
+    with pytest.warns(rr.RerunWarning, match="send_recording_start_time_nanos: TypeError"):
+        first.send_recording_start_time_nanos(wrong / 2)
+    assert first.stats().rows_accepted == 5
