@@ -13,7 +13,7 @@ from aiorerun.pipeline.chunk import Chunk, ComponentData, IndexColumn
 from aiorerun.types.descriptors import ComponentDescriptor
 from aiorerun.types.flat_arrow import as_arrow_buffer, flatten, unflatten
 from aiorerun.types.timeline import Timeline, TimelineKind
-from aiorerun.types.tuid import Tuid
+from aiorerun.types.tuid import Tuid, TuidRange
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -34,7 +34,7 @@ def to_record_batch(chunk: Chunk) -> pa.RecordBatch:
             for component, array in zip(chunk.components, values, strict=True)
         ),
     )
-    arrays = [_plain(names.ROW_ID_TYPE, num_rows, chunk.row_ids)]
+    arrays = [_plain(names.ROW_ID_TYPE, num_rows, _plain_ids(chunk))]
     arrays.extend(
         _plain(names.TIME_TYPES[column.timeline.kind], num_rows, column.values) for column in chunk.indexes
     )
@@ -42,6 +42,11 @@ def to_record_batch(chunk: Chunk) -> pa.RecordBatch:
         _lists(component, array, num_rows) for component, array in zip(chunk.components, values, strict=True)
     )
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _plain_ids(chunk: Chunk) -> npt.NDArray[Any]:
+    row_ids: Any = chunk.row_ids
+    return row_ids.all() if isinstance(row_ids, TuidRange) else row_ids
 
 
 def _plain(kind: pa.DataType, num_rows: int, values: npt.NDArray[Any]) -> pa.Array[Any]:

@@ -19,6 +19,7 @@ from aiorerun.codec.chunk_schema import chunk_schema
 from aiorerun.codec.columns import ColumnSet, type_key
 from aiorerun.types.flat import Pieces
 from aiorerun.types.flat_arrow import own_buffers
+from aiorerun.types.tuid import TuidBytes, TuidRange
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from aiorerun.pipeline.chunk import Chunk
-    from aiorerun.types.flat import Buffer
 
 Segment: TypeAlias = "bytes | memoryview"
 """Some of the bytes of a message, one-dimensional and never empty."""
@@ -52,7 +52,8 @@ class EncodedBatch(NamedTuple):
     """The Arrow IPC stream of a chunk.
 
     Attributes:
-        segments: Its bytes, in pieces.
+        segments: Its bytes, in pieces. Those of long ranges of ids are :class:`TuidBytes`, made when they are
+            compressed.
         nbytes: How many there are.
         columns: What the columns are.
     """
@@ -125,7 +126,7 @@ class Template:
 
 
 def _lay_out(
-    buffers: Sequence[Buffer | None], shared: npt.NDArray[np.int32] | None, runs: list[Any]
+    buffers: Sequence[Any], shared: npt.NDArray[np.int32] | None, runs: list[Any]
 ) -> tuple[list[int], int]:
     """Puts buffers one after the other.
 
@@ -152,7 +153,7 @@ def _lay_out(
             shared_at = at
         if type(buffer) is np.ndarray and buffer.nbytes < _BIG:
             # By far the most frequent case.
-            data: Segment = buffer.tobytes()
+            data: Any = buffer.tobytes()
             size = len(data)
             small.append(data)
         elif type(buffer) is Pieces:
@@ -192,10 +193,11 @@ def _put_pieces(pieces: Pieces, runs: list[Any]) -> int:
     return size
 
 
-def _flat_columns(chunk: Chunk, num_rows: int) -> tuple[list[int], list[Buffer | None]]:
+def _flat_columns(chunk: Chunk, num_rows: int) -> tuple[list[int], list[Any]]:
     """The nodes and buffers of all columns."""
     nodes = [num_rows, 0]
-    buffers: list[Buffer | None] = [None, chunk.row_ids]
+    row_ids: Any = chunk.row_ids
+    buffers: list[Any] = [None, TuidBytes(row_ids) if type(row_ids) is TuidRange else row_ids]
     for index in chunk.indexes:
         nodes += (num_rows, 0)
         buffers += (None, index.values)
@@ -214,8 +216,10 @@ def _flat_columns(chunk: Chunk, num_rows: int) -> tuple[list[int], list[Buffer |
     return nodes, buffers
 
 
-def _small_or_view(buffer: Any) -> Segment:
+def _small_or_view(buffer: Any) -> Any:
     """A copy of a small buffer, or a view of a big one as bytes."""
+    if type(buffer) is TuidBytes:
+        return buffer
     if isinstance(buffer, np.ndarray):
         if buffer.nbytes < _BIG:
             return buffer.tobytes()

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from aiorerun.codec.errors import RrdError
+from aiorerun.codec.splice import splice
+from aiorerun.types.tuid import is_lazy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,8 +54,27 @@ def compress(segments: Sequence[Segment], nbytes: int) -> tuple[Sequence[Segment
         The bytes to write, how many these are, and how they are compressed. Bytes that are not worth
         compressing come back as they are, without a copy.
     """
-    if nbytes > _MAX_INPUT:
-        return segments, nbytes, NONE
+    if nbytes > _MAX_SCRATCH:
+        return _compress_huge(segments, nbytes)
+    # Ranges of ids that are not made yet are longer than this.
+    return _compress_plain(segments, nbytes)
+
+
+def _plain(segments: Sequence[Segment]) -> Sequence[Segment]:
+    """Makes the bytes of what is not made yet."""
+    return [segment[:] if is_lazy(segment) else segment for segment in segments]
+
+
+def _compress_huge(segments: Sequence[Segment], nbytes: int) -> tuple[Sequence[Segment], int, int]:
+    spliced = splice(segments, _gains) if nbytes <= _MAX_INPUT else None
+    if spliced is None:
+        plain = _plain(segments)
+        return (plain, nbytes, NONE) if nbytes > _MAX_INPUT else _compress_plain(plain, nbytes)
+    pieces, size = spliced
+    return (_plain(segments), nbytes, NONE) if size > nbytes * (1 - _MIN_GAIN) else (pieces, size, LZ4)
+
+
+def _compress_plain(segments: Sequence[Segment], nbytes: int) -> tuple[Sequence[Segment], int, int]:
     if nbytes <= _SMALL:
         data: Segment = _codec.compress(
             segments[0] if len(segments) == 1 else b"".join(segments), asbytes=True
@@ -167,6 +188,10 @@ def _sampled_gain(data: Segment) -> float:
     distance = (size - _SAMPLE) // (_SAMPLES - 1)
     samples = [view[position * distance :][:_SAMPLE] for position in range(_SAMPLES)]
     return max(gain, sum(map(_gain, samples)) / _SAMPLES)
+
+
+def _gains(data: Segment) -> bool:
+    return is_lazy(data) or _sampled_gain(data) >= _MIN_GAIN
 
 
 def _gain(data: Segment) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 MAX_CHUNK_BYTES: Final = 1 << 30
 """A larger block becomes several chunks: LZ4, Protocol Buffers and gRPC end at twice as much."""
+
+LONG_RANGE: Final = 1 << 18
+"""The ids of so many rows are made when they are encoded; they would take 4 MiB or more."""
 
 
 def chunks_of(
@@ -64,7 +67,8 @@ def chunks_of(
         chunk_id = part.chunk_id or ids.next()
         row_ids = part.row_ids
         if row_ids is None:
-            row_ids = ids.row_ids_at(clock_ns, part.num_rows)
+            fresh = ids.row_ids_at(clock_ns, part.num_rows)
+            row_ids = fresh.all() if len(fresh) < LONG_RANGE else cast("npt.NDArray[Any]", fresh)
         pause()
         yield Chunk(chunk_id, block.entity_path, row_ids, _indexes(part.indexes), _components(part))
         pause()

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 _PACKED: Final = struct.Struct(">QQ")
 _HEX_DIGITS: Final = 32
-_ROWS: Final = 1 << 16
-"""Ids of so many rows are numbered in one step, which needs some memory beside them."""
 
 
 class Tuid(NamedTuple):
@@ -122,18 +120,63 @@ class TuidSource:
         ids[:, 1] = np.arange(first, first + count, dtype=np.uint64)
         return ids
 
-    def row_ids_at(self, clock_ns: int, count: int) -> npt.NDArray[Any]:
-        """Fresh ids for rows that were captured together, at one reading of the clock.
+    def row_ids_at(self, clock_ns: int, count: int) -> TuidRange:
+        """Fresh ids for rows that were captured together, at one reading of the clock."""
+        return TuidRange(self.wall_anchor_ns + clock_ns, self.block(count), count)
 
-        Returns:
-            Big-endian uint64 of shape ``(count, 2)``: the bytes of the ids one after the other.
-        """
+
+class TuidRange:
+    """Consecutive ids of one time: those of rows that were captured together. Takes no memory.
+
+    Args:
+        time_ns: The time of all ids.
+        first: The counter of the first one.
+        count: How many there are.
+    """
+
+    __slots__ = ("_count", "_first", "_time_ns")
+
+    def __init__(self, time_ns: int, first: int, count: int) -> None:
+        self._time_ns = time_ns
+        self._first = first
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def rows(self, start: int, end: int) -> npt.NDArray[Any]:
+        """Some of the ids as they stand in a column: big-endian uint64 of shape ``(rows, 2)``."""
         import numpy as np
 
-        first = self.block(count)
-        ids = np.empty((count, 2), ">u8")
-        ids[:, 0] = self.wall_anchor_ns + clock_ns
-        for start in range(0, count, _ROWS):
-            end = min(start + _ROWS, count)
-            ids[start:end, 1] = np.arange(first + start, first + end, dtype=np.uint64)
+        ids = np.empty((end - start, 2), ">u8")
+        ids[:, 0] = self._time_ns
+        ids[:, 1] = np.arange(self._first + start, self._first + end, dtype=np.uint64)
         return ids
+
+    def all(self) -> npt.NDArray[Any]:
+        """All ids as they stand in a column."""
+        return self.rows(0, self._count)
+
+
+def is_lazy(data: Any) -> bool:
+    """Whether bytes are :class:`TuidBytes`, which are not made yet."""
+    return type(data) is TuidBytes
+
+
+class TuidBytes:
+    """The bytes of a range of ids, made when they are asked for; its slices are plain bytes."""
+
+    __slots__ = ("_ids",)
+
+    def __init__(self, ids: TuidRange) -> None:
+        self._ids = ids
+
+    def __len__(self) -> int:
+        return _PACKED.size * len(self._ids)
+
+    def __getitem__(self, part: slice) -> bytes:
+        start, end, _ = part.indices(len(self))
+        first = start // _PACKED.size
+        rows = self._ids.rows(first, max(-(-end // _PACKED.size), first))
+        skipped = first * _PACKED.size
+        return rows.tobytes()[start - skipped : end - skipped]

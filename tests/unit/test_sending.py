@@ -416,7 +416,7 @@ class TestProperties:
         async with stream() as rec:
             memory = await rec.memory_recording()
             rec.set_time("f", sequence=1)
-            await rec.send_property("foo/bar", rr.AnyValues(a=1))
+            await rec.send_property("foo/bar", rr.AnyValues(sent_property=1))
             await rec.send_recording_name("name")
             await rec.send_recording_start_time_nanos(np.int64(42))  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
             batches = [batch for _, batch in read_chunks(await memory.drain_as_bytes())]
@@ -426,7 +426,7 @@ class TestProperties:
             path = batch.schema.metadata[b"rerun:entity_path"].decode()
             found.update({(path, name): column.to_pylist() for name, column in columns.items()})
         assert found == {
-            ("/__properties/foo\\/bar", "a"): [[1]],
+            ("/__properties/foo\\/bar", "sent_property"): [[1]],
             ("/__properties", "RecordingInfo:name"): [["name"]],
             ("/__properties", "RecordingInfo:start_time"): [[42]],
         }
@@ -454,11 +454,11 @@ class TestProperties:
         first, second = stream(), stream()
         for recording in (None, second):
             with first:
-                await rr.send_property("x", rr.AnyValues(a=1), recording)
+                await rr.send_property("x", rr.AnyValues(sent_property=1), recording)
                 await rr.send_recording_name("x", recording)
                 await rr.send_recording_start_time_nanos(1, recording)
                 await rr.send_record_batch(pa.record_batch({"x": [1]}), recording, index=None)
                 await rr.send_dataframe(pa.table({"x": [1]}), recording, index=None)
         assert (first.stats().rows_accepted, second.stats().rows_accepted) == (5, 5)
-        await rr.send_property("x", rr.AnyValues(a=1))
+        await rr.send_property("x", rr.AnyValues(sent_property=1))
         await rr.send_dataframe(pa.table({"x": [1]}))

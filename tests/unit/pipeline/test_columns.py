@@ -11,9 +11,13 @@ import pytest
 import aiorerun as rr
 from aiorerun import errors
 from aiorerun.codec.chunk_arrow import to_record_batch
+from aiorerun.codec.decoder import read_chunks
+from aiorerun.codec.messages import chunk_message
 from aiorerun.pipeline.column_chunks import chunks_of
 from aiorerun.pipeline.columns import capture_columns
+from aiorerun.sinks.memory import encode_stream
 from aiorerun.types.ids import ids
+from aiorerun.types.store import StoreId, StoreKind
 
 if TYPE_CHECKING:
     from aiorerun.pipeline.chunk import Chunk
@@ -231,3 +235,22 @@ def test_times_of_other_units_are_converted_exactly() -> None:
     (chunk,) = chunks(indexes, [own("x", pa.chunked_array([[1], [2]]))])
     assert [index.values.tolist() for index in chunk.indexes] == [[1000, 2000], [10**9, 2 * 10**9]]
     assert [index.timeline.kind.name for index in chunk.indexes] == ["TIMESTAMP", "DURATION"]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        own("x", pa.array(np.arange(300_000) % 7)),
+        # What IPC does not write as plain buffers is encoded by pyarrow.
+        own("x", pa.array(np.arange(300_000) % 7).dictionary_encode()),
+    ],
+)
+def test_long_chunks_are_written_whole(column: Own) -> None:
+    (chunk,) = chunks([rr.TimeColumn("f", sequence=np.arange(300_000))], [column])
+    message = chunk_message(StoreId(StoreKind.RECORDING, "app", "long"), chunk)
+    ((_, batch),) = read_chunks(encode_stream([message]))
+    assert batch.num_rows == 300_000
+    assert batch.column("f").to_pylist() == list(range(300_000))
+    assert batch.column("x").flatten().to_pylist() == [i % 7 for i in range(300_000)]
+    ids_ = batch.column(0).to_pylist()
+    assert ids_ == sorted(set(ids_))

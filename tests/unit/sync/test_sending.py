@@ -130,13 +130,13 @@ def test_properties_and_module_functions() -> None:
     first, second = stream(), stream()
     for recording in (None, second):
         with first:
-            rr.send_property("x", rr.AnyValues(a=1), recording)
+            rr.send_property("x", rr.AnyValues(sent_property=1), recording)
             rr.send_recording_name("x", recording)
             rr.send_recording_start_time_nanos(1, recording)
             rr.send_record_batch(pa.record_batch({"x": [1]}), recording, index=None)
             rr.send_dataframe(pa.table({"x": [1]}), recording, index=None)
     assert (first.stats().rows_accepted, second.stats().rows_accepted) == (5, 5)
-    rr.send_property("x", rr.AnyValues(a=1))
+    rr.send_property("x", rr.AnyValues(sent_property=1))
     wrong: Any = 3
     with pytest.warns(rr.RerunWarning, match="send_property: TypeError"):
         first.send_property(wrong, [])

@@ -1,0 +1,102 @@
+"""LZ4 blocks put together of pieces: what comes out is what went in, and no larger than it has to be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from aiorerun.codec import splice as module
+from aiorerun.codec.compression import LZ4, NONE, compress, decompress
+from aiorerun.codec.splice import splice
+from aiorerun.types.tuid import TuidBytes, TuidRange
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+RANDOM = np.random.default_rng(7)
+CODEC = pa.Codec("lz4_raw")
+
+
+def view(array: Any) -> memoryview:
+    data: memoryview = array.reshape(-1).view(np.uint8).data
+    return data
+
+
+def ids(count: int) -> Any:
+    return TuidBytes(TuidRange(0x18EB5139FA350C7F, 255, count))
+
+
+def joined(segments: Sequence[Any]) -> bytes:
+    return b"".join(segment[:] if isinstance(segment, TuidBytes) else bytes(segment) for segment in segments)
+
+
+def kinds(size: int) -> dict[str, Any]:
+    return {
+        "ids": ids(size // 16),
+        "times": view(np.arange(size // 8) * 1000),
+        "constant": view(np.zeros(size, np.uint8)),
+        "random": view(RANDOM.integers(0, 256, size, np.uint8)),
+        "numbers": view(np.arange(size // 4, dtype=np.int32)),
+        "small": b"some small bytes",
+        "text": b"lorem ipsum dolor sit amet" * (size // 26),
+    }
+
+
+def gains(segment: Any) -> bool:
+    return len(CODEC.compress(segment[:65536], asbytes=True)) < 0.98 * len(segment[:65536])
+
+
+@given(st.lists(st.sampled_from(list(kinds(0))), min_size=1, max_size=6), st.integers(3, 40))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+def test_what_comes_out_is_what_went_in(monkeypatch: pytest.MonkeyPatch, names: list[str], size: int) -> None:
+    monkeypatch.setattr(module, "_BODY", 8 << 10)
+    monkeypatch.setattr(module, "_PIECE", 6 << 10)
+    monkeypatch.setattr(module, "_WINDOW", 512)
+    segments = [b"the head of a message", *(kinds(size << 10)[name] for name in names), bytes(8)]
+    whole = joined(segments)
+    spliced = splice(segments, gains)
+    if spliced is None:
+        # Only where nothing came before in the place where it would have to be cut.
+        assert "text" in names or sum(len(segment) for segment in segments if len(segment) < 8 << 10) > 0
+        return
+    pieces, nbytes = spliced
+    block = b"".join(pieces)
+    assert len(block) == nbytes
+    assert bytes(decompress(block, LZ4, len(whole))) == whole
+
+
+def test_it_compresses_as_well_as_one_go_and_copies_nothing_that_does_not_gain() -> None:
+    numbers = RANDOM.standard_normal(1 << 20)
+    segments = [b"head", ids(1 << 19), view(np.arange(1 << 20)), view(numbers), bytes(8)]
+    whole = joined(segments)
+    pieces, nbytes, kind = compress(segments, len(whole))
+    assert kind == LZ4
+    assert len(pieces) > 10
+    assert nbytes < 1.005 * len(CODEC.compress(whole, asbytes=True))
+    assert any(np.shares_memory(np.frombuffer(piece, np.uint8), numbers) for piece in pieces)
+    assert bytes(decompress(b"".join(pieces), kind, len(whole))) == whole
+
+
+def test_what_gains_nothing_stays_as_it_is() -> None:
+    numbers = view(RANDOM.standard_normal(1 << 20))
+    assert compress([b"head", numbers], 4 + len(numbers)) == ([b"head", numbers], 4 + len(numbers), NONE)
+
+
+@pytest.mark.parametrize("count", [0, 1, 14, 15, 269, 270, 271, 100_000])
+def test_literal_lengths(count: int) -> None:
+    data = bytes(RANDOM.integers(0, 256, count, np.uint8))
+    block = module._literals(count) + data
+    assert bytes(CODEC.decompress(block, decompressed_size=count)) == data if count else block == b"\0"
+
+
+def test_ids_are_made_when_they_are_asked_for() -> None:
+    numbers = TuidRange(5, 250, 1000)
+    whole = numbers.all().tobytes()
+    lazy = TuidBytes(numbers)
+    assert (len(numbers), len(lazy), lazy[:]) == (1000, 16_000, whole)
+    for start, end in ((0, 16), (3, 7), (16, 16), (15, 33), (15_990, 17_000), (-5, 16_000)):
+        assert lazy[start:end] == whole[start:end]
