@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.workloads import ENTITIES
+from benchmarks.workloads import ENTITIES, ROWS_PER_CALL, calls
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,21 +35,30 @@ class Data:
     colors: NDArray[np.uint8]
     radii: NDArray[np.float32]
     frames: NDArray[np.uint8]
+    times: NDArray[np.int64]
+    """The times of all rows: one line per call."""
+    values: NDArray[np.float64]
+    """The values of all rows: one line per call."""
 
 
 def make(workload: str, rows: int) -> Data:
     """The data of a workload; arrays that it does not log are empty."""
     random = np.random.default_rng(_SEED)
     clouds, points = _CLOUDS.get(workload, (1, 0))
+    numbers = random.standard_normal(rows)
+    is_columns = workload in ROWS_PER_CALL
+    shape = (calls(workload, rows), -1) if is_columns else (0, 0)
     return Data(
         rows=rows,
-        numbers=random.standard_normal(rows).tolist(),
+        numbers=[] if is_columns else numbers.tolist(),
         texts=[f"request {i} took {i % 97} ms" for i in range(rows)] if workload == "text_log" else [],
         paths=[f"sensors/motor_{i}/current" for i in range(ENTITIES)],
         positions=random.standard_normal((clouds, points, 3), np.float32),
         colors=random.integers(0, 256, (clouds, points, 4), np.uint8),
         radii=random.random((clouds, points), np.float32),
         frames=_frames(random) if workload == "image" else np.zeros((0, 0, 0, 3), np.uint8),
+        times=np.arange(rows if is_columns else 0).reshape(shape),
+        values=numbers[: rows if is_columns else 0].reshape(shape),
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.workloads import IMPORTS, LATENCY
+from benchmarks.workloads import IMPORTS, LATENCY, calls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -85,7 +85,7 @@ def run_workload(sdk: str, workload: str, sink: str, rows: int, log_tick: bool |
         printed, usage = run_process(command, environment(log_tick))
     figures: Figures = json.loads(printed.splitlines()[-1])
     figures.update(usage)
-    figures["us_per_call"] = 1e6 * figures["logged_s"] / rows
+    figures["us_per_call"] = 1e6 * figures["logged_s"] / calls(workload, rows)
     return figures
 
 

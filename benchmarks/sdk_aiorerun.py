@@ -103,6 +103,12 @@ async def image(rec: rr.AsyncRecordingStream, data: Data) -> None:
         await rec.log("camera", rr.Image(data.frames[i % 4]))
 
 
+async def columns(rec: rr.AsyncRecordingStream, data: Data) -> None:
+    for times, values in zip(data.times, data.values, strict=True):
+        indexes = [rr.TimeColumn("step", sequence=times)]
+        await rec.send_columns("scalar", indexes, rr.Scalars.columns(scalars=values))
+
+
 async def _nothing() -> None:
     pass
 
@@ -139,5 +145,7 @@ FUNCTIONS: dict[str, Callable[[rr.AsyncRecordingStream, Data], Coroutine[Any, An
     "points_100k": points,
     "image": image,
     "one_row_chunks": scalars,
+    "columns_huge": columns,
+    "columns_1k": columns,
     "latency": latency,
 }

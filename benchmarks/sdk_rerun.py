@@ -120,6 +120,12 @@ def threads(_: Any, data: Data) -> None:
         worker.join()
 
 
+def columns(_: Any, data: Data) -> None:
+    for times, values in zip(data.times, data.values, strict=True):
+        indexes = [rr.TimeColumn("step", sequence=times)]
+        rr.send_columns("scalar", indexes, rr.Scalars.columns(scalars=values))
+
+
 async def _nothing() -> None:
     pass
 
@@ -161,5 +167,7 @@ FUNCTIONS: dict[str, Callable[[Any, Data], Any]] = {
     "image": image,
     "threads": threads,
     "one_row_chunks": scalars,
+    "columns_huge": columns,
+    "columns_1k": columns,
     "latency": latency,
 }

@@ -11,6 +11,14 @@ from dataclasses import dataclass
 THREADS = 8
 ENTITIES = 50
 
+ROWS_PER_CALL = {"columns_huge": 5_000_000, "columns_1k": 1_000}
+"""How many rows one call sends, for the workloads where that is not one."""
+
+
+def calls(workload: str, rows: int) -> int:
+    """In how many calls a workload sends so many rows."""
+    return max(1, rows // ROWS_PER_CALL.get(workload, 1))
+
 
 @dataclass(frozen=True, slots=True)
 class Workload:
@@ -56,6 +64,8 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("image", "`Image`, 640×480×3", 500, 5, ("file", "memory"), 3.5),
     Workload("threads", f"`Scalars` from {THREADS} threads, blocking API", 80_000, 800, goal=15.0),
     Workload("one_row_chunks", "`Scalars`, one row per chunk", 20_000, 100),
+    Workload("columns_huge", "`send_columns`, one call of 5 million `Scalars`", 5_000_000, 5_000, goal=3.0),
+    Workload("columns_1k", "`send_columns`, 1,000 `Scalars` a call", 1_000_000, 5_000, goal=2.0),
 )
 
 LATENCY = Workload("latency", "latency of one small `log` while chunks are flushed", 30_000, 300)
