@@ -162,7 +162,7 @@ def _lay_out(
         else:
             data = buffer if type(buffer) is bytes else _small_or_view(buffer)
             size = len(data)
-            if size < _BIG:
+            if size < _BIG and type(data) is not TuidBytes:
                 small.append(data)
             else:
                 small = []

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
 from aiorerun.codec.errors import RrdError
-from aiorerun.codec.splice import splice
+from aiorerun.codec.splice import compressed_ids, literals, splice
 from aiorerun.types.tuid import is_lazy
 
 if TYPE_CHECKING:
@@ -56,8 +56,29 @@ def compress(segments: Sequence[Segment], nbytes: int) -> tuple[Sequence[Segment
     """
     if nbytes > _MAX_SCRATCH:
         return _compress_huge(segments, nbytes)
-    # Ranges of ids that are not made yet are longer than this.
+    if len(segments) > 1 and is_lazy(segments[1]):
+        return _compress_with_ids(segments, nbytes)
     return _compress_plain(segments, nbytes)
+
+
+def _compress_with_ids(segments: Sequence[Segment], nbytes: int) -> tuple[Sequence[Segment], int, int]:
+    """Compresses a message whose second segment is a range of ids, which need not be made for that."""
+    ids: Any = segments[1]
+    regular = compressed_ids(ids.ids)
+    if regular is None:
+        return _compress_plain(_plain(segments), nbytes)
+    sequences, left = regular
+    rest = [ids[-left:], *segments[2:]]
+    size = nbytes - len(segments[0]) - len(ids) + left
+    pieces, length, kind = _compress_plain(rest, size)
+    if kind == NONE:
+        start = literals(size)
+        pieces, length = (start, *pieces), length + len(start)
+    before: bytes = _codec.compress(segments[0] + ids[:16], asbytes=True) + sequences
+    total = len(before) + length
+    if total > nbytes * (1 - _MIN_GAIN):
+        return _plain(segments), nbytes, NONE
+    return (before, *pieces), total, LZ4
 
 
 def _plain(segments: Sequence[Segment]) -> Sequence[Segment]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from aiorerun.codec.chunk_template import Segment
+    from aiorerun.types.tuid import TuidRange
 
 _PIECE: Final = 1 << 20
 """About how many bytes are compressed in one go."""
@@ -39,6 +40,14 @@ _TAIL: Final = 64
 _MAX_JOINED: Final = 512 << 10
 """More bytes than this between two segments are worth another way of compressing."""
 _LONG: Final = 15
+
+_NEXT_ID: Final = 16
+"""How far back the id of the row before begins."""
+_SAME_BYTES: Final = b"\x07\x10\x00"
+_BY_LAST_BYTE: Final = b"".join(b"\x1b%c\x10\x00" % i for i in range(1, 255)) + b"\x1a\xff\x10\x00"
+"""Sequences for ids that differ from the ones before in the last byte: it, then the next id as far as it is
+the same. The last of them stops one byte earlier, as the following id differs in two bytes."""
+_ROUND: Final = 1 << 16
 
 _codec: Final = pa.Codec("lz4_raw")
 
@@ -99,7 +108,7 @@ class _Block:
         """Adds what lies between segments that are compressed; ``False`` if it is too much to be joined."""
         size = sum(map(len, segments))
         if any(len(segment) >= _BODY for segment in segments):
-            self._add(_literals(size))
+            self._add(literals(size))
             for segment in segments:
                 if len(segment):
                     self._add(segment)
@@ -114,7 +123,7 @@ class _Block:
         self.nbytes += len(piece)
 
 
-def _literals(count: int) -> bytes:
+def literals(count: int) -> bytes:
     """What stands before so many literal bytes, in a sequence whose match has four bytes."""
     if count < _LONG:
         return bytes((count << 4,))
@@ -153,3 +162,25 @@ def _cut(data: Any, start: int) -> tuple[int, int] | None:
         if len(places):
             return start + int(places[0]), distance
     return None
+
+
+def compressed_ids(ids: TuidRange) -> tuple[bytes, int] | None:
+    """What follows a compressed block that ends with the first of these ids: all others.
+
+    Returns:
+        Sequences that end with a match, and how many bytes they leave for what follows; ``None`` if the ids
+        are too few, too many, or do not begin at a multiple of 65536: then more than two bytes would change.
+    """
+    count = len(ids)
+    if ids.first % _ROUND or not 2 <= count <= _ROUND:
+        return None
+    parts = [_NEXT_ID.to_bytes(2, "little"), _SAME_BYTES]
+    # The last byte of all but the first id and the last one is a literal.
+    left = count - 2
+    for last_but_one in range(left // 256 + 1):
+        if last_but_one:
+            parts += (b"\x2b", last_but_one.to_bytes(1), b"\x00\x10\x00")
+            left -= 1
+        parts.append(_BY_LAST_BYTE[: 4 * left])
+        left -= 255
+    return b"".join(parts), 1 if (count - 1) % 256 else 2

@@ -50,7 +50,7 @@ class Chunk:
         id: The id of the chunk.
         entity_path: Normal form, e.g. ``/world/points``.
         row_ids: shape ``(rows, 2)``, big-endian uint64 (time, counter), ascending. In chunks to be encoded it
-            may be a :class:`TuidRange` so long that its bytes are better made piece by piece.
+            may be a :class:`TuidRange` whose bytes are better made then.
         indexes: One column per timeline, sorted by name. None at all makes the chunk static.
         components: Sorted by (archetype, none first; component; component type).
     """

@@ -14,6 +14,7 @@ from aiorerun.types.coerce.arrow import captured_to_arrow
 from aiorerun.types.encoding import ARRAY, ARROW, BLOB, FIXED, PACKED, TEXT, TEXTS
 from aiorerun.types.flat_arrow import flatten
 from aiorerun.types.numpy_arrow import numbers_array
+from aiorerun.types.tuid import MANY_IDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,14 +23,10 @@ if TYPE_CHECKING:
 
     from aiorerun.types.encoding import Encoding
     from aiorerun.types.flat import FlatArray
-    from aiorerun.types.timeline import Timeline
     from aiorerun.types.tuid import TuidSource
 
 MAX_CHUNK_BYTES: Final = 1 << 30
 """A larger block becomes several chunks: LZ4, Protocol Buffers and gRPC end at twice as much."""
-
-LONG_RANGE: Final = 1 << 18
-"""The ids of so many rows are made when they are encoded; they would take 4 MiB or more."""
 
 
 def chunks_of(
@@ -68,9 +65,9 @@ def chunks_of(
         row_ids = part.row_ids
         if row_ids is None:
             fresh = ids.row_ids_at(clock_ns, part.num_rows)
-            row_ids = fresh.all() if len(fresh) < LONG_RANGE else cast("npt.NDArray[Any]", fresh)
+            row_ids = fresh.all() if len(fresh) < MANY_IDS else cast("npt.NDArray[Any]", fresh)
         pause()
-        yield Chunk(chunk_id, block.entity_path, row_ids, _indexes(part.indexes), _components(part))
+        yield Chunk(chunk_id, block.entity_path, row_ids, _indexes(part), _components(part))
         pause()
 
 
@@ -93,10 +90,14 @@ def _order(times: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.intp] | Non
     return None
 
 
-def _indexes(times: Sequence[tuple[Timeline, npt.NDArray[np.int64]]]) -> tuple[IndexColumn, ...]:
-    return tuple(
-        [IndexColumn(timeline, values, bool((values[1:] >= values[:-1]).all())) for timeline, values in times]
-    )
+def _indexes(block: ColumnBlock) -> tuple[IndexColumn, ...]:
+    columns: list[IndexColumn] = []
+    for timeline, values in block.indexes:
+        # The rows were put in the order of the first timeline.
+        is_sorted = not columns and not block.keeps_order
+        is_sorted = is_sorted or bool((values[1:] >= values[:-1]).all())
+        columns.append(IndexColumn(timeline, values, is_sorted))
+    return tuple(columns)
 
 
 def _components(block: ColumnBlock) -> tuple[ComponentData, ...]:
@@ -167,7 +168,8 @@ def _rows(block: ColumnBlock, start: int, end: int) -> ColumnBlock:
     indexes = [(timeline, values[start:end]) for timeline, values in block.indexes]
     components = [_cut(column, start, end) for column in block.components]
     row_ids = None if block.row_ids is None else block.row_ids[start:end]
-    return ColumnBlock(block.entity_path, indexes, components, end - start, 0, row_ids=row_ids)
+    size = end - start
+    return ColumnBlock(block.entity_path, indexes, components, size, 0, block.keeps_order, row_ids=row_ids)
 
 
 def _cut(column: CapturedColumn, start: int, end: int) -> CapturedColumn:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 _PACKED: Final = struct.Struct(">QQ")
 _HEX_DIGITS: Final = 32
+_ROUND: Final = 1 << 16
+
+MANY_IDS: Final = 256
+"""So many consecutive ids are better made when they are encoded."""
 
 
 class Tuid(NamedTuple):
@@ -85,12 +89,12 @@ class TuidSource:
         self.wall_anchor_ns = self._wall() - self._clock()
         self._pid = os.getpid()
 
-    def block(self, count: int) -> int:
-        """Reserves ``count`` consecutive counter values and returns the first."""
+    def block(self, count: int, multiple_of: int = 1) -> int:
+        """Reserves ``count`` consecutive counter values and returns the first, a multiple of a number."""
         if self._pid != os.getpid():
             self.reseed()
         with self._lock:
-            first = self._next_inc
+            first = -(-self._next_inc // multiple_of) * multiple_of
             self._next_inc = first + count
         return first
 
@@ -121,8 +125,12 @@ class TuidSource:
         return ids
 
     def row_ids_at(self, clock_ns: int, count: int) -> TuidRange:
-        """Fresh ids for rows that were captured together, at one reading of the clock."""
-        return TuidRange(self.wall_anchor_ns + clock_ns, self.block(count), count)
+        """Fresh ids for rows that were captured together, at one reading of the clock.
+
+        Those of many rows begin at a round number, which makes them easier to compress.
+        """
+        first = self.block(count, _ROUND if count >= MANY_IDS else 1)
+        return TuidRange(self.wall_anchor_ns + clock_ns, first, count)
 
 
 class TuidRange:
@@ -134,11 +142,11 @@ class TuidRange:
         count: How many there are.
     """
 
-    __slots__ = ("_count", "_first", "_time_ns")
+    __slots__ = ("_count", "_time_ns", "first")
 
     def __init__(self, time_ns: int, first: int, count: int) -> None:
         self._time_ns = time_ns
-        self._first = first
+        self.first = first
         self._count = count
 
     def __len__(self) -> int:
@@ -150,7 +158,7 @@ class TuidRange:
 
         ids = np.empty((end - start, 2), ">u8")
         ids[:, 0] = self._time_ns
-        ids[:, 1] = np.arange(self._first + start, self._first + end, dtype=np.uint64)
+        ids[:, 1] = np.arange(self.first + start, self.first + end, dtype=np.uint64)
         return ids
 
     def all(self) -> npt.NDArray[Any]:
@@ -166,17 +174,17 @@ def is_lazy(data: Any) -> bool:
 class TuidBytes:
     """The bytes of a range of ids, made when they are asked for; its slices are plain bytes."""
 
-    __slots__ = ("_ids",)
+    __slots__ = ("ids",)
 
     def __init__(self, ids: TuidRange) -> None:
-        self._ids = ids
+        self.ids = ids
 
     def __len__(self) -> int:
-        return _PACKED.size * len(self._ids)
+        return _PACKED.size * len(self.ids)
 
     def __getitem__(self, part: slice) -> bytes:
         start, end, _ = part.indices(len(self))
         first = start // _PACKED.size
-        rows = self._ids.rows(first, max(-(-end // _PACKED.size), first))
+        rows = self.ids.rows(first, max(-(-end // _PACKED.size), first))
         skipped = first * _PACKED.size
         return rows.tobytes()[start - skipped : end - skipped]

@@ -129,10 +129,10 @@ def columns_of_any_values(rr: Any, rec: Any) -> None:
         "any",
         frames,
         rr.AnyValues.columns(
-            number=[1.0, 2.0, 3.0, 4.0],
-            count=np.arange(4),
-            word=["a", "b", "c", "d"],
-            pairs=[[1, 2], [3], [], [4]],
+            column_number=[1.0, 2.0, 3.0, 4.0],
+            column_count=np.arange(4),
+            column_word=["a", "b", "c", "d"],
+            column_pairs=[[1, 2], [3], [], [4]],
         ),
     )
     rec.send_columns(

@@ -137,7 +137,7 @@ def whole_tables(rr: Any, rec: Any) -> None:
 
 @case(same_chunks=False)
 def properties(rr: Any, rec: Any) -> None:
-    rec.send_property("foo/bar baz", rr.AnyValues(a=1, b=[1.0, 2.0]))
+    rec.send_property("foo/bar baz", rr.AnyValues(property_number=1, property_list=[1.0, 2.0]))
     rec.send_property("situation", rr.Points3D([[1, 2, 3]]))
     rec.send_property("batches", rr.Points3D([[1, 2, 3]], radii=1).as_component_batches())
     rec.send_recording_name("my name ✓")

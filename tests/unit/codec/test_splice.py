@@ -89,7 +89,7 @@ def test_what_gains_nothing_stays_as_it_is() -> None:
 @pytest.mark.parametrize("count", [0, 1, 14, 15, 269, 270, 271, 100_000])
 def test_literal_lengths(count: int) -> None:
     data = bytes(RANDOM.integers(0, 256, count, np.uint8))
-    block = module._literals(count) + data
+    block = module.literals(count) + data
     assert bytes(CODEC.decompress(block, decompressed_size=count)) == data if count else block == b"\0"
 
 
@@ -100,3 +100,25 @@ def test_ids_are_made_when_they_are_asked_for() -> None:
     assert (len(numbers), len(lazy), lazy[:]) == (1000, 16_000, whole)
     for start, end in ((0, 16), (3, 7), (16, 16), (15, 33), (15_990, 17_000), (-5, 16_000)):
         assert lazy[start:end] == whole[start:end]
+
+
+def test_ids_that_gain_too_little_leave_the_message_as_it_is() -> None:
+    noise = view(RANDOM.integers(0, 256, 1 << 20, np.uint8))
+    segments: list[Any] = [b"head", ids(256), noise]
+    pieces, nbytes, kind = compress(segments, 4 + 4096 + len(noise))
+    assert (nbytes, kind) == (4 + 4096 + len(noise), NONE)
+    assert b"".join(pieces) == joined(segments)
+
+
+@pytest.mark.parametrize("count", [256, 257, 258, 300, 511, 512, 513, 514, 770, 1000, 65_535, 65_536, 65_537])
+@pytest.mark.parametrize("first", [0, 1 << 16, (1 << 40) + (5 << 16), 1])
+def test_messages_with_ids(count: int, first: int) -> None:
+    numbers: Any = TuidBytes(TuidRange(0x18EB5139FA350C7F, first, count))
+    for rest in (view(np.arange(count)), view(RANDOM.standard_normal(count)), b"12345678"):
+        segments = [b"the head of a message" * 20, numbers, rest, bytes(8)]
+        whole = joined(segments)
+        pieces, nbytes, kind = compress(segments, len(whole))
+        block = b"".join(pieces)
+        assert (len(block), kind) == (nbytes, LZ4)
+        assert bytes(decompress(block, kind, len(whole))) == whole
+        assert nbytes < 1.01 * len(CODEC.compress(whole, asbytes=True)) + 64

@@ -18,6 +18,7 @@ from aiorerun.pipeline.columns import capture_columns
 from aiorerun.sinks.memory import encode_stream
 from aiorerun.types.ids import ids
 from aiorerun.types.store import StoreId, StoreKind
+from aiorerun.types.tuid import TuidRange
 
 if TYPE_CHECKING:
     from aiorerun.pipeline.chunk import Chunk
@@ -60,6 +61,11 @@ def table(chunk: Chunk) -> dict[str, list[Any]]:
     return {name: batch.column(name).to_pylist() for name in batch.schema.names[1:]}
 
 
+def all_ids(chunk: Chunk) -> Any:
+    row_ids: Any = chunk.row_ids
+    return row_ids.all() if isinstance(row_ids, TuidRange) else row_ids
+
+
 class TestOrder:
     def test_rows_are_sorted_by_time_and_ties_stay_in_order(self) -> None:
         (chunk,) = chunks(frames(3, 1, 2, 1), rr.Scalars.columns(scalars=[0.0, 1.0, 2.0, 3.0]))
@@ -88,7 +94,7 @@ class TestOrder:
             *rr.LineStrips3D.columns(strips=[[[1, 2, 3]], [[1, 2, 3], [4, 5, 6]], [[7, 8, 9]]]),
             *rr.Points3D.columns(positions=np.arange(12).reshape(4, 3)).partition([2, 0, 2]),
             *rr.SeriesLines.columns(visible_series=[True, False, True]),
-            *rr.AnyValues.columns(n=[[1, 2], [3], [4]]),
+            *rr.AnyValues.columns(test_columns_n=[[1, 2], [3], [4]]),
         ],
     )
     def test_columns_of_all_shapes_follow(self, column: Any) -> None:
@@ -127,7 +133,7 @@ class TestLayout:
         size = 6 if lengths is None else sum(lengths)
         columns: list[Any] = [
             *rr.Scalars.columns(scalars=np.arange(float(size))),
-            *rr.AnyValues.columns(word=[str(i) for i in range(size)]),
+            *rr.AnyValues.columns(test_columns_word=[str(i) for i in range(size)]),
         ]
         if lengths is not None:
             columns = [column.partition(lengths) for column in columns]
@@ -237,20 +243,16 @@ def test_times_of_other_units_are_converted_exactly() -> None:
     assert [index.timeline.kind.name for index in chunk.indexes] == ["TIMESTAMP", "DURATION"]
 
 
-@pytest.mark.parametrize(
-    "column",
-    [
-        own("x", pa.array(np.arange(300_000) % 7)),
-        # What IPC does not write as plain buffers is encoded by pyarrow.
-        own("x", pa.array(np.arange(300_000) % 7).dictionary_encode()),
-    ],
-)
-def test_long_chunks_are_written_whole(column: Own) -> None:
-    (chunk,) = chunks([rr.TimeColumn("f", sequence=np.arange(300_000))], [column])
+@pytest.mark.parametrize("rows", [255, 256, 257, 1000, 70_000, 300_000])
+@pytest.mark.parametrize("is_dictionary", [False, True])
+def test_long_chunks_are_written_whole(rows: int, is_dictionary: bool) -> None:
+    values = pa.array(np.arange(rows) % 7)
+    # What IPC does not write as plain buffers is encoded by pyarrow.
+    column = own("x", values.dictionary_encode() if is_dictionary else values)
+    (chunk,) = chunks([rr.TimeColumn("f", sequence=np.arange(rows))], [column])
     message = chunk_message(StoreId(StoreKind.RECORDING, "app", "long"), chunk)
     ((_, batch),) = read_chunks(encode_stream([message]))
-    assert batch.num_rows == 300_000
-    assert batch.column("f").to_pylist() == list(range(300_000))
-    assert batch.column("x").flatten().to_pylist() == [i % 7 for i in range(300_000)]
-    ids_ = batch.column(0).to_pylist()
-    assert ids_ == sorted(set(ids_))
+    assert batch.num_rows == rows
+    assert batch.column("f").to_pylist() == list(range(rows))
+    assert batch.column("x").flatten().to_pylist() == values.to_pylist()
+    assert batch.column(0).to_pylist() == [row_id.tobytes() for row_id in all_ids(chunk)]
