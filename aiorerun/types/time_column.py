@@ -253,11 +253,16 @@ def _from_whole_floats(array: npt.NDArray[Any]) -> Int64s:
 
 
 def _from_seconds(kind: TimelineKind, seconds: npt.NDArray[np.float64], *, whole: np.ufunc) -> Int64s:
+    import numpy as np
+
     argument = _ARGUMENTS[kind]
     _check_finite(argument, seconds)
     if kind is TimelineKind.TIMESTAMP and len(seconds) and seconds.max() > MAX_SECONDS:
         raise looks_like_milliseconds(seconds.max())
-    return _from_floats(argument, whole(seconds * 1e9), seconds)
+    # What becomes infinite is out of range, which is told as an error.
+    with np.errstate(over="ignore"):
+        nanos = seconds * 1e9
+    return _from_floats(argument, whole(nanos), seconds)
 
 
 def _from_floats(argument: str, whole: npt.NDArray[np.float64], given: npt.NDArray[Any]) -> Int64s:

@@ -56,7 +56,7 @@ async def the_asyncio_face(path: Path) -> None:
         await rec.send_dataframe(table, index="t", entity_path="a")
         await rr.send_dataframe(table, rec, index=["t"])
         await rec.send_record_batch(table.to_batches()[0], index=None)
-        assert_type(await rec.send_property("x", rr.AnyValues(a=1)), None)
+        assert_type(await rec.send_property("x", rr.AnyValues(typing_a=1)), None)
         await rr.send_recording_name("name", rec)
         await rec.send_recording_start_time_nanos(1)
         index_name: bytes = rr.SORBET_INDEX_NAME
@@ -76,7 +76,7 @@ def the_blocking_face(path: Path) -> None:
         assert_type(blocking.memory_recording(rec).drain_as_bytes(), bytes)
         frames = [blocking.TimeColumn("frame", sequence=[1, 2])]
         assert_type(rec.send_columns("a", frames, blocking.Scalars.columns(scalars=[1.0, 2.0])), None)
-        blocking.send_columns("a", [], blocking.AnyValues.columns(x=[1]), recording=rec, strict=None)
+        blocking.send_columns("a", [], blocking.AnyValues.columns(typing_x=[1]), recording=rec, strict=None)
         table = pa.table({"t": [1], "x": [2]})
         rec.send_dataframe(table, index=blocking.AUTO_INDEX if path.exists() else "t", entity_path=["a", 1])
         blocking.send_record_batch(table.to_batches()[0], rec, index=None)

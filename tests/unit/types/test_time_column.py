@@ -430,3 +430,8 @@ def test_polars_series() -> None:
     stamps = pl.Series([dt.datetime(2024, 1, 1, tzinfo=dt.UTC)])
     assert numbers(TimeColumn("t", timestamp=stamps)) == [1_704_067_200 * SECOND]
     assert numbers(TimeColumn("t", sequence=pl.Series([1, 2]))) == [1, 2]
+
+
+def test_seconds_beyond_everything_are_out_of_range() -> None:
+    with pytest.raises(OverflowError, match="duration"):
+        TimeColumn("t", duration=[1.0, 1e300])
