@@ -104,11 +104,13 @@ def _own_copy(array: Any) -> Any:
     """A foreign array may be a view of memory that its owner changes later."""
     import pyarrow as pa
 
+    from aiorerun.types.flat_arrow import copied_array
+
     if isinstance(array, pa.ExtensionArray):
         return pa.ExtensionArray.from_storage(array.type, _own_copy(array.storage))
     if not isinstance(array, pa.Array):
         raise TypeError(f"as_arrow_array() gave {type(array).__name__}, not an Arrow array")
-    return array.copy_to(pa.default_cpu_memory_manager()) if len(array) else array
+    return copied_array(array)
 
 
 def _joined(form: Form, data: list[Any]) -> Row:

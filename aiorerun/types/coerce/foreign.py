@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _OWN: Final = frozenset({"aiorerun", "builtins", "numpy", "pyarrow"})
 
@@ -47,7 +50,7 @@ def _tensor(value: Any) -> Any:
     import numpy as np
 
     problem: Exception | None = None
-    ways = [np.from_dlpack]
+    ways: list[Callable[[Any], Any]] = [np.from_dlpack]
     if hasattr(value, "__array__"):
         ways.insert(0, np.asarray)
     if hasattr(value, "numpy"):

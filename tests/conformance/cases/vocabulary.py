@@ -71,7 +71,8 @@ def _send_all(name: str) -> Callable[[Any, Any], None]:
                     repeated = {field: pa.concat_arrays([array] * _ROWS_PER_COLUMN)}
                     lengths = [len(array)] * _ROWS_PER_COLUMN
                     columns += _archetype(rr, name).columns(**repeated).partition(lengths)
-            rec.send_columns(f"repeated/{recipe}", frames, columns)
+            if columns:
+                rec.send_columns(f"repeated/{recipe}", frames, columns)
 
     send.__name__ = f"send_{name}"
     return send

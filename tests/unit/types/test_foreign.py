@@ -18,6 +18,16 @@ POINTS = np.arange(6, dtype=np.float32).reshape(2, 3)
 PIXELS = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
 
 
+def stream(array: Any) -> Any:
+    """Not what type checkers take for an array, as for all that numpy does not know."""
+    return WithStream(array)
+
+
+def tensor(array: Any) -> Any:
+    """The same with DLPack."""
+    return WithDlpack(array)
+
+
 class WithArray:
     """What only has ``__array__``."""
 
@@ -147,8 +157,8 @@ def test_images_and_tensors(kind: Any) -> None:
 
 
 def test_streams_of_arrow() -> None:
-    assert a.Scalars(WithStream(np.array([0.0, 1.0, 2.0]))) == a.Scalars([0.0, 1.0, 2.0])
-    assert a.Points3D(WithStream(POINTS)) == a.Points3D(POINTS)
+    assert a.Scalars(stream(np.array([0.0, 1.0, 2.0]))) == a.Scalars([0.0, 1.0, 2.0])
+    assert a.Points3D(stream(POINTS)) == a.Points3D(POINTS)
 
 
 @pytest.mark.parametrize("kind", [WithArrow, WithStream])
@@ -165,9 +175,9 @@ def test_what_cannot_be_reached_is_told_of() -> None:
 
 def test_what_was_logged_does_not_change() -> None:
     array = POINTS.copy()
-    logged = [a.Points3D(WithDlpack(array)), a.Tensor(WithDlpack(array)), a.Scalars(WithDlpack(array[0]))]
+    logged: list[Any] = [a.Points3D(tensor(array)), a.Tensor(tensor(array)), a.Scalars(tensor(array[0]))]
     image = PIXELS.copy()
-    logged.append(a.Image(WithDlpack(image)))
+    logged.append(a.Image(tensor(image)))
     before = [str(thing.as_component_batches()[0].as_arrow_array()) for thing in logged]
     array[:] = 99
     image[:] = 99
