@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Final
 from aiorerun._lazy import lazy
 
 if TYPE_CHECKING:
-    from aiorerun import archetypes as archetypes, components as components, datatypes as datatypes
+    from aiorerun import (
+        archetypes as archetypes,
+        components as components,
+        datatypes as datatypes,
+        recording as recording,
+    )
     from aiorerun.api import (
         at as at,
         disable_timeline as disable_timeline,
@@ -31,6 +36,8 @@ if TYPE_CHECKING:
         recording_stream_generator_ctx as recording_stream_generator_ctx,
         reset_time as reset_time,
         save as save,
+        send_chunks as send_chunks,
+        send_recording as send_recording,
         set_context_local_data_recording as set_context_local_data_recording,
         set_global_data_recording as set_global_data_recording,
         set_log_tick_enabled as set_log_tick_enabled,
@@ -60,6 +67,7 @@ if TYPE_CHECKING:
         TextLog as TextLog,
         Transform3D as Transform3D,
     )
+    from aiorerun.codec.errors import RrdError as RrdError
     from aiorerun.components import (
         MediaType as MediaType,
         Radius as Radius,
@@ -171,6 +179,7 @@ _HOMES: Final[dict[str, str]] = {
     "QueueFullError": "aiorerun.errors",
     "Radius": "aiorerun.components",
     "RerunWarning": "aiorerun.errors",
+    "RrdError": "aiorerun.codec.errors",
     "RotationAxisAngle": "aiorerun.datatypes",
     "RecordingStream": "aiorerun.stream:AsyncRecordingStream",
     "Scalars": "aiorerun.archetypes",
@@ -211,9 +220,12 @@ _HOMES: Final[dict[str, str]] = {
     "log_nowait": "aiorerun.api",
     "memory_recording": "aiorerun.api",
     "new_entity_path": "aiorerun.types.entity_path",
+    "recording": "aiorerun.recording",
     "recording_stream_generator_ctx": "aiorerun.api",
     "reset_time": "aiorerun.api",
     "save": "aiorerun.api",
+    "send_chunks": "aiorerun.api",
+    "send_recording": "aiorerun.api",
     "set_context_local_data_recording": "aiorerun.api",
     "set_global_data_recording": "aiorerun.api",
     "set_log_tick_enabled": "aiorerun.api",
@@ -266,6 +278,7 @@ __all__ = [
     "RecordingStream",
     "RerunWarning",
     "RotationAxisAngle",
+    "RrdError",
     "Scalars",
     "Scale3D",
     "SeriesLines",
@@ -305,9 +318,12 @@ __all__ = [
     "log_nowait",
     "memory_recording",
     "new_entity_path",
+    "recording",
     "recording_stream_generator_ctx",
     "reset_time",
     "save",
+    "send_chunks",
+    "send_recording",
     "set_context_local_data_recording",
     "set_global_data_recording",
     "set_log_tick_enabled",

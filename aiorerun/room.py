@@ -104,9 +104,9 @@ class Room:
         self.ledger.exempt = exempt
         self.admit_next(turn_is_over=False)
 
-    def refuse(self, reason: str = "over the byte limit") -> None:
-        """Counts a row that was not accepted; the first of a stall is reported."""
-        self.ledger.refuse(reason)
+    def refuse(self, reason: str = "over the byte limit", rows: int = 1) -> None:
+        """Counts rows that were not accepted; the first of a stall are reported."""
+        self.ledger.refuse(reason, rows)
         with self._lock:
             first, self._warned_about_stall = not self._warned_about_stall, True
         if first:

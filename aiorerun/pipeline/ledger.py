@@ -107,11 +107,11 @@ class Ledger:
                 self.rows_dropped += rows
                 self.reasons[lost_because] += rows
 
-    def refuse(self, reason: str) -> None:
-        """Counts a row that was not accepted."""
+    def refuse(self, reason: str, rows: int = 1) -> None:
+        """Counts rows that were not accepted."""
         with self._lock:
-            self.rows_refused += 1
-            self.reasons[reason] += 1
+            self.rows_refused += rows
+            self.reasons[reason] += rows
 
     def count_chunks(self, chunks: int) -> None:
         """Counts chunks that were made."""

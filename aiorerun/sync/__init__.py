@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         TextLog as TextLog,
         Transform3D as Transform3D,
     )
+    from aiorerun.codec.errors import RrdError as RrdError
     from aiorerun.components import (
         MediaType as MediaType,
         Radius as Radius,
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from aiorerun.sinks.file import (
         FileSink as FileSink,
     )
+    from aiorerun.sync import recording as recording
     from aiorerun.sync.api import (
         at as at,
         disable_timeline as disable_timeline,
@@ -91,6 +93,8 @@ if TYPE_CHECKING:
         recording_stream_generator_ctx as recording_stream_generator_ctx,
         reset_time as reset_time,
         save as save,
+        send_chunks as send_chunks,
+        send_recording as send_recording,
         set_context_local_data_recording as set_context_local_data_recording,
         set_global_data_recording as set_global_data_recording,
         set_log_tick_enabled as set_log_tick_enabled,
@@ -170,6 +174,7 @@ _HOMES: Final[dict[str, str]] = {
     "Radius": "aiorerun.components",
     "RecordingStream": "aiorerun.sync.stream",
     "RerunWarning": "aiorerun.errors",
+    "RrdError": "aiorerun.codec.errors",
     "RotationAxisAngle": "aiorerun.datatypes",
     "Scalars": "aiorerun.archetypes",
     "Scale3D": "aiorerun.components",
@@ -209,9 +214,12 @@ _HOMES: Final[dict[str, str]] = {
     "log_nowait": "aiorerun.sync.api",
     "memory_recording": "aiorerun.sync.api",
     "new_entity_path": "aiorerun.types.entity_path",
+    "recording": "aiorerun.sync.recording",
     "recording_stream_generator_ctx": "aiorerun.sync.api",
     "reset_time": "aiorerun.sync.api",
     "save": "aiorerun.sync.api",
+    "send_chunks": "aiorerun.sync.api",
+    "send_recording": "aiorerun.sync.api",
     "set_context_local_data_recording": "aiorerun.sync.api",
     "set_global_data_recording": "aiorerun.sync.api",
     "set_log_tick_enabled": "aiorerun.sync.api",
@@ -263,6 +271,7 @@ __all__ = [
     "RecordingStream",
     "RerunWarning",
     "RotationAxisAngle",
+    "RrdError",
     "Scalars",
     "Scale3D",
     "SeriesLines",
@@ -302,9 +311,12 @@ __all__ = [
     "log_nowait",
     "memory_recording",
     "new_entity_path",
+    "recording",
     "recording_stream_generator_ctx",
     "reset_time",
     "save",
+    "send_chunks",
+    "send_recording",
     "set_context_local_data_recording",
     "set_global_data_recording",
     "set_log_tick_enabled",
