@@ -58,14 +58,13 @@ class Recording(BaseRecording):
         ...     print(recording.timelines()["frame"].end)
         ...     rows = await recording.rows("wave", component="Scalars:scalars", timeline="frame")
         ...     print(rows.column("Scalars:scalars").to_pylist())
-        ...     async for chunk in recording.chunks(entity_path="wave"):
-        ...         print(chunk.entity_path, chunk.num_rows)
+        ...     print(sum([chunk.num_rows async for chunk in recording.chunks(entity_path="wave")]))
         ...     print((await recording.to_table(entity_path="wave", timeline="frame")).column_names)
         >>> asyncio.run(main())
         wave ['/__properties', '/wave']
         2
         [[0.0], [0.5], [1.0]]
-        /wave 3
+        3
         ['rerun.controls.RowId', 'frame', '/wave:Scalars:scalars']
     """
 
@@ -294,7 +293,8 @@ class follow:
                 if isinstance(item, RrdError):
                     raise item
                 return item
-            if self._tail.has_ended:
+            # The last look may have been made for somebody who was cancelled.
+            if self._tail.has_ended and self._reading is None:
                 break
             await self._read()
             if not self._found and not self._tail.has_ended:

@@ -47,11 +47,13 @@ class Tail:
         self.has_ended = False
 
     def read(self) -> list[Item]:
-        """The next chunks that are complete, about a mebibyte of them; none if there are no more yet.
+        """The next chunks that are complete, about a mebibyte of them; none if there are no more (yet).
 
         Raises:
             OSError: The file cannot be opened or read.
         """
+        if self.has_ended:
+            return []
         if self._look is None:
             file = open_file(self._path)
             name = name_of(self._path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from aiorerun.recording.chunk import Chunk
     from aiorerun.recording.schema import Schema
+
+T = TypeVar("T", bound="pa.Table | pa.RecordBatch")
 
 
 class UnlistedColumnError(RrdError):
@@ -57,7 +59,7 @@ def reader(
             batch = _aligned(found, arrow, chunk.num_rows)
             if component is not None:
                 name = columns.get((chunk.entity_path, component), "")
-                batch = batch.filter(batch.column(name).is_valid()) if name else batch.slice(0, 0)
+                batch = _present(batch, batch.column(name)) if name else batch.slice(0, 0)
             yield batch
 
     return pa.RecordBatchReader.from_batches(arrow, batches())
@@ -107,15 +109,18 @@ def rows(chunks: Iterator[Chunk], component: str, timeline: str | None, kind: pa
     """The rows that have a component: row id, times, and the component.
 
     Args:
-        chunks: Of one entity.
+        chunks: Of one entity, those that have it.
         component: Which.
         timeline: Which times, and how they are sorted; ``None`` means all, sorted by row id.
         kind: The type of the instances, for a table without rows.
+
+    Raises:
+        RrdError: The file is damaged, or the component changes its type.
     """
     parts: list[pa.Table] = []
     column: pa.Field[Any] | None = None
     for chunk in chunks:
-        values = as_lists(chunk.column(component))
+        values = as_lists(_listed_column(chunk, component, timeline))
         if column is None:
             column = pa.field(component, values.type)
         fields = [names.row_id_field(is_sorted=False)]
@@ -125,19 +130,43 @@ def rows(chunks: Iterator[Chunk], component: str, timeline: str | None, kind: pa
                 fields.append(names.index_field(each, is_sorted=False))
                 arrays.append(chunk.column(each.name))
         table = pa.Table.from_arrays([*arrays, _cast(values, column)], schema=pa.schema([*fields, column]))
-        parts.append(table.filter(values.is_valid()))
+        parts.append(_present(table, values))
     if column is None:
         column = pa.field(component, names.list_type(pa.null() if kind is None else kind))
         parts.append(pa.schema([names.row_id_field(is_sorted=False), column]).empty_table())
     try:
-        joined = pa.concat_tables(parts, promote_options="default")
+        return _in_order(pa.concat_tables(parts, promote_options="default"), component, timeline)
     except pa.ArrowException as error:
         raise RrdError(f"the rows of {component!r} do not fit into one table: {error}") from error
+
+
+def _listed_column(chunk: Chunk, component: str, timeline: str | None) -> pa.Array[Any]:
+    try:
+        if timeline is not None and not chunk.is_static:
+            chunk.column(timeline)
+        return chunk.column(component)
+    except KeyError as error:
+        raise RrdError(f"the footer is wrong about a chunk: {error.args[0]}") from None
+
+
+def _present(rows_of_chunk: T, values: pa.Array[Any]) -> T:
+    """The rows that have a value."""
+    if not values.null_count:
+        return rows_of_chunk
+    try:
+        return rows_of_chunk.filter(values.is_valid())
+    except pa.ArrowException as error:
+        raise RrdError(f"rows cannot be picked: {error}; read the chunks instead") from error
+
+
+def _in_order(joined: pa.Table, component: str, timeline: str | None) -> pa.Table:
+    """Sorts rows by time, those without one first, and by row id."""
     others = [name for name in joined.column_names if name not in (ROW_ID, component)]
     joined = joined.select([ROW_ID, *others, component])
     keys = [timeline, ROW_ID] if timeline in others else [ROW_ID]
     order = pc.sort_indices(joined, sort_keys=[(key, "ascending") for key in keys])
-    sorted_rows = joined.take(order)
     # Static rows, which have no time, are sorted to the end, and hold from the start.
     timed = len(joined) - joined.column(keys[0]).null_count
-    return pa.concat_tables([sorted_rows.slice(timed), sorted_rows.slice(0, timed)])
+    order = pa.concat_arrays([order.slice(timed), order.slice(0, timed)])
+    # Most files are in order, and not all types can be put into another one.
+    return joined if order.equals(pa.array(np.arange(len(joined), dtype=np.uint64))) else joined.take(order)

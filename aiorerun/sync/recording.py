@@ -67,8 +67,8 @@ class Recording(BaseRecording):
         >>> rows = recording.rows("wave", component="Scalars:scalars", timeline="frame")
         >>> rows.column("Scalars:scalars").to_pylist()
         [[0.0], [0.5], [1.0]]
-        >>> [chunk.num_rows for chunk in recording.chunks(entity_path="wave")]
-        [3]
+        >>> sum(chunk.num_rows for chunk in recording.chunks(entity_path="wave"))
+        3
         >>> pa.table(recording).num_rows
         4
     """
