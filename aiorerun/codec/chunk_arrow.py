@@ -164,7 +164,10 @@ def _values_of(array: pa.Array[Any]) -> pa.Buffer:
 
 def fixed_width_values(array: pa.Array[Any]) -> npt.NDArray[np.int64]:
     """The values of an array of 64-bit integers or times, shared with it."""
-    return np.frombuffer(_values_of(array), np.int64)
+    data = array.buffers()[1]
+    if data is None:
+        return np.zeros(0, np.int64)
+    return np.frombuffer(data, np.int64, len(array), 8 * array.offset)
 
 
 def timeline_kind(field: pa.Field[Any]) -> TimelineKind:

@@ -116,8 +116,9 @@ def _index(
 
 def _range(times: npt.NDArray[np.int64]) -> tuple[int, int]:
     # Whether the column says that it is sorted does not matter: it may be wrong.
-    if not len(times):
-        return 0, 0
+    if len(times) <= 1:
+        only = times.item() if len(times) else 0
+        return only, only
     return int(times.min()), int(times.max())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from aiorerun.codec.protobuf import Value
 
 _ARROW_IPC: Final = 1
+_MAX_KNOWN_ID: Final = 1024
+"""Names of stores up to this size are remembered."""
+
 _MAX_FIELDS: Final = 1024
 """Messages have a handful of fields; what has more than this is no message."""
 
@@ -170,6 +174,16 @@ def _store_info(read: _Fields) -> StoreInfo:
 
 def decode_store_id(data: memoryview) -> StoreId:
     """A ``StoreId`` message; the application id may be empty in old streams."""
+    return _known_store_id(bytes(data)) if len(data) <= _MAX_KNOWN_ID else _store_id(data)
+
+
+@lru_cache(maxsize=256)
+def _known_store_id(data: bytes) -> StoreId:
+    # Every chunk has it, mostly the same one.
+    return _store_id(memoryview(data))
+
+
+def _store_id(data: memoryview) -> StoreId:
     read = message_fields(data)
     kind = StoreKind.BLUEPRINT if number_field(read, 1) == StoreKind.BLUEPRINT else StoreKind.RECORDING
     return StoreId(kind, _application_id(view_field(read, 3)), _text(view_field(read, 2)))

@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 import struct
 from functools import lru_cache
-from typing import Final
-
-import numpy as np
+from operator import add
+from typing import TYPE_CHECKING, Final
 
 from aiorerun.codec.errors import RrdError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _CONTINUATION: Final = 0xFFFF_FFFF
 
@@ -182,6 +184,11 @@ class _Tables:
             raise RrdError("a vector in the Arrow metadata of a chunk is longer than its buffer")
         return start + 4, count
 
+    def numbers(self, table: int, number: int) -> tuple[int, ...]:
+        """The pairs of 64-bit integers in a vector, one after the other."""
+        start, count = self.vector(table, number, 16)
+        return _pairs(count).unpack_from(self.data, start) if count else ()
+
     def number(self, table: int, number: int, layout: struct.Struct) -> int:
         """A number; 0 if it is left out."""
         position = self.field(table, number)
@@ -249,34 +256,36 @@ def _read_through(data: bytes) -> None:
     tables.check_metadata(schema, 2)
 
 
+@lru_cache(maxsize=64)
+def _pairs(count: int) -> struct.Struct:
+    return struct.Struct(f"<{2 * count}q")
+
+
 _read_through_once: Final = lru_cache(maxsize=1024)(_read_through)
 
 
 def _check_batch(tables: _Tables, batch: int, body: memoryview, stream_size: int, room: int) -> int:
     """Checks the tables of nodes and buffers; returns how many bytes compressed buffers will take."""
-    at, count = tables.vector(batch, 2, 16)
-    spans = np.frombuffer(tables.data, "<i8", 2 * count, at).reshape(count, 2)
+    spans = tables.numbers(batch, 2)
+    starts, sizes = spans[::2], spans[1::2]
     inflated = 0
-    if count:
-        # Ends are compared without adding up, which could overflow.
-        starts, sizes = spans[:, 0], spans[:, 1]
-        if spans.min() < 0 or starts.max() > len(body) or bool((sizes > len(body) - starts).any()):
+    if spans:
+        if min(spans) < 0 or max(map(add, starts, sizes)) > len(body):
             raise RrdError("a buffer of a chunk is not inside of its message")
         if tables.field(batch, 3):
-            inflated = _inflated_size(spans, body, room)
-    at, count = tables.vector(batch, 1, 16)
-    nodes = np.frombuffer(tables.data, "<i8", 2 * count, at)
+            inflated = _inflated_size(starts, sizes, body, room)
+    nodes = tables.numbers(batch, 1)
     longest = _BITS * (stream_size + inflated)
     rows = tables.number(batch, 0, _I64)
-    if not 0 <= rows <= longest or (count and (nodes.min() < 0 or nodes.max() > longest)):
+    if not 0 <= rows <= longest or (nodes and (min(nodes) < 0 or max(nodes) > longest)):
         raise RrdError("a column of a chunk claims to be longer than its bytes allow")
     return inflated
 
 
-def _inflated_size(spans: np.ndarray, body: memoryview, room: int) -> int:
+def _inflated_size(starts: Sequence[int], sizes: Sequence[int], body: memoryview, room: int) -> int:
     """What the buffers of a compressed body say that they will take."""
     total = 0
-    for start, size in spans.tolist():
+    for start, size in zip(starts, sizes, strict=True):
         if not size:
             continue
         if size < _I64.size:
