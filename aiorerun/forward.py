@@ -58,8 +58,22 @@ class HasStream(Protocol):
         ...
 
 
+class RecordBatchLike(Protocol):
+    """A ``pyarrow.RecordBatch``, which type checkers know nothing of."""
+
+    @property
+    def num_rows(self) -> int:
+        """How many rows it has."""
+        ...
+
+    @property
+    def schema(self) -> Any:
+        """Its columns and metadata."""
+        ...
+
+
 if TYPE_CHECKING:
-    OneChunk: TypeAlias = ChunkLike | pa.RecordBatch
+    OneChunk: TypeAlias = ChunkLike | RecordBatchLike
     ChunksLike: TypeAlias = OneChunk | Iterable[OneChunk] | HasChunks | HasStream
     AsyncChunksLike: TypeAlias = ChunksLike | AsyncIterable[OneChunk]
 

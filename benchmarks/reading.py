@@ -52,7 +52,7 @@ class File(NamedTuple):
 
     name: str
     what: str
-    count: int
+    rows: int
     quick: int
 
 
@@ -130,7 +130,7 @@ def measure(reader: str, path: Path) -> tuple[float, float, int]:
 def compare(file: File, folder: Path, pairs: int, quick: bool) -> None:
     """Reads one file with all readers, in turn, and prints the medians."""
     path = folder / f"{file.name}.rrd"
-    count = file.quick if quick else file.count
+    count = file.quick if quick else file.rows
     write = [sys.executable, "-c", _WRITE]
     subprocess.run([*write, path, file.name, str(count)], check=True, capture_output=True)
     subprocess.run([*write, folder / "warm.rrd", file.name, "3"], check=True, capture_output=True)

@@ -154,12 +154,15 @@ def _chunk_of(batch: pa.RecordBatch) -> Chunk:
 def _row_ids(array: pa.Array[Any]) -> npt.NDArray[Any]:
     if array.type != names.ROW_ID_TYPE or array.null_count:
         raise RrdError(f"row ids are 16 bytes each and never null, not {array.type}")
-    return np.frombuffer(_values_of(array), ">u8").reshape(len(array), 2)
+    return row_id_numbers(array)
 
 
-def _values_of(array: pa.Array[Any]) -> pa.Buffer:
-    """The values of an array of fixed width."""
-    return as_arrow_buffer(flatten(array).buffers[1])
+def row_id_numbers(array: pa.Array[Any]) -> npt.NDArray[Any]:
+    """Row ids as the pairs of numbers they are: big-endian uint64 of shape ``(rows, 2)``, shared."""
+    data = array.buffers()[1]
+    if data is None:
+        return np.zeros((0, 2), ">u8")
+    return np.frombuffer(data, ">u8", 2 * len(array), 16 * array.offset).reshape(-1, 2)
 
 
 def fixed_width_values(array: pa.Array[Any]) -> npt.NDArray[np.int64]:

@@ -107,7 +107,7 @@ def identity(batch: pa.RecordBatch) -> tuple[Tuid, str]:
 def _index(
     field: pa.Field[Any], metadata: dict[bytes, bytes], array: pa.Array[Any], position: int
 ) -> IndexFacts:
-    timeline = Timeline(metadata.get(names.INDEX_NAME, field.name.encode()).decode(), timeline_kind(field))
+    timeline = Timeline(_named(metadata, names.INDEX_NAME, field), timeline_kind(field))
     if array.null_count:
         raise RrdError(f"timeline {field.name!r} has nulls")
     start, end = _range(fixed_width_values(array))
@@ -127,11 +127,17 @@ def _component(
 ) -> ComponentFacts:
     archetype, component_type = metadata.get(names.ARCHETYPE), metadata.get(names.COMPONENT_TYPE)
     descriptor = ComponentDescriptor(
-        metadata.get(names.COMPONENT, field.name.encode()).decode(),
+        _named(metadata, names.COMPONENT, field),
         None if archetype is None else archetype.decode(),
         None if component_type is None else component_type.decode(),
     )
     kind = field.type.value_type if pa.types.is_list(field.type) else field.type
-    # Read by everybody who looks at the schema later.
-    _ = field.name
     return ComponentFacts(descriptor, position, kind, len(array) - array.null_count)
+
+
+def _named(metadata: dict[bytes, bytes], key: bytes, field: pa.Field[Any]) -> str:
+    """What a column is about: as its metadata says, or else its name."""
+    # The name is read in any case: whoever looks at the schema later relies on it.
+    name: str = field.name
+    given = metadata.get(key)
+    return name if given is None else given.decode()

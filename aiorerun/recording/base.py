@@ -90,8 +90,8 @@ class BaseRecording:
     ) -> pa.RecordBatchReader:
         """All rows as a stream of Arrow record batches: row id, timelines, ``/entity:component`` columns.
 
-        The batches are those of the chunks, in the order of the file. They are read one by one while the
-        reader is used, in the thread that uses it: on an event loop, do that in ``asyncio.to_thread``.
+        The rows come in the order of the file, small chunks together. They are read while the reader is used,
+        in the thread that uses it: on an event loop, do that in ``asyncio.to_thread``.
 
         Args:
             entity_path: Only the rows of this entity.
@@ -204,8 +204,8 @@ class BaseRecording:
     def _read_table(
         self, entity_path: str | list[object] | None, component: str | None, timeline: str | None
     ) -> pa.Table:
-        reader = self.to_reader(entity_path=entity_path, component=component, timeline=timeline)
-        return tables.read_all(reader)
+        chosen = self._chosen(entity_path, component, timeline)
+        return tables.table(self._schema.restricted(*chosen), self._lazy_chunks(*chosen), *chosen[1:])
 
     def _scanned(self) -> StoreIndex:
         for index in index_by_scan(self._source):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from aiorerun.codec import chunk_schema as names
+from aiorerun.codec.chunk_arrow import row_id_numbers
 from aiorerun.codec.errors import RrdError
 from aiorerun.recording.schema import ROW_ID
 
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from aiorerun.recording.chunk import Chunk
     from aiorerun.recording.schema import Schema
 
-T = TypeVar("T", bound="pa.Table | pa.RecordBatch")
+T = TypeVar("T", bound="pa.Table | pa.Array[Any]")
+
+_BATCH_ROWS: Final = 1 << 16
+_BATCH_BYTES: Final = 4 << 20
+"""Chunks are joined until a batch has so many rows or bytes."""
 
 
 class UnlistedColumnError(RrdError):
@@ -32,45 +36,111 @@ def reader(
 
     Args:
         schema: The columns.
-        chunks: Read one by one while the reader is used.
+        chunks: Read one by one while the reader is used; small ones become one batch.
         component: Rows without it are left out.
         timeline: Other timelines may be left out of the schema.
     """
-    arrow = schema.to_arrow()
-    known_timelines = {column.name for column in schema.index_columns()}
-    columns = {(each.entity_path, each.component): each.name for each in schema.component_columns()}
+    columns = _Columns(schema, component, timeline)
 
     def batches() -> Iterator[pa.RecordBatch]:
         for chunk in chunks:
-            found: dict[str, pa.Array[Any]] = {ROW_ID: chunk.row_ids}
-            for name in chunk.timeline_names:
-                if name in known_timelines:
-                    found[name] = chunk.column(name)
-                elif timeline is None:
-                    raise UnlistedColumnError(f"timeline {name!r} is not in the footer; use to_table()")
-            for descriptor in chunk.components:
-                name = columns.get((chunk.entity_path, descriptor.component), "")
-                if name:
-                    found[name] = as_lists(chunk.column(descriptor.component))
-                elif component is None:
-                    raise UnlistedColumnError(
-                        f"{descriptor.component!r} is not in the footer; use to_table()"
-                    )
-            batch = _aligned(found, arrow, chunk.num_rows)
-            if component is not None:
-                name = columns.get((chunk.entity_path, component), "")
-                batch = _present(batch, batch.column(name)) if name else batch.slice(0, 0)
-            yield batch
+            columns.add(chunk)
+            if columns.num_rows >= _BATCH_ROWS or columns.nbytes >= _BATCH_BYTES:
+                yield from _batches_of(columns.take())
+        if columns.num_rows:
+            yield from _batches_of(columns.take())
 
-    return pa.RecordBatchReader.from_batches(arrow, batches())
+    return pa.RecordBatchReader.from_batches(columns.schema, batches())
 
 
-def _aligned(found: dict[str, pa.Array[Any]], schema: pa.Schema, num_rows: int) -> pa.RecordBatch:
-    arrays = [
-        _cast(found[field.name], field) if field.name in found else pa.nulls(num_rows, field.type)
-        for field in schema
-    ]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+def _batches_of(rows_of_chunks: pa.Table) -> list[pa.RecordBatch]:
+    try:
+        return rows_of_chunks.combine_chunks().to_batches()
+    except pa.ArrowException as error:
+        raise RrdError(f"chunks cannot be joined: {error}; read them one by one instead") from error
+
+
+def table(schema: Schema, chunks: Iterator[Chunk], component: str | None, timeline: str | None) -> pa.Table:
+    """The same as one table; its columns share their memory with the chunks.
+
+    Raises:
+        RrdError: The file is damaged, or a component changes its type.
+        UnlistedColumnError: The schema lacks a column.
+    """
+    columns = _Columns(schema, component, timeline)
+    for chunk in chunks:
+        columns.add(chunk)
+    return columns.take()
+
+
+class _Columns:
+    """Columns in the making. What they cost is in what chunks have, not in what they lack."""
+
+    def __init__(self, schema: Schema, component: str | None, timeline: str | None) -> None:
+        self.schema = schema.to_arrow()
+        self._component = component
+        self._timeline = timeline
+        self._timelines = {column.name for column in schema.index_columns()}
+        self._names = {(each.entity_path, each.component): each.name for each in schema.component_columns()}
+        self._start()
+
+    def _start(self) -> None:
+        self.num_rows = 0
+        self.nbytes = 0
+        self._parts: dict[str, list[pa.Array[Any]]] = {field.name: [] for field in self.schema}
+        self._filled = dict.fromkeys(self._parts, 0)
+
+    def add(self, chunk: Chunk) -> None:
+        """Takes in the rows of a chunk."""
+        found = self._columns_of(chunk)
+        if self._component is not None:
+            found = self._rows_with(self._component, chunk, found)
+        before = self.num_rows
+        self.num_rows += len(found[ROW_ID])
+        for name, array in found.items():
+            field = self.schema.field(name)
+            self._fill(field, before)
+            self._parts[name].append(_cast(array, field))
+            self._filled[name] = self.num_rows
+        self.nbytes += chunk.nbytes
+
+    def _columns_of(self, chunk: Chunk) -> dict[str, pa.Array[Any]]:
+        found: dict[str, pa.Array[Any]] = {ROW_ID: chunk.row_ids}
+        for name in chunk.timeline_names:
+            if name in self._timelines:
+                found[name] = chunk.column(name)
+            elif self._timeline is None:
+                raise UnlistedColumnError(f"timeline {name!r} is not in the footer; use to_table()")
+        for descriptor in chunk.components:
+            name = self._names.get((chunk.entity_path, descriptor.component), "")
+            if name:
+                found[name] = as_lists(chunk.column(descriptor.component))
+            elif self._component is None:
+                raise UnlistedColumnError(f"{descriptor.component!r} is not in the footer; use to_table()")
+        return found
+
+    def _rows_with(
+        self, component: str, chunk: Chunk, found: dict[str, pa.Array[Any]]
+    ) -> dict[str, pa.Array[Any]]:
+        values = found.get(self._names.get((chunk.entity_path, component), ""))
+        if values is None:
+            raise RrdError(f"the footer is wrong about a chunk: it has no {component!r}")
+        return {name: _present(array, values) for name, array in found.items()}
+
+    def _fill(self, field: pa.Field[Any], end: int) -> None:
+        """Puts nulls into a column up to a row."""
+        missing = end - self._filled[field.name]
+        if missing:
+            self._parts[field.name].append(pa.nulls(missing, field.type))
+
+    def take(self) -> pa.Table:
+        """Everything so far; begins anew."""
+        for field in self.schema:
+            self._fill(field, self.num_rows)
+        arrays = [pa.chunked_array(self._parts[field.name], field.type) for field in self.schema]
+        made = pa.Table.from_arrays(arrays, schema=self.schema)
+        self._start()
+        return made
 
 
 def _cast(array: pa.Array[Any], field: pa.Field[Any]) -> pa.Array[Any]:
@@ -91,18 +161,6 @@ def as_lists(array: pa.Array[Any]) -> pa.Array[Any]:
         return array
     offsets = pa.array(np.arange(len(array) + 1, dtype=np.int32))
     return pa.ListArray.from_arrays(offsets, array)
-
-
-def read_all(source: pa.RecordBatchReader) -> pa.Table:
-    """Everything that a reader gives.
-
-    Raises:
-        RrdError: What went wrong with the file.
-    """
-    try:
-        return pa.Table.from_batches(list(source), schema=source.schema)
-    except pa.ArrowException as error:
-        raise RrdError(f"the recording cannot be read as a table: {error}") from error
 
 
 def rows(chunks: Iterator[Chunk], component: str, timeline: str | None, kind: pa.DataType | None) -> pa.Table:
@@ -129,8 +187,8 @@ def rows(chunks: Iterator[Chunk], component: str, timeline: str | None, kind: pa
             if timeline in (None, each.name):
                 fields.append(names.index_field(each, is_sorted=False))
                 arrays.append(chunk.column(each.name))
-        table = pa.Table.from_arrays([*arrays, _cast(values, column)], schema=pa.schema([*fields, column]))
-        parts.append(_present(table, values))
+        part = pa.Table.from_arrays([*arrays, _cast(values, column)], schema=pa.schema([*fields, column]))
+        parts.append(_present(part, values))
     if column is None:
         column = pa.field(component, names.list_type(pa.null() if kind is None else kind))
         parts.append(pa.schema([names.row_id_field(is_sorted=False), column]).empty_table())
@@ -154,7 +212,8 @@ def _present(rows_of_chunk: T, values: pa.Array[Any]) -> T:
     if not values.null_count:
         return rows_of_chunk
     try:
-        return rows_of_chunk.filter(values.is_valid())
+        present: T = rows_of_chunk.filter(values.is_valid())
+        return present
     except pa.ArrowException as error:
         raise RrdError(f"rows cannot be picked: {error}; read the chunks instead") from error
 
@@ -163,10 +222,13 @@ def _in_order(joined: pa.Table, component: str, timeline: str | None) -> pa.Tabl
     """Sorts rows by time, those without one first, and by row id."""
     others = [name for name in joined.column_names if name not in (ROW_ID, component)]
     joined = joined.select([ROW_ID, *others, component])
-    keys = [timeline, ROW_ID] if timeline in others else [ROW_ID]
-    order = pc.sort_indices(joined, sort_keys=[(key, "ascending") for key in keys])
-    # Static rows, which have no time, are sorted to the end, and hold from the start.
-    timed = len(joined) - joined.column(keys[0]).null_count
-    order = pa.concat_arrays([order.slice(timed), order.slice(0, timed)])
+    ids = pa.concat_arrays(joined.column(ROW_ID).chunks) if len(joined) else pa.array([], names.ROW_ID_TYPE)
+    numbers = row_id_numbers(ids)
+    keys = [numbers[:, 1], numbers[:, 0]]
+    if timeline in others:
+        times = joined.column(timeline).cast(pa.int64())
+        # Static rows have no time, and hold from the start.
+        keys += [times.fill_null(0).to_numpy(), times.is_valid().to_numpy()]
+    order = np.lexsort(keys)
     # Most files are in order, and not all types can be put into another one.
-    return joined if order.equals(pa.array(np.arange(len(joined), dtype=np.uint64))) else joined.take(order)
+    return joined if bool((order[1:] > order[:-1]).all()) else joined.take(pa.array(order))

@@ -6,7 +6,6 @@ import random
 import re
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -19,11 +18,13 @@ from aiorerun.codec.decode_messages import ArrowMsg, decode_message
 from aiorerun.codec.decoder import iter_messages, read_chunks
 from aiorerun.codec.forward import forwarded_message
 from aiorerun.sync import recording as blocking
-from tests.conftest import Sized
 from tests.reading import rerun_cli
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.conftest import Sized
 
 pytest.importorskip("rerun")
 

@@ -1,10 +1,11 @@
 """Reads damaged copies of RRD streams, in a process of its own: ``python -m tests.faults.reading_damage``.
 
-A crash of pyarrow ends this process, which the test that started it sees. Anything but our own error does too.
+A crash of pyarrow ends this process, which the test that started it sees, as it sees any error but our own.
 """
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import json
 import random
@@ -13,7 +14,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
 SLOWEST_SECS: Final = 5.0
 """Longer than this, reading one damaged stream is called a hang."""
 
-_HOSTILE: Final = (0, 1, 0x7F, 0x80, 0xFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 40, (1 << 63) - 1, 1 << 63,
-                   (1 << 64) - 1)  # fmt: skip
+_HOSTILE: Final = (
+    *(0, 1, 0x7F, 0x80, 0xFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF),
+    *(1 << 40, (1 << 63) - 1, 1 << 63, (1 << 64) - 1),
+)
 
 
 def flip_bits(data: bytearray, chooser: random.Random) -> None:
@@ -69,12 +72,18 @@ _DAMAGE: Final[tuple[Callable[[bytearray, random.Random], None], ...]] = (
 )  # fmt: skip
 
 
-def damaged(data: bytes, chooser: random.Random) -> bytes:
+def damaged(data: bytes | bytearray, chooser: random.Random) -> bytes:
     """Some bytes with one kind of damage."""
     copy = bytearray(data)
     if copy:
         chooser.choice(_DAMAGE)(copy, chooser)
     return bytes(copy)
+
+
+def arrow_stream(message: ArrowMsg) -> bytes:
+    """The Arrow IPC stream of a chunk."""
+    data: Any = decompress(message.payload, message.compression, message.uncompressed_size)
+    return bytes(memoryview(data))
 
 
 class Mutator:
@@ -114,9 +123,7 @@ class Mutator:
         raw = chooser.choice(self.chunks)
         message = decode_message(raw.kind, raw.payload)
         assert isinstance(message, ArrowMsg)
-        stream = bytes(
-            memoryview(decompress(message.payload, message.compression, message.uncompressed_size))
-        )
+        stream = arrow_stream(message)
         metadata = chooser.choice((len(stream), struct.unpack_from("<I", stream, 4)[0] + 400))
         stream = damaged(stream[:metadata], chooser) + stream[metadata:]
         return self._with(raw.offset, len(raw.payload), self._arrow_msg(message, stream, LZ4, len(stream)))
@@ -125,9 +132,7 @@ class Mutator:
         raw = chooser.choice(self.chunks)
         message = decode_message(raw.kind, raw.payload)
         assert isinstance(message, ArrowMsg)
-        stream = bytes(
-            memoryview(decompress(message.payload, message.compression, message.uncompressed_size))
-        )
+        stream = arrow_stream(message)
         size = chooser.choice(
             (*_HOSTILE, len(stream) - 1, len(stream) + 1, len(stream) * 2, len(stream) * 200)
         )
@@ -136,7 +141,7 @@ class Mutator:
         return self._with(raw.offset, len(raw.payload), payload)
 
     def _arrow_msg(self, message: ArrowMsg, stream: bytes, compression: int, size: int) -> bytes:
-        payload = self.codec.compress(stream, asbytes=True)
+        payload: bytes = self.codec.compress(stream, asbytes=True)
         return arrow_msg_head(message.store, compression, size, len(payload)) + payload
 
     def _with(self, offset: int, size: int, payload: bytes) -> bytes:
@@ -158,7 +163,7 @@ class Mutator:
         else:
             schema = damaged(schema, chooser)
         made = (
-            bytes_field(1, bytes(parts[1]))  # type: ignore[arg-type]
+            bytes_field(1, bytes(parts[1]))
             + bytes_field(2, bytes_field(1, schema))
             + bytes_field(3, bytes(32))
             + bytes_field(
@@ -185,10 +190,8 @@ def use(path: Path) -> None:
             for chunk in store.chunks():
                 read_one(chunk)
             read_rows(store)
-            try:
+            with contextlib.suppress(RrdError):
                 store.to_table()
-            except RrdError:
-                pass
 
 
 def read_one(chunk: reading.Chunk) -> None:
@@ -210,10 +213,8 @@ def read_one(chunk: reading.Chunk) -> None:
 def read_rows(store: reading.Recording) -> None:
     """The rows of all components."""
     for column in store.schema().component_columns():
-        try:
+        with contextlib.suppress(RrdError):
             store.rows(column.entity_path, component=column.component)
-        except RrdError:
-            pass
 
 
 def peak_kib() -> int:

@@ -18,7 +18,7 @@ import pytest
 import aiorerun as rr
 from aiorerun.codec.chunk import encode_batch
 from aiorerun.codec.chunk_index import chunk_index
-from aiorerun.codec.compression import LZ4, decompress
+from aiorerun.codec.compression import LZ4
 from aiorerun.codec.decode_messages import ArrowMsg, decode_message
 from aiorerun.codec.decoder import iter_messages
 from aiorerun.codec.framing import MESSAGE_HEADER, MessageKind, stream_header
@@ -27,7 +27,7 @@ from aiorerun.pipeline.chunk import Chunk, ComponentData
 from aiorerun.sync import recording as reading
 from aiorerun.types.descriptors import ComponentDescriptor
 from aiorerun.types.flat_arrow import flatten
-from tests.faults.reading_damage import SLOWEST_SECS
+from tests.faults.reading_damage import SLOWEST_SECS, arrow_stream
 from tests.unit.codec.building import (
     FRAME,
     POSITION_TYPE,
@@ -113,6 +113,12 @@ def test_damaged_files_give_our_own_error_and_nothing_else(tmp_path: Path, sized
         assert result["grown"] < 255 * result["largest"] + (16 << 20)
 
 
+def read_everything(path: Path) -> None:
+    for store in reading.load_archive(path).all_recordings():
+        for each in store.chunks():
+            each.to_record_batch()
+
+
 def refused(path: Path, message: str) -> None:
     """The file is refused at once, without taking much memory."""
     tracemalloc.start()
@@ -120,9 +126,7 @@ def refused(path: Path, message: str) -> None:
     pooled = pool.bytes_allocated()
     start = time.perf_counter()
     with pytest.raises(rr.RrdError, match=message):
-        for store in reading.load_archive(path).all_recordings():
-            for each in store.chunks():
-                each.to_record_batch()
+        read_everything(path)
     assert time.perf_counter() - start < 2
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -175,9 +179,7 @@ def test_a_column_of_nothing_that_claims_to_be_long(tmp_path: Path) -> None:
     (*_, raw) = iter_messages(data)
     message = decode_message(raw.kind, raw.payload)
     assert isinstance(message, ArrowMsg)
-    stream = bytearray(
-        memoryview(decompress(message.payload, message.compression, message.uncompressed_size))
-    )
+    stream = bytearray(arrow_stream(message))
     # The last node of the batch: one instance, which is null.
     node = struct.pack("<qq", 1, 1)
     at = stream.rindex(node)
@@ -248,9 +250,7 @@ def peak_of(path: Path) -> int:
 
     sys.setprofile(look)
     try:
-        for store in reading.load_archive(path).all_recordings():
-            for each in store.chunks():
-                each.to_record_batch()
+        read_everything(path)
     finally:
         sys.setprofile(None)
         tracemalloc.stop()

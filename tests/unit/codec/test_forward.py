@@ -41,7 +41,9 @@ def again(batch: pa.RecordBatch) -> pa.RecordBatch:
 def changed(position: int, array: pa.Array[Any] | None = None, **changes: Any) -> pa.RecordBatch:
     """The plain batch with another column or field."""
     field = PLAIN.schema.field(position)
-    array = PLAIN.column(position) if array is None else array
+    if array is None:
+        array = PLAIN.column(position)
+    assert array is not None
     field = pa.field(
         changes.get("name", field.name),
         array.type,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 
 import pyarrow as pa
@@ -85,10 +86,8 @@ def test_every_cut_is_noticed() -> None:
 def test_any_damage_is_accepted_or_refused(noise: bytes, position: int) -> None:
     data = bytearray(stream_of(EVERYTHING))
     data[position : position + len(noise)] = noise
-    try:
+    with contextlib.suppress(RrdError):
         assert check_stream(memoryview(data), ROOM) <= len(data)
-    except RrdError:
-        pass
 
 
 def test_shared_names_are_refused_before_arrow_copies_them() -> None:

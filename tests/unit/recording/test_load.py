@@ -13,7 +13,6 @@ import pytest
 
 import aiorerun as rr
 from aiorerun.codec.decoder import iter_messages
-from aiorerun.codec.errors import RrdError
 from aiorerun.codec.framing import MESSAGE_HEADER, stream_footer
 from aiorerun.recording import archive as archives
 from aiorerun.recording.archive import indexes_by_footer
@@ -26,6 +25,8 @@ from tests.unit.recording.making import chunks, everything, one_recording
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from aiorerun.codec.errors import RrdError
 
 BOTH = pytest.mark.parametrize("write_footer", [True, False], ids=["footer", "no footer"])
 

@@ -114,6 +114,24 @@ async def test_the_asyncio_api_gives_the_same(tmp_path: Path) -> None:
     assert (await asyncio.to_thread(pa.table, ours)).equals(other.to_table())
 
 
+def test_small_chunks_become_one_batch_and_large_ones_are_not_joined(tmp_path: Path) -> None:
+    small = saved(tmp_path, *(scalar_chunk(f"/{number % 7}", [number]) for number in range(300)))
+    (batch,) = small.to_reader()
+    assert (batch.num_rows, batch.num_columns) == (300, 9)
+    assert pa.Table.from_batches([batch]).equals(small.to_table())
+    large = saved(tmp_path, *(scalar_chunk("/a", range(70_000)) for _ in range(3)))
+    assert [each.num_rows for each in large.to_reader()] == [70_000] * 3
+
+
+def test_what_chunks_lack_costs_nothing(tmp_path: Path) -> None:
+    """Many entities, many chunks: there is one piece per chunk and column, and one of nulls between two."""
+    count = 400
+    table = saved(tmp_path, *(scalar_chunk(f"/{number}", [number]) for number in range(count))).to_table()
+    assert table.num_rows == count
+    assert sum(column.num_chunks for column in table.columns) <= 4 * count + count
+    table.validate(full=True)
+
+
 def test_columns_that_change_their_type(tmp_path: Path) -> None:
     one = [index(FRAME, [1])]
     recording = saved(
@@ -187,10 +205,12 @@ def test_polars_takes_it(recording: blocking.Recording) -> None:
 
 def test_duckdb_takes_it(recording: blocking.Recording) -> None:
     duckdb: Any = pytest.importorskip("duckdb")
+    query = 'select sum(frame), count("/points:label") from recording'
     with duckdb.connect() as database:
-        database.register("recording", recording.to_reader())
-        found = database.sql('select sum(frame), count("/points:label") from recording').fetchall()
-    assert found == [(6, 4)]
+        # It finds the variable by its name.
+        assert database.sql(query).fetchall() == [(6, 4)]
+        database.register("recording", recording.to_reader(entity_path="points"))
+        assert database.sql(query).fetchall() == [(6, 4)]
 
 
 def test_pyarrow_takes_a_chunk(recording: blocking.Recording) -> None:
