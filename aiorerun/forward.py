@@ -6,6 +6,7 @@ They go to a stream with the stream's application and recording id, and keep the
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias, TypeVar, runtime_checkable
 
@@ -15,7 +16,7 @@ from aiorerun.pipeline.capture import CLOSED, FULL, UNOPENED
 from aiorerun.room import PACE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
 
     import pyarrow as pa
 
@@ -40,7 +41,6 @@ class ChunkLike(Protocol):
         ...
 
 
-@runtime_checkable
 class HasChunks(Protocol):
     """Anything that has chunks, such as a loaded recording."""
 
@@ -49,7 +49,6 @@ class HasChunks(Protocol):
         ...
 
 
-@runtime_checkable
 class HasStream(Protocol):
     """What the official SDK's stores and readers look like."""
 
@@ -92,9 +91,10 @@ class _WrongChunkError(Exception):
 async def send_async(stream: BaseRecordingStream, name: str, chunks: Any) -> None:
     """Sends chunks from a coroutine; ``name`` is the function that was called."""
     try:
-        async for offer in _offers(chunks):
-            if not await _admit(stream, name, offer):
-                return
+        async with aclosing(_offers(chunks)) as offers:
+            async for offer in offers:
+                if not await _admit(stream, name, offer):
+                    return
     except _WrongChunkError as error:
         report(name, _cause(error))
 
@@ -141,10 +141,10 @@ def _chunks_of(chunks: Any) -> Any:
     """A list of one chunk, an iterable, or an async iterable."""
     if _is_chunk(chunks):
         return [chunks]
-    if isinstance(chunks, HasChunks):
-        return chunks.chunks()
-    if isinstance(chunks, HasStream):
-        return chunks.stream()
+    for name in ("chunks", "stream"):
+        method = getattr(chunks, name, None)
+        if callable(method):
+            return method()
     return chunks
 
 
@@ -189,14 +189,19 @@ def _iterator(chunks: Any) -> Iterator[Any]:
         )
 
 
-async def _offers(chunks: Any) -> AsyncIterator[_Offer]:
+async def _offers(chunks: Any) -> AsyncGenerator[_Offer, None]:
     """The chunks one by one; whatever may block happens in a thread."""
     from aiorerun.recording.chunk import Chunk
 
     source = _chunks_of(chunks)
     if hasattr(source, "__aiter__"):
-        async for item in source:
-            yield _offer(item)
+        try:
+            async for item in source:
+                yield _offer(item)
+        finally:
+            if source is not chunks and hasattr(source, "aclose"):
+                # Begun here, so ended here: what a user began may go on.
+                await source.aclose()
         return
     if isinstance(source, list | tuple) and all(
         not isinstance(item, Chunk) or item.is_read for item in source
@@ -204,7 +209,7 @@ async def _offers(chunks: Any) -> AsyncIterator[_Offer]:
         for item in source:
             yield _offer(item)
         return
-    iterator = _iterator(source)
+    iterator = await asyncio.to_thread(_iterator, source)
     has_more = True
     while has_more:
         group, has_more, error = await asyncio.to_thread(_next_group, iterator)

@@ -55,7 +55,8 @@ def reader(
 
 def _batches_of(rows_of_chunks: pa.Table) -> list[pa.RecordBatch]:
     try:
-        return rows_of_chunks.combine_chunks().to_batches()
+        batches: list[pa.RecordBatch] = rows_of_chunks.combine_chunks().to_batches()
+        return batches
     except pa.ArrowException as error:
         raise RrdError(f"chunks cannot be joined: {error}; read them one by one instead") from error
 

@@ -30,13 +30,23 @@ FUNCTIONS = sorted(
     for name in rr.__all__
     if inspect.isroutine(getattr(rr, name)) and getattr(rr, name).__module__.startswith("aiorerun")
 )
-COROUTINES = {"disconnect", "flush", "init", "log", "memory_recording", "save", "set_sinks"}
+COROUTINES = {
+    "disconnect",
+    "flush",
+    "init",
+    "log",
+    "memory_recording",
+    "save",
+    "send_chunks",
+    "send_recording",
+    "set_sinks",
+}
 METHODS = {
     "at", "disable_timeline", "disconnect", "flush", "get_application_id", "get_recording_id", "is_enabled",
-    "log", "log_nowait", "memory_recording", "reset_time", "save", "set_log_tick_enabled",
-    "set_log_time_enabled", "set_sinks", "set_time", "stats", "__init__",
+    "log", "log_nowait", "memory_recording", "reset_time", "save", "send_chunks", "send_recording",
+    "set_log_tick_enabled", "set_log_time_enabled", "set_sinks", "set_time", "stats", "__init__",
 }  # fmt: skip
-KEYWORD_ONLY_RECORDING = {"at", "flush", "log", "log_nowait", "set_sinks", "set_time"}
+KEYWORD_ONLY_RECORDING = {"at", "flush", "log", "log_nowait", "send_chunks", "set_sinks", "set_time"}
 
 
 @pytest.fixture(autouse=True)
