@@ -70,6 +70,8 @@ class Tail:
                     items.append(error)
                 else:
                     items.extend(chunk)
+                    # Compressed, much comes in few bytes.
+                    size += sum(each.nbytes for each in chunk)
                 if size >= _GROUP_BYTES:
                     return items
         except RrdError as error:
@@ -82,7 +84,7 @@ class Tail:
             self.close()
         return items
 
-    def _chunk(self, raw: RawMessage) -> list[Item]:
+    def _chunk(self, raw: RawMessage) -> list[Chunk]:
         if raw.kind is MessageKind.END:
             return []
         message = decode_message(raw.kind, raw.payload)

@@ -93,7 +93,7 @@ class TestSignatures:
         assert inspect.iscoroutinefunction(ours) == (name in COROUTINES)
         assert not inspect.iscoroutinefunction(blocking)
 
-    @pytest.mark.parametrize("name", sorted(METHODS - {"__init__", "stats"}))
+    @pytest.mark.parametrize("name", sorted(METHODS - {"__init__", "stats", "send_recording"}))
     def test_functions_are_the_methods_and_a_recording(self, name: str) -> None:
         function = self.parameters(getattr(rr, name))
         method = self.parameters(getattr(rr.AsyncRecordingStream, name))[1:]
@@ -101,6 +101,12 @@ class TestSignatures:
         assert [each for each in function if each[0] != "recording"] == method
         keyword_only = inspect.Parameter.KEYWORD_ONLY
         assert (kind == keyword_only) == (name in KEYWORD_ONLY_RECORDING)
+
+    def test_sending_a_recording_to_a_recording(self) -> None:
+        """The function has two, so what is sent has another name there."""
+        assert [each[0] for each in self.parameters(rr.send_recording)] == ["rrd", "recording"]
+        method = self.parameters(rr.AsyncRecordingStream.send_recording)
+        assert [each[0] for each in method] == ["self", "recording"]
 
     @pytest.mark.parametrize("method", ["num_msgs", "drain_as_bytes"])
     def test_memory_recordings(self, method: str) -> None:

@@ -11,6 +11,7 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 
 import aiorerun as rr
@@ -18,7 +19,16 @@ import aiorerun.sync as blocking_rr
 from aiorerun.codec.decoder import iter_messages
 from aiorerun.recording.follow import Tail
 from aiorerun.sync import recording as blocking
-from tests.unit.codec.building import messages_of, scalar_chunk, stream_of
+from tests.unit.codec.building import (
+    FRAME,
+    SCALARS,
+    chunk,
+    component,
+    index,
+    messages_of,
+    scalar_chunk,
+    stream_of,
+)
 from tests.unit.recording.making import everything
 
 if TYPE_CHECKING:
@@ -178,18 +188,20 @@ async def test_an_idle_file_is_not_looked_at_all_the_time(
 
 
 async def test_what_is_found_is_bounded(tmp_path: Path) -> None:
-    made = [scalar_chunk(f"/{number}", range(20_000)) for number in range(40)]
+    # It shrinks to a hundredth.
+    frames = [index(FRAME, [7] * 20_000)]
+    values = [component(SCALARS, [[1.0]] * 20_000, pa.float64())]
+    made = [chunk(f"/{number}", 20_000, frames, values) for number in range(40)]
     path = tmp_path / "x.bin"
     path.write_bytes(stream_of(messages_of(*made)))
     tail = Tail(path)
     groups = []
     while not tail.has_ended:
         groups.append(tail.read())
-    sizes = [
-        sum(chunk.nbytes for chunk in group if isinstance(chunk, rr.recording.Chunk)) for group in groups
-    ]
-    assert len(groups) > 3
-    assert max(sizes) < 40 << 20
+    sizes = [sum(item.nbytes for item in group if isinstance(item, rr.recording.Chunk)) for group in groups]
+    assert path.stat().st_size < 10 << 20
+    assert max(sizes) < 3 << 20
+    assert len(groups) > 10
     assert sum(map(len, groups)) == 40
 
 
