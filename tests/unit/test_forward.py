@@ -365,3 +365,13 @@ async def test_no_ticks_are_taken_and_no_times_added(new_stream: NewStream) -> N
     ]
     assert ticks == [0, 1]
     assert sum("log_time" in each.batch.schema.names for each in found) < len(found)
+
+
+async def test_forced_files_get_what_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new_stream: NewStream
+) -> None:
+    monkeypatch.setenv("_RERUN_TEST_FORCE_SAVE", str(tmp_path / "forced.rrd"))
+    rec = new_stream()
+    await rec.send_chunks(BATCHES)
+    await rec.disconnect()
+    assert (await rr.recording.load_recording(tmp_path / "forced.rrd")).num_rows == ROWS
