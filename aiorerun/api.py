@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from uuid import UUID
 
+    from aiorerun.forward import AsyncChunksLike
+    from aiorerun.recording.base import BaseRecording
     from aiorerun.sinks.base import Sink
     from aiorerun.types.batches import AsComponents, DescribedComponentBatch
 
@@ -149,6 +151,28 @@ async def save(
     stream = _face.choose_for_sink("save", recording)
     if stream is not None:
         await stream.save(path, default_blueprint, write_footer=write_footer)
+
+
+async def send_recording(rrd: BaseRecording, recording: AsyncRecordingStream | None = None) -> None:
+    """Sends a loaded recording to the active one; see :meth:`AsyncRecordingStream.send_recording`.
+
+    Raises:
+        ValueError: No recording is active.
+    """
+    stream = _face.choose(recording)
+    if stream is None:
+        raise ValueError("send_recording: no recording is active; call init() first, or pass recording=")
+    await stream.send_recording(rrd)
+
+
+async def send_chunks(chunks: AsyncChunksLike, *, recording: AsyncRecordingStream | None = None) -> None:
+    """Sends chunks to the active recording; see :meth:`AsyncRecordingStream.send_chunks`.
+
+    Without any recording nothing happens.
+    """
+    stream = _face.choose(recording)
+    if stream is not None:
+        await stream.send_chunks(chunks)
 
 
 async def memory_recording(recording: AsyncRecordingStream | None = None) -> MemoryRecording:

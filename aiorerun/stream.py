@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from aiorerun.forward import AsyncChunksLike
+    from aiorerun.recording.base import BaseRecording
     from aiorerun.sinks.base import Sink
     from aiorerun.sinks.memory import MemorySink
     from aiorerun.types.batches import AsComponents, DescribedComponentBatch
@@ -157,6 +159,49 @@ class AsyncRecordingStream(AsyncSending):
             SinkOpenError: A sink could not be opened; the former sinks stay.
         """
         await self._replace_sinks(sinks, default_blueprint)
+
+    async def send_recording(self, recording: BaseRecording) -> None:
+        """Sends all chunks of a loaded recording, with this stream's application and recording id.
+
+        Chunk and row ids, times, static data and the recording's properties stay as they are. Over the byte
+        limit it waits, as :meth:`log` does. Cancelling it leaves out the chunks that were not sent yet.
+
+        Args:
+            recording: From :func:`aiorerun.recording.load_recording`.
+
+        Raises:
+            RrdError: Its file is damaged; what comes before the damage is sent.
+            TypeError, ValueError: It is something else, or a blueprint; in strict mode only.
+            StreamClosedError: The stream was closed; in strict mode only.
+        """
+        from aiorerun import forward
+
+        try:
+            forward.check_recording(recording)
+        except (TypeError, ValueError) as error:
+            report("send_recording", error)
+            return
+        await forward.send_async(self, "send_recording", recording)
+
+    async def send_chunks(self, chunks: AsyncChunksLike) -> None:
+        """Sends chunks as they are, with this stream's application and recording id.
+
+        Chunk and row ids stay; no times are added. Over the byte limit it waits, as :meth:`log` does.
+        Iterables are read in a thread, since reading may block. Cancelling it leaves out the chunks that were
+        not sent yet.
+
+        Args:
+            chunks: One chunk, an iterable or async iterable of chunks, or a recording. A chunk is one of
+                :mod:`aiorerun.recording` or of the official SDK, or a record batch with the metadata of one.
+
+        Raises:
+            RrdError: The file they come from is damaged; what comes before the damage is sent.
+            TypeError, ValueError: Something is no chunk; in strict mode only.
+            StreamClosedError: The stream was closed; in strict mode only.
+        """
+        from aiorerun import forward
+
+        await forward.send_async(self, "send_chunks", chunks)
 
     async def flush(self, *, timeout_sec: float = 1e38) -> None:
         """Hands everything logged before to the sinks and waits until it has left the process.

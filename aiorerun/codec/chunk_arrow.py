@@ -8,7 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from aiorerun.codec import chunk_schema as names
+from aiorerun.codec.compression import MAX_BYTES
 from aiorerun.codec.errors import RrdError
+from aiorerun.codec.ipc_check import check_schema_stream, check_stream
 from aiorerun.pipeline.chunk import Chunk, ComponentData, IndexColumn
 from aiorerun.types.descriptors import ComponentDescriptor
 from aiorerun.types.flat_arrow import as_arrow_buffer, flatten, unflatten
@@ -73,26 +75,48 @@ def encode_reference(chunk: Chunk) -> bytes:
     return data
 
 
-def decode_ipc(data: Buffer, *, validate: bool = True) -> pa.RecordBatch:
+def decode_ipc(data: Buffer, *, validate: bool = True, max_bytes: int = MAX_BYTES) -> pa.RecordBatch:
     """The first record batch of an Arrow IPC stream.
 
     Args:
         data: The stream; the arrays of the batch share its memory.
         validate: Check the contents of all arrays, so that nothing done with them can go out of bounds.
+            Otherwise only their buffers are checked, which is enough for columns of fixed width.
+        max_bytes: What buffers that Arrow has compressed may hold in all.
 
     Raises:
         RrdError: It is not such a stream, or holds no batch.
     """
+    buffer = _buffer(data)
+    end = check_stream(memoryview(buffer).cast("B"), max_bytes)
     try:
-        with pa.ipc.open_stream(pa.BufferReader(as_arrow_buffer(data))) as reader:
+        with pa.ipc.open_stream(pa.BufferReader(buffer.slice(0, end))) as reader:
             batch = reader.read_next_batch()
-        if validate:
-            batch.validate(full=True)
-    except StopIteration:
-        raise RrdError("the Arrow stream of a chunk holds no record batch") from None
-    except (pa.ArrowException, OSError, ValueError) as error:
+        batch.validate(full=validate)
+    except Exception as error:
+        # Extension types that others have registered may raise anything.
         raise RrdError(f"the Arrow stream of a chunk cannot be read: {error}") from error
     return batch
+
+
+def _buffer(data: Buffer) -> pa.Buffer:
+    buffer = as_arrow_buffer(data)
+    assert buffer is not None
+    return buffer
+
+
+def decode_schema(data: Buffer) -> pa.Schema:
+    """The schema of an Arrow IPC stream that holds nothing else.
+
+    Raises:
+        RrdError: It is not such a stream.
+    """
+    buffer = _buffer(data)
+    check_schema_stream(memoryview(buffer).cast("B"))
+    try:
+        return pa.ipc.read_schema(buffer)
+    except Exception as error:
+        raise RrdError(f"an Arrow schema cannot be read: {error}") from error
 
 
 def from_record_batch(batch: pa.RecordBatch) -> Chunk:
@@ -135,29 +159,48 @@ def _chunk_of(batch: pa.RecordBatch) -> Chunk:
 def _row_ids(array: pa.Array[Any]) -> npt.NDArray[Any]:
     if array.type != names.ROW_ID_TYPE or array.null_count:
         raise RrdError(f"row ids are 16 bytes each and never null, not {array.type}")
-    return np.frombuffer(_values_of(array), ">u8").reshape(len(array), 2)
+    return row_id_numbers(array)
 
 
-def _values_of(array: pa.Array[Any]) -> pa.Buffer:
-    """The values of an array of fixed width."""
-    return as_arrow_buffer(flatten(array).buffers[1])
+def row_id_numbers(array: pa.Array[Any]) -> npt.NDArray[Any]:
+    """Row ids as the pairs of numbers they are: big-endian uint64 of shape ``(rows, 2)``, shared."""
+    data = array.buffers()[1]
+    if data is None:
+        return np.zeros((0, 2), ">u8")
+    return np.frombuffer(data, ">u8", 2 * len(array), 16 * array.offset).reshape(-1, 2)
+
+
+def fixed_width_values(array: pa.Array[Any]) -> npt.NDArray[np.int64]:
+    """The values of an array of 64-bit integers or times, shared with it."""
+    data = array.buffers()[1]
+    if data is None:
+        return np.zeros(0, np.int64)
+    return np.frombuffer(data, np.int64, len(array), 8 * array.offset)
+
+
+def timeline_kind(field: pa.Field[Any]) -> TimelineKind:
+    """The kind of a timeline, by the type of its column.
+
+    Raises:
+        RrdError: No timeline has values of this type.
+    """
+    types = pa.types
+    if types.is_timestamp(field.type) and field.type.unit == "ns" and field.type.tz in (None, "UTC"):
+        return TimelineKind.TIMESTAMP
+    if field.type == names.TIME_TYPES[TimelineKind.DURATION]:
+        return TimelineKind.DURATION
+    if types.is_int64(field.type):
+        return TimelineKind.SEQUENCE
+    raise RrdError(f"timeline {field.name!r} has values of type {field.type}")
 
 
 def _index(field: pa.Field[Any], array: pa.Array[Any]) -> IndexColumn:
-    types = pa.types
-    if types.is_timestamp(field.type) and field.type.unit == "ns" and field.type.tz in (None, "UTC"):
-        kind = TimelineKind.TIMESTAMP
-    elif field.type == names.TIME_TYPES[TimelineKind.DURATION]:
-        kind = TimelineKind.DURATION
-    elif types.is_int64(field.type):
-        kind = TimelineKind.SEQUENCE
-    else:
-        raise RrdError(f"timeline {field.name!r} has values of type {field.type}")
+    kind = timeline_kind(field)
     if array.null_count:
         raise RrdError(f"timeline {field.name!r} has nulls")
     name = field.metadata.get(names.INDEX_NAME, field.name.encode()).decode()
     is_sorted = field.metadata.get(names.IS_SORTED) == b"true"
-    return IndexColumn(Timeline(name, kind), np.frombuffer(_values_of(array), np.int64), is_sorted)
+    return IndexColumn(Timeline(name, kind), fixed_width_values(array), is_sorted)
 
 
 def _component(field: pa.Field[Any], array: pa.Array[Any]) -> ComponentData:

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 NONE: Final = 1
 LZ4: Final = 2
 
+MAX_BYTES: Final = 4 << 30
+"""By default, the most that one message may take, compressed or not."""
+
+_MAX_LZ4_RATIO: Final = 255
+"""An LZ4 block cannot grow by more."""
+
 _MAX_INPUT: Final = 0x7E00_0000
 """More than this an LZ4 block cannot hold."""
 
@@ -137,16 +143,24 @@ def _compress_large(segments: Sequence[Segment], nbytes: int) -> Segment | None:
     return memoryview(data).cast("B")
 
 
-def decompress(data: Buffer, compression: int, uncompressed_size: int) -> Buffer:
-    """Undoes :func:`compress`. The caller has checked the size.
+def decompress(data: Buffer, compression: int, uncompressed_size: int, max_bytes: int = MAX_BYTES) -> Buffer:
+    """Undoes :func:`compress`.
+
+    Args:
+        data: What was compressed.
+        compression: How.
+        uncompressed_size: What it says about its size; looked at before room is made for it.
+        max_bytes: The most that is accepted.
 
     Raises:
-        RrdError: The data is damaged, or compressed in an unknown way.
+        RrdError: The data is damaged, too large, or compressed in an unknown way.
     """
     if compression in (0, NONE):
         return data
     if compression != LZ4:
         raise RrdError(f"unknown compression {compression}")
+    if uncompressed_size > max_bytes or uncompressed_size > len(data) * _MAX_LZ4_RATIO + 64:
+        raise RrdError(f"a message claims to have {uncompressed_size} bytes in {len(data)} compressed ones")
     try:
         whole: pa.Buffer = _codec.decompress(data, decompressed_size=uncompressed_size)
     except (pa.ArrowException, OSError, ValueError) as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from aiorerun.codec.compression import decompress
@@ -17,8 +19,11 @@ if TYPE_CHECKING:
     from aiorerun.codec.protobuf import Value
 
 _ARROW_IPC: Final = 1
-_MAX_LZ4_RATIO: Final = 255
-"""An LZ4 block cannot grow by more."""
+_MAX_KNOWN_ID: Final = 1024
+"""Names of stores up to this size are remembered."""
+
+_MAX_FIELDS: Final = 1024
+"""Messages have a handful of fields; what has more than this is no message."""
 
 _Fields: TypeAlias = "dict[int, tuple[int, Value]]"
 
@@ -56,18 +61,20 @@ class ArrowMsg(NamedTuple):
     chunk_id: Tuid | None
     is_static: bool | None
 
-    def batch(self, max_bytes: int) -> pa.RecordBatch:
+    def batch(self, max_bytes: int, *, validate: bool = True) -> pa.RecordBatch:
         """The record batch of the chunk.
+
+        Args:
+            max_bytes: The most that it may take.
+            validate: See :func:`aiorerun.codec.chunk_arrow.decode_ipc`.
 
         Raises:
             RrdError: It is damaged, or larger than ``max_bytes``.
         """
         from aiorerun.codec.chunk_arrow import decode_ipc
 
-        size = self.uncompressed_size
-        if size > max_bytes or size > len(self.payload) * _MAX_LZ4_RATIO + 64:
-            raise RrdError(f"a chunk claims to have {size} bytes in {len(self.payload)} compressed ones")
-        return decode_ipc(decompress(self.payload, self.compression, size))
+        data = decompress(self.payload, self.compression, self.uncompressed_size, max_bytes)
+        return decode_ipc(data, validate=validate, max_bytes=max_bytes)
 
 
 class BlueprintActivation(NamedTuple):
@@ -122,25 +129,27 @@ def decode_message(kind: MessageKind, payload: memoryview) -> Decoded:
         RrdError: It is damaged, or lacks what it must have.
     """
     if kind is MessageKind.ARROW_MSG:
-        return _arrow_msg(_read(payload))
+        return _arrow_msg(message_fields(payload))
     if kind is MessageKind.SET_STORE_INFO:
-        return _store_info(_read(payload))
+        return _store_info(message_fields(payload))
     if kind is MessageKind.BLUEPRINT_ACTIVATION_COMMAND:
-        read = _read(payload)
-        return BlueprintActivation(_store_id(_view(read, 1)), bool(_number(read, 2)), bool(_number(read, 3)))
+        read = message_fields(payload)
+        return BlueprintActivation(
+            decode_store_id(view_field(read, 1)), bool(number_field(read, 2)), bool(number_field(read, 3))
+        )
     return Footer(payload)
 
 
 def _arrow_msg(read: _Fields) -> ArrowMsg:
-    if _number(read, 4) != _ARROW_IPC:
-        raise RrdError(f"a chunk has unknown encoding {_number(read, 4)}")
+    if number_field(read, 4) != _ARROW_IPC:
+        raise RrdError(f"a chunk has unknown encoding {number_field(read, 4)}")
     return ArrowMsg(
-        store=_store_id(_view(read, 1)),
-        compression=_number(read, 2),
-        uncompressed_size=_number(read, 3),
-        payload=_view(read, 5),
-        chunk_id=_tuid(_view(read, 6)) if 6 in read else None,
-        is_static=bool(_number(read, 7)) if 7 in read else None,
+        store=decode_store_id(view_field(read, 1)),
+        compression=number_field(read, 2),
+        uncompressed_size=number_field(read, 3),
+        payload=view_field(read, 5),
+        chunk_id=_tuid(view_field(read, 6)) if 6 in read else None,
+        is_static=bool(number_field(read, 7)) if 7 in read else None,
     )
 
 
@@ -148,34 +157,45 @@ def _store_info(read: _Fields) -> StoreInfo:
     for number, what in ((1, "row id"), (2, "info")):
         if number not in read:
             raise RrdError(f"the announcement of a store has no {what}")
-    info = _read(_view(read, 2))
+    info = message_fields(view_field(read, 2))
     if 5 not in info:
         raise RrdError("the announcement of a store does not say what wrote it")
-    store = _store_id(_view(info, 2))
+    store = decode_store_id(view_field(info, 2))
     if not store.application_id:
-        store = store._replace(application_id=_application_id(_view(info, 1)))
-    source = _read(_view(info, 5))
-    extra = bytes(_view(_read(_view(source, 2)), 1))
+        store = store._replace(application_id=_application_id(view_field(info, 1)))
+    source = message_fields(view_field(info, 5))
+    extra = bytes(view_field(message_fields(view_field(source, 2)), 1))
     version = None
     if 6 in info:
-        bits = _number(_read(_view(info, 6)), 1)
+        bits = number_field(message_fields(view_field(info, 6)), 1)
         version = (bits & 0xFF, bits >> 8 & 0xFF, bits >> 16 & 0xFF)
-    return StoreInfo(store, _tuid(_view(read, 1)), SourceKind(_number(source, 1), extra), version)
+    return StoreInfo(store, _tuid(view_field(read, 1)), SourceKind(number_field(source, 1), extra), version)
+
+
+def decode_store_id(data: memoryview) -> StoreId:
+    """A ``StoreId`` message; the application id may be empty in old streams."""
+    return _known_store_id(bytes(data)) if len(data) <= _MAX_KNOWN_ID else _store_id(data)
+
+
+@lru_cache(maxsize=256)
+def _known_store_id(data: bytes) -> StoreId:
+    # Every chunk has it, mostly the same one.
+    return _store_id(memoryview(data))
 
 
 def _store_id(data: memoryview) -> StoreId:
-    read = _read(data)
-    kind = StoreKind.BLUEPRINT if _number(read, 1) == StoreKind.BLUEPRINT else StoreKind.RECORDING
-    return StoreId(kind, _application_id(_view(read, 3)), _text(_view(read, 2)))
+    read = message_fields(data)
+    kind = StoreKind.BLUEPRINT if number_field(read, 1) == StoreKind.BLUEPRINT else StoreKind.RECORDING
+    return StoreId(kind, _application_id(view_field(read, 3)), _text(view_field(read, 2)))
 
 
 def _application_id(data: memoryview) -> str:
-    return normal_application_id(_text(_view(_read(data), 1)))
+    return normal_application_id(_text(view_field(message_fields(data), 1)))
 
 
 def _tuid(data: memoryview) -> Tuid:
-    read = _read(data)
-    return Tuid(_number(read, 1, FIXED64), _number(read, 2, FIXED64))
+    read = message_fields(data)
+    return Tuid(number_field(read, 1, FIXED64), number_field(read, 2, FIXED64))
 
 
 def _text(data: memoryview) -> str:
@@ -185,19 +205,36 @@ def _text(data: memoryview) -> str:
         raise RrdError("a name is not UTF-8") from error
 
 
-def _read(data: memoryview) -> _Fields:
-    """All fields by number; the last one counts where there are several."""
-    return {number: (wire_type, value) for number, wire_type, value in fields(data)}
+def message_fields(data: memoryview) -> _Fields:
+    """All fields of a message by number; the last one counts where there are several.
+
+    Raises:
+        RrdError: It is damaged.
+    """
+    found = list(islice(fields(data), _MAX_FIELDS + 1))
+    if len(found) > _MAX_FIELDS:
+        raise RrdError(f"a protobuf message has more than {_MAX_FIELDS} fields")
+    return {number: (wire_type, value) for number, wire_type, value in found}
 
 
-def _number(read: _Fields, number: int, expected: int = VARINT) -> int:
+def number_field(read: _Fields, number: int, expected: int = VARINT) -> int:
+    """A number; 0 if it is left out.
+
+    Raises:
+        RrdError: The field is something else.
+    """
     wire_type, value = read.get(number, (expected, 0))
     if wire_type != expected or not isinstance(value, int):
         raise RrdError(f"a protobuf field {number} is of the wrong wire type {wire_type}")
     return value
 
 
-def _view(read: _Fields, number: int) -> memoryview:
+def view_field(read: _Fields, number: int) -> memoryview:
+    """The bytes of a string or message; empty if it is left out.
+
+    Raises:
+        RrdError: The field is something else.
+    """
     wire_type, value = read.get(number, (BYTES, memoryview(b"")))
     if wire_type != BYTES or not isinstance(value, memoryview):
         raise RrdError(f"a protobuf field {number} is of the wrong wire type {wire_type}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
+from aiorerun.codec.compression import MAX_BYTES
 from aiorerun.codec.decode_messages import ArrowMsg, StoreInfo, StoreNames, decode_message
 from aiorerun.codec.errors import RrdError
 from aiorerun.codec.framing import (
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from aiorerun.types.store import StoreId
 
-MAX_MESSAGE_BYTES: Final = 4 << 30
+MAX_MESSAGE_BYTES: Final = MAX_BYTES
 """Longer messages are taken for damage."""
 
 _KINDS: Final = {kind.value: kind for kind in MessageKind}
@@ -105,12 +106,45 @@ class RrdDecoder:
         position = 0
         self._waiting = len(view)
         while self._waiting >= self._needed:
-            consumed, message = self._state(view[position:])
+            consumed, message = self.step(view[position:])
             position += consumed
-            self._offset += consumed
             self._waiting -= consumed
             if message is not None:
                 yield message
+
+    @property
+    def offset(self) -> int:
+        """Where the bytes begin that :meth:`step` wants next, counted from the first byte of all."""
+        return self._offset
+
+    @property
+    def needed(self) -> int:
+        """How many bytes :meth:`step` must be given."""
+        return self._needed
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether a stream came to its end, and no other one has begun."""
+        return self._state in (self._after_end, self._next_stream, self._ignore)
+
+    @property
+    def is_deaf(self) -> bool:
+        """Whether what comes is ignored, because it follows the last footer and is no stream."""
+        return self._state == self._ignore
+
+    def step(self, view: memoryview) -> tuple[int, RawMessage | None]:
+        """One step for a reader that has all bytes at hand, and gives those from :attr:`offset` on.
+
+        Returns:
+            How many of the bytes are done with, maybe none because more are needed, and the message that
+            was complete, if any.
+
+        Raises:
+            RrdError: As for :meth:`feed`.
+        """
+        consumed, message = self._state(view)
+        self._offset += consumed
+        return consumed, message
 
     def _expect(self, state: Callable[[memoryview], tuple[int, RawMessage | None]], needed: int) -> None:
         self._state = state

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aiorerun.codec.chunk_index import ChunkIndex
-    from aiorerun.codec.chunk_template import Segment
+    from aiorerun.codec.chunk_template import EncodedBatch, Segment
     from aiorerun.pipeline.chunk import Chunk
     from aiorerun.types.store import StoreId
     from aiorerun.types.tuid import Tuid
@@ -122,7 +122,11 @@ def blueprint_activation_message(store: StoreId, *, make_active: bool, make_defa
 
 def chunk_message(store: StoreId, chunk: Chunk) -> Message:
     """Encodes a chunk. Its big buffers are shared with the message where LZ4 would gain nothing."""
-    batch = encode_batch(chunk)
+    return encoded_message(store, chunk, encode_batch(chunk))
+
+
+def encoded_message(store: StoreId, chunk: Chunk, batch: EncodedBatch) -> Message:
+    """A chunk whose Arrow stream is made already."""
     payload, nbytes, compression = compress(batch.segments, batch.nbytes)
     is_static = not chunk.indexes
     time_ns, inc = chunk.id

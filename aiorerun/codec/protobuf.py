@@ -72,7 +72,11 @@ def fields(data: memoryview) -> Iterator[tuple[int, int, Value]]:
     """
     position, end = 0, len(data)
     while position < end:
-        key, position = read_varint(data, position)
+        key = data[position]
+        if key < 0x80:
+            position += 1
+        else:
+            key, position = read_varint(data, position)
         number, wire_type = key >> 3, key & 7
         if not number:
             raise RrdError("a protobuf field has number 0")

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from uuid import UUID
 
+    from aiorerun.forward import ChunksLike
+    from aiorerun.recording.base import BaseRecording
     from aiorerun.sinks.base import Sink
     from aiorerun.types.batches import AsComponents, DescribedComponentBatch
 
@@ -122,6 +124,28 @@ def save(
     stream = _face.choose_for_sink("save", recording)
     if stream is not None:
         stream.save(path, default_blueprint, write_footer=write_footer)
+
+
+def send_recording(rrd: BaseRecording, recording: RecordingStream | None = None) -> None:
+    """Sends a loaded recording to the active one; see :meth:`RecordingStream.send_recording`.
+
+    Raises:
+        ValueError: No recording is active.
+    """
+    stream = _face.choose(recording)
+    if stream is None:
+        raise ValueError("send_recording: no recording is active; call init() first, or pass recording=")
+    stream.send_recording(rrd)
+
+
+def send_chunks(chunks: ChunksLike, *, recording: RecordingStream | None = None) -> None:
+    """Sends chunks to the active recording; see :meth:`RecordingStream.send_chunks`.
+
+    Without any recording nothing happens.
+    """
+    stream = _face.choose(recording)
+    if stream is not None:
+        stream.send_chunks(chunks)
 
 
 def memory_recording(recording: RecordingStream | None = None) -> MemoryRecording:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from aiorerun.forward import ChunksLike
     from aiorerun.portal import PortalLease
+    from aiorerun.recording.base import BaseRecording
     from aiorerun.sinks.base import Sink
     from aiorerun.sinks.memory import MemorySink
     from aiorerun.types.batches import AsComponents, DescribedComponentBatch
@@ -137,6 +139,39 @@ class RecordingStream(Sending):
     def set_sinks(self, *sinks: Sink, default_blueprint: None = None) -> None:
         """Replaces all sinks; see :meth:`aiorerun.AsyncRecordingStream.set_sinks`."""
         self._call(self._replace_sinks, sinks, default_blueprint)
+
+    def send_recording(self, recording: BaseRecording) -> None:
+        """Sends all chunks of a loaded recording, with this stream's application and recording id.
+
+        See :meth:`aiorerun.AsyncRecordingStream.send_recording`.
+
+        Raises:
+            RrdError: Its file is damaged; what comes before the damage is sent.
+            TypeError, ValueError: It is something else, or a blueprint; in strict mode only.
+            StreamClosedError: The stream was closed; in strict mode only.
+        """
+        from aiorerun import forward
+
+        try:
+            forward.check_recording(recording)
+        except (TypeError, ValueError) as error:
+            report("send_recording", error)
+            return
+        forward.send_blocking(self, "send_recording", recording._lazy_chunks(None, None, None))
+
+    def send_chunks(self, chunks: ChunksLike) -> None:
+        """Sends chunks as they are, with this stream's application and recording id.
+
+        See :meth:`aiorerun.AsyncRecordingStream.send_chunks`; async iterables are for the asyncio API.
+
+        Raises:
+            RrdError: The file they come from is damaged; what comes before the damage is sent.
+            TypeError, ValueError: Something is no chunk; in strict mode only.
+            StreamClosedError: The stream was closed; in strict mode only.
+        """
+        from aiorerun import forward
+
+        forward.send_blocking(self, "send_chunks", chunks)
 
     def flush(self, *, timeout_sec: float = 1e38) -> None:
         """Hands everything logged before to the sinks and waits until it has left the process.

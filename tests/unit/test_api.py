@@ -31,8 +31,8 @@ FUNCTIONS = sorted(
     if inspect.isroutine(getattr(rr, name)) and getattr(rr, name).__module__.startswith("aiorerun")
 )
 SENDING = {
-    "send_columns", "send_dataframe", "send_property", "send_record_batch", "send_recording_name",
-    "send_recording_start_time_nanos",
+    "send_chunks", "send_columns", "send_dataframe", "send_property", "send_record_batch", "send_recording",
+    "send_recording_name", "send_recording_start_time_nanos",
 }  # fmt: skip
 COROUTINES = {"disconnect", "flush", "init", "log", "memory_recording", "save", "set_sinks"} | SENDING
 METHODS = {
@@ -40,7 +40,9 @@ METHODS = {
     "log", "log_nowait", "memory_recording", "reset_time", "save", "set_log_tick_enabled",
     "set_log_time_enabled", "set_sinks", "set_time", "stats", "__init__", *SENDING,
 }  # fmt: skip
-KEYWORD_ONLY_RECORDING = {"at", "flush", "log", "log_nowait", "send_columns", "set_sinks", "set_time"}
+KEYWORD_ONLY_RECORDING = {
+    "at", "flush", "log", "log_nowait", "send_chunks", "send_columns", "set_sinks", "set_time",
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +89,7 @@ class TestSignatures:
         assert inspect.iscoroutinefunction(ours) == (name in COROUTINES)
         assert not inspect.iscoroutinefunction(blocking)
 
-    @pytest.mark.parametrize("name", sorted(METHODS - {"__init__", "stats"}))
+    @pytest.mark.parametrize("name", sorted(METHODS - {"__init__", "stats", "send_recording"}))
     def test_functions_are_the_methods_and_a_recording(self, name: str) -> None:
         function = self.parameters(getattr(rr, name))
         method = self.parameters(getattr(rr.AsyncRecordingStream, name))[1:]
@@ -95,6 +97,12 @@ class TestSignatures:
         assert [each for each in function if each[0] != "recording"] == method
         keyword_only = inspect.Parameter.KEYWORD_ONLY
         assert (kind == keyword_only) == (name in KEYWORD_ONLY_RECORDING)
+
+    def test_sending_a_recording_to_a_recording(self) -> None:
+        """The function has two, so what is sent has another name there."""
+        assert [each[0] for each in self.parameters(rr.send_recording)] == ["rrd", "recording"]
+        method = self.parameters(rr.AsyncRecordingStream.send_recording)
+        assert [each[0] for each in method] == ["self", "recording"]
 
     @pytest.mark.parametrize("method", ["num_msgs", "drain_as_bytes"])
     def test_memory_recordings(self, method: str) -> None:

@@ -167,7 +167,7 @@ def test_streams_without_a_batch_or_with_damage() -> None:
     with pytest.raises(RrdError, match="no record batch"):
         decode_ipc(schema_only.getvalue())
     for cut in (0, 1, 10, len(whole) // 2):
-        with pytest.raises(RrdError, match=r"no record batch|cannot be read"):
+        with pytest.raises(RrdError, match=r"no record batch|cut off|claims a body"):
             decode_ipc(whole[:cut])
 
 

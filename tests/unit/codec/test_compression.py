@@ -93,9 +93,13 @@ def test_what_was_compressed_before_does_not_shine_through() -> None:
 
 def test_damaged_data() -> None:
     data, compression = compressed(bytes(1000))
-    for damaged in (data[:-3], b"\xff" * 20, b""):
+    for damaged in (data[:-3], b"\xff" * 20):
         with pytest.raises(RrdError, match="cannot be decompressed"):
             decompress(damaged, compression, 1000)
+    with pytest.raises(RrdError, match="claims to have 1000 bytes in 0"):
+        decompress(b"", compression, 1000)
+    with pytest.raises(RrdError, match="claims to have 1000 bytes"):
+        decompress(data, compression, 1000, max_bytes=999)
     with pytest.raises(RrdError, match="cannot be decompressed"):
         decompress(data, compression, 500)
     with pytest.raises(RrdError, match="unknown compression 3"):
