@@ -217,7 +217,10 @@ def _measures(
         if half_sizes is None:
             raise ValueError("`mins` need `sizes` or `half_sizes`")
         halves = _numbers(encoding, "half_sizes", half_sizes)
-        centers = _numbers(encoding, "mins", mins) + halves
+        corners = _numbers(encoding, "mins", mins)
+        if 1 not in (len(corners), len(halves)) and len(corners) != len(halves):
+            raise ValueError(f"{len(corners)} `mins` do not go with {len(halves)} `sizes` or `half_sizes`")
+        centers = corners + halves
     return half_sizes, centers
 
 

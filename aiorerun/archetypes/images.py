@@ -114,9 +114,9 @@ class Image(ImageFields):
                 f"an image has 2 or 3 axes: height, width and channels. The shape is {array.shape}"
             )
         rows, columns = shape[0], shape[1]
-        if width is not None and width != columns:
+        if width is not None and _size("width", width) != columns:
             raise ValueError(f"`width` is {width}, but the image is {columns} wide")
-        if height is not None and height != rows:
+        if height is not None and _size("height", height) != rows:
             raise ValueError(f"`height` is {height}, but the image is {rows} high")
         channels = shape[2] if len(shape) == 3 else 1
         if model is None:

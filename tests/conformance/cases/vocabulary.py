@@ -63,19 +63,33 @@ def _send_all(name: str) -> Callable[[Any, Any], None]:
         frames = [rr.TimeColumn("frame", sequence=range(_ROWS_PER_COLUMN))]
         for recipe, build in _usable(name, "batches"):
             batches = recipes.make(build, _FILES, _resolver(rr)).as_component_batches()
-            columns = []
-            for batch in batches:
-                field = batch.component_descriptor().component.partition(":")[2]
-                array = batch.as_arrow_array()
-                if len(array):
-                    repeated = {field: pa.concat_arrays([array] * _ROWS_PER_COLUMN)}
-                    lengths = [len(array)] * _ROWS_PER_COLUMN
-                    columns += _archetype(rr, name).columns(**repeated).partition(lengths)
+            columns = _repeated(_archetype(rr, name), batches)
             if columns:
                 rec.send_columns(f"repeated/{recipe}", frames, columns)
 
     send.__name__ = f"send_{name}"
     return send
+
+
+def _repeated(archetype: Any, batches: list[Any]) -> list[Any]:
+    """The same values in several rows."""
+    fields = {
+        batch.component_descriptor().component.partition(":")[2]: batch.as_arrow_array() for batch in batches
+    }
+    columns: list[Any] = []
+    for field, array in fields.items():
+        if len(array):
+            arguments = {field: pa.concat_arrays([array] * _ROWS_PER_COLUMN)}
+            if archetype.__name__ == "BarChart":
+                # The official SDK fails without values there.
+                arguments.setdefault("values", pa.concat_arrays([fields["values"]] * _ROWS_PER_COLUMN))
+            made = [
+                column
+                for column in archetype.columns(**arguments)
+                if column.component_descriptor().component.endswith(f":{field}")
+            ]
+            columns += [column.partition([len(array)] * _ROWS_PER_COLUMN) for column in made]
+    return columns
 
 
 def _archetype(rr: Any, name: str) -> Any:
