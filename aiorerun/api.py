@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from uuid import UUID
 
-    from aiorerun.sinks.base import Sink
+    from aiorerun.binary_stream import BinaryStream, LogSinkLike
     from aiorerun.types.batches import AsComponents, DescribedComponentBatch
 
 EXAMPLE_PREFIX: Final = "rerun_example_"
@@ -151,6 +151,27 @@ async def save(
         await stream.save(path, default_blueprint, write_footer=write_footer)
 
 
+async def stdout(
+    default_blueprint: None = None, recording: AsyncRecordingStream | None = None, *, write_footer: bool = True
+) -> None:
+    """Writes the active recording to standard output; see :meth:`AsyncRecordingStream.stdout`."""
+    stream = _face.choose_for_sink("stdout", recording)
+    if stream is not None:
+        await stream.stdout(default_blueprint, write_footer=write_footer)
+
+
+async def binary_stream(recording: AsyncRecordingStream | None = None) -> BinaryStream:
+    """Keeps the active recording for a reader in this process; see :meth:`AsyncRecordingStream.binary_stream`.
+
+    Raises:
+        RuntimeError: No recording is active.
+    """
+    stream = _face.choose(recording)
+    if stream is None:
+        raise RuntimeError("binary_stream: no recording is active; call init() first, or pass recording=")
+    return await stream.binary_stream()
+
+
 async def memory_recording(recording: AsyncRecordingStream | None = None) -> MemoryRecording:
     """Keeps the active recording in memory; see :meth:`AsyncRecordingStream.memory_recording`.
 
@@ -164,7 +185,7 @@ async def memory_recording(recording: AsyncRecordingStream | None = None) -> Mem
 
 
 async def set_sinks(
-    *sinks: Sink, default_blueprint: None = None, recording: AsyncRecordingStream | None = None
+    *sinks: LogSinkLike, default_blueprint: None = None, recording: AsyncRecordingStream | None = None
 ) -> None:
     """Replaces the sinks of the active recording; see :meth:`AsyncRecordingStream.set_sinks`."""
     stream = _face.choose_for_sink("set_sinks", recording)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from aiorerun.sinks.base import Sink
+    from aiorerun.binary_stream import BinaryStream, LogSinkLike
     from aiorerun.sinks.memory import MemorySink
     from aiorerun.types.batches import AsComponents, DescribedComponentBatch
 
@@ -132,6 +132,41 @@ class AsyncRecordingStream(BaseRecordingStream):
 
         await self._replace_sinks((FileSink(path, write_footer=write_footer),), default_blueprint)
 
+    async def stdout(self, default_blueprint: None = None, *, write_footer: bool = True) -> None:
+        """Writes the recording to standard output from now on, for a program at the other end of a pipe.
+
+        As long as that goes on the recording has standard output for itself: what else the process and its
+        children print goes to standard error. If standard output is a terminal nothing is printed, and the
+        recording goes to a buffer. When the reader goes away there is one warning; what it did not take,
+        and what comes later, waits in a buffer that is bounded by the byte limit, for another sink.
+        Cancelling the call does not undo the change.
+
+        Args:
+            default_blueprint: Not available yet; must be ``None``.
+            write_footer: Whether to finish the stream with a footer.
+
+        Raises:
+            SinkOpenError: Standard output is closed, or another recording writes to it.
+        """
+        from aiorerun.sinks.stdout import StdoutSink, is_terminal
+
+        sinks = () if is_terminal() else (StdoutSink(write_footer=write_footer),)
+        await self._replace_sinks(sinks, default_blueprint)
+
+    async def binary_stream(self) -> BinaryStream:
+        """Keeps the recording from now on for a reader in this process.
+
+        What is not read counts towards the byte limit.
+
+        Returns:
+            What it is read from: in complete RRD streams, or as one stream of bytes.
+        """
+        from aiorerun.binary_stream import BinaryStream
+
+        stream = BinaryStream(self)
+        await self._replace_sinks((stream,))
+        return stream
+
     async def memory_recording(self) -> MemoryRecording:
         """Keeps the recording in memory from now on.
 
@@ -144,7 +179,7 @@ class AsyncRecordingStream(BaseRecordingStream):
         await self._replace_sinks((sink,))
         return MemoryRecording(self, sink)
 
-    async def set_sinks(self, *sinks: Sink, default_blueprint: None = None) -> None:
+    async def set_sinks(self, *sinks: LogSinkLike, default_blueprint: None = None) -> None:
         """Replaces all sinks; each of several gets everything. None at all means back to a buffer.
 
         The stream is cut at the call: what was logged before goes to the former sinks, which are
@@ -225,12 +260,21 @@ class MemoryRecording:
 
     async def num_msgs(self) -> int:
         """Flushes, then counts the messages: chunks, and those that announce the recording."""
-        await self._stream.flush()
+        await self._flush()
         return self._sink.num_messages
 
     async def drain_as_bytes(self) -> bytes:
-        """Flushes, then takes everything as one complete RRD stream with a footer."""
-        from aiorerun.sinks.memory import encode_stream
+        """Flushes, then takes everything as one complete RRD stream with a footer.
 
-        await self._stream.flush()
-        return encode_stream(self._sink.take_messages())
+        With nothing in it that has 60 bytes. Cancelling it loses nothing: the next call gives what this
+        one would have given.
+        """
+        from aiorerun.binary_stream import encode_taken
+
+        await self._flush()
+        return await encode_taken(self._sink.take_messages(), self._sink.put_back)
+
+    async def _flush(self) -> None:
+        # Another sink by now may be slow, and what is here does not depend on it.
+        if self._sink.is_open:
+            await self._stream.flush()

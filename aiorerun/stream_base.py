@@ -264,8 +264,12 @@ class BaseRecordingStream:
 
     # --- sinks, on an event loop ---------------------------------------------------------------
 
-    async def _replace_sinks(self, sinks: tuple[Sink, ...], default_blueprint: None = None) -> None:
+    async def _replace_sinks(self, given: tuple[Any, ...], default_blueprint: None = None) -> None:
+        sinks: tuple[Sink, ...] = tuple(getattr(sink, "log_sink", sink) for sink in given)
         _check_sinks(sinks)
+        for sink, own in zip(given, sinks, strict=True):
+            if own is not sink:
+                sink._adopt(self)
         if default_blueprint is not None:
             raise TypeError("default_blueprint: blueprints are not available in this version; pass None")
         if self._capture.gate == CLOSED:
@@ -444,12 +448,10 @@ def _check_kind(times: StoreTimes, timeline: str, kind: TimelineKind) -> None:
     )
 
 
-def check_timeout(timeout_sec: float) -> None:
+def check_timeout(timeout_sec: float, argument: str = "flush: timeout_sec") -> None:
     """Raises ``ValueError`` for a timeout that is negative or not a number."""
     if math.isnan(timeout_sec) or timeout_sec < 0:
-        raise ValueError(
-            f"flush: timeout_sec must not be negative or NaN, got {timeout_sec!r}; 0 does not wait"
-        )
+        raise ValueError(f"{argument} must not be negative or NaN, got {timeout_sec!r}; 0 does not wait")
 
 
 def _check_sinks(sinks: tuple[Any, ...]) -> None:

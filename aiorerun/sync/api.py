@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from uuid import UUID
 
-    from aiorerun.sinks.base import Sink
+    from aiorerun.sync.binary_stream import BinaryStream, LogSinkLike
     from aiorerun.types.batches import AsComponents, DescribedComponentBatch
 
 _face: Final = Face(active)
@@ -124,6 +124,27 @@ def save(
         stream.save(path, default_blueprint, write_footer=write_footer)
 
 
+def stdout(
+    default_blueprint: None = None, recording: RecordingStream | None = None, *, write_footer: bool = True
+) -> None:
+    """Writes the active recording to standard output; see :meth:`RecordingStream.stdout`."""
+    stream = _face.choose_for_sink("stdout", recording)
+    if stream is not None:
+        stream.stdout(default_blueprint, write_footer=write_footer)
+
+
+def binary_stream(recording: RecordingStream | None = None) -> BinaryStream:
+    """Keeps the active recording for a reader in this process; see :meth:`RecordingStream.binary_stream`.
+
+    Raises:
+        RuntimeError: No recording is active.
+    """
+    stream = _face.choose(recording)
+    if stream is None:
+        raise RuntimeError("binary_stream: no recording is active; call init() first, or pass recording=")
+    return stream.binary_stream()
+
+
 def memory_recording(recording: RecordingStream | None = None) -> MemoryRecording:
     """Keeps the active recording in memory; see :meth:`RecordingStream.memory_recording`.
 
@@ -136,7 +157,9 @@ def memory_recording(recording: RecordingStream | None = None) -> MemoryRecordin
     return stream.memory_recording()
 
 
-def set_sinks(*sinks: Sink, default_blueprint: None = None, recording: RecordingStream | None = None) -> None:
+def set_sinks(
+    *sinks: LogSinkLike, default_blueprint: None = None, recording: RecordingStream | None = None
+) -> None:
     """Replaces the sinks of the active recording; see :meth:`RecordingStream.set_sinks`."""
     stream = _face.choose_for_sink("set_sinks", recording)
     if stream is not None:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from aiorerun.portal import PortalLease
-    from aiorerun.sinks.base import Sink
     from aiorerun.sinks.memory import MemorySink
+    from aiorerun.sync.binary_stream import BinaryStream, LogSinkLike
     from aiorerun.types.batches import AsComponents, DescribedComponentBatch
 
 T = TypeVar("T")
@@ -125,6 +125,40 @@ class RecordingStream(BaseRecordingStream):
 
         self._call(self._replace_sinks, (FileSink(path, write_footer=write_footer),), default_blueprint)
 
+    def stdout(self, default_blueprint: None = None, *, write_footer: bool = True) -> None:
+        """Writes the recording to standard output from now on, for a program at the other end of a pipe.
+
+        As long as that goes on the recording has standard output for itself: what else the process and its
+        children print goes to standard error. If standard output is a terminal nothing is printed, and the
+        recording goes to a buffer. When the reader goes away there is one warning; what it did not take,
+        and what comes later, waits in a buffer that is bounded by the byte limit, for another sink.
+
+        Args:
+            default_blueprint: Not available yet; must be ``None``.
+            write_footer: Whether to finish the stream with a footer.
+
+        Raises:
+            SinkOpenError: Standard output is closed, or another recording writes to it.
+        """
+        from aiorerun.sinks.stdout import StdoutSink, is_terminal
+
+        sinks = () if is_terminal() else (StdoutSink(write_footer=write_footer),)
+        self._call(self._replace_sinks, sinks, default_blueprint)
+
+    def binary_stream(self) -> BinaryStream:
+        """Keeps the recording from now on for a reader in this process.
+
+        What is not read counts towards the byte limit.
+
+        Returns:
+            What it is read from: in complete RRD streams, or as one stream of bytes.
+        """
+        from aiorerun.sync.binary_stream import BinaryStream
+
+        stream = BinaryStream(self)
+        self._call(self._replace_sinks, (stream,))
+        return stream
+
     def memory_recording(self) -> MemoryRecording:
         """Keeps the recording in memory from now on; returns what drains it."""
         from aiorerun.sinks.memory import MemorySink
@@ -133,7 +167,7 @@ class RecordingStream(BaseRecordingStream):
         self._call(self._replace_sinks, (sink,))
         return MemoryRecording(self, sink)
 
-    def set_sinks(self, *sinks: Sink, default_blueprint: None = None) -> None:
+    def set_sinks(self, *sinks: LogSinkLike, default_blueprint: None = None) -> None:
         """Replaces all sinks; see :meth:`aiorerun.AsyncRecordingStream.set_sinks`."""
         self._call(self._replace_sinks, sinks, default_blueprint)
 
@@ -215,15 +249,28 @@ class MemoryRecording:
 
     def num_msgs(self) -> int:
         """Flushes, then counts the messages: chunks, and those that announce the recording."""
-        self._stream.flush()
+        self._flush()
         return self._sink.num_messages
 
     def drain_as_bytes(self) -> bytes:
-        """Flushes, then takes everything as one complete RRD stream with a footer."""
+        """Flushes, then takes everything as one complete RRD stream with a footer.
+
+        With nothing in it that has 60 bytes.
+        """
         from aiorerun.sinks.memory import encode_stream
 
-        self._stream.flush()
-        return encode_stream(self._sink.take_messages())
+        self._flush()
+        taken = self._sink.take_messages()
+        try:
+            return encode_stream(taken)
+        except BaseException:
+            self._sink.put_back(taken)
+            raise
+
+    def _flush(self) -> None:
+        # Another sink by now may be slow, and what is here does not depend on it.
+        if self._sink.is_open:
+            self._stream.flush()
 
 
 def disconnect_all() -> None:
