@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING, Final
 from aiorerun._lazy import lazy
 
 if TYPE_CHECKING:
-    from aiorerun import archetypes as archetypes, components as components, datatypes as datatypes
+    from aiorerun import (
+        archetypes as archetypes,
+        components as components,
+        datatypes as datatypes,
+        encodings as encodings,
+    )
     from aiorerun.api import (
+        LoggingHandler as LoggingHandler,
         at as at,
+        binary_stream as binary_stream,
+        context_local_stream as context_local_stream,
         disable_timeline as disable_timeline,
         disconnect as disconnect,
         flush as flush,
@@ -38,6 +46,8 @@ if TYPE_CHECKING:
         set_sinks as set_sinks,
         set_thread_local_data_recording as set_thread_local_data_recording,
         set_time as set_time,
+        stdout as stdout,
+        thread_local_stream as thread_local_stream,
     )
     from aiorerun.archetypes import (
         Arrows3D as Arrows3D,
@@ -59,6 +69,10 @@ if TYPE_CHECKING:
         TextDocument as TextDocument,
         TextLog as TextLog,
         Transform3D as Transform3D,
+    )
+    from aiorerun.binary import (
+        BinaryStream as BinaryStream,
+        LogSinkLike as LogSinkLike,
     )
     from aiorerun.components import (
         MediaType as MediaType,
@@ -87,6 +101,12 @@ if TYPE_CHECKING:
         StreamClosedError as StreamClosedError,
         set_strict_mode as set_strict_mode,
         strict_mode as strict_mode,
+    )
+    from aiorerun.lifecycle import (
+        cleanup_if_forked_child as cleanup_if_forked_child,
+        rerun_shutdown as rerun_shutdown,
+        shutdown_at_exit as shutdown_at_exit,
+        unregister_shutdown as unregister_shutdown,
     )
     from aiorerun.pipeline.ledger import (
         SinkStats as SinkStats,
@@ -128,6 +148,11 @@ if TYPE_CHECKING:
     from aiorerun.types.time_column import (
         TimeColumn as TimeColumn,
         TimeColumnLike as TimeColumnLike,
+    )
+    from aiorerun.versions import (
+        EXTERNAL_DATA_LOADER_INCOMPATIBLE_EXIT_CODE as EXTERNAL_DATA_LOADER_INCOMPATIBLE_EXIT_CODE,
+        EXTERNAL_IMPORTER_INCOMPATIBLE_EXIT_CODE as EXTERNAL_IMPORTER_INCOMPATIBLE_EXIT_CODE,
+        version as version,
     )
 
 __version__: Final = "0.1.0"
@@ -223,6 +248,21 @@ _HOMES: Final[dict[str, str]] = {
     "set_thread_local_data_recording": "aiorerun.api",
     "set_time": "aiorerun.api",
     "strict_mode": "aiorerun.errors",
+    "LoggingHandler": "aiorerun.api",
+    "binary_stream": "aiorerun.api",
+    "context_local_stream": "aiorerun.api",
+    "stdout": "aiorerun.api",
+    "thread_local_stream": "aiorerun.api",
+    "BinaryStream": "aiorerun.binary",
+    "LogSinkLike": "aiorerun.binary",
+    "cleanup_if_forked_child": "aiorerun.lifecycle",
+    "rerun_shutdown": "aiorerun.lifecycle",
+    "shutdown_at_exit": "aiorerun.lifecycle",
+    "unregister_shutdown": "aiorerun.lifecycle",
+    "EXTERNAL_DATA_LOADER_INCOMPATIBLE_EXIT_CODE": "aiorerun.versions",
+    "EXTERNAL_IMPORTER_INCOMPATIBLE_EXIT_CODE": "aiorerun.versions",
+    "version": "aiorerun.versions",
+    "encodings": "aiorerun.encodings",
 }
 
 __all__ = [
@@ -317,6 +357,21 @@ __all__ = [
     "set_thread_local_data_recording",
     "set_time",
     "strict_mode",
+    "LoggingHandler",
+    "binary_stream",
+    "context_local_stream",
+    "stdout",
+    "thread_local_stream",
+    "BinaryStream",
+    "LogSinkLike",
+    "cleanup_if_forked_child",
+    "rerun_shutdown",
+    "shutdown_at_exit",
+    "unregister_shutdown",
+    "EXTERNAL_DATA_LOADER_INCOMPATIBLE_EXIT_CODE",
+    "EXTERNAL_IMPORTER_INCOMPATIBLE_EXIT_CODE",
+    "version",
+    "encodings",
 ]
 
 __getattr__, __dir__ = lazy(__name__, _HOMES)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from aiorerun import lifecycle  # noqa: F401  # pyright: ignore[reportUnusedImport] - for its effect
 from aiorerun.context import ActiveRecordings
 from aiorerun.errors import report, strict_scope
-from aiorerun.pipeline.capture import CLOSED, FULL, UNOPENED
+from aiorerun.pipeline.capture import CLOSED, DISABLED, FULL, UNOPENED
 from aiorerun.stream_base import BaseRecordingStream, check_timeout
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from aiorerun.binary_stream import BinaryStream, LogSinkLike
+    from aiorerun.binary import BinaryStream, LogSinkLike
     from aiorerun.sinks.memory import MemorySink
     from aiorerun.types.batches import AsComponents, DescribedComponentBatch
 
@@ -45,12 +45,14 @@ class AsyncRecordingStream(BaseRecordingStream):
         max_bytes_in_flight: Over this many bytes under way, ``log`` waits.
         max_wait: Seconds that ``log`` waits per stall before rows are refused.
         close_timeout: Seconds that closing a sink may take before what is left is dropped and counted.
+        make_context_default: Another name of ``make_thread_default``.
 
     Raises:
         ValueError: The application id is empty.
     """
 
     _active: ClassVar[ActiveRecordings[AsyncRecordingStream]] = ActiveRecordings("aiorerun_active")
+    _closes_soon = False
 
     async def log(
         self,
@@ -94,7 +96,7 @@ class AsyncRecordingStream(BaseRecordingStream):
                         entity_path, entity, extra, None if static else self._times.get()
                     )
         except Exception as error:
-            report("log", error, strict=strict)
+            report("log", error, strict=strict, recording=self)
             return
         if accumulator is not None and self._engine.attend(accumulator):
             await self._engine.room.pace()
@@ -161,7 +163,7 @@ class AsyncRecordingStream(BaseRecordingStream):
         Returns:
             What it is read from: in complete RRD streams, or as one stream of bytes.
         """
-        from aiorerun.binary_stream import BinaryStream
+        from aiorerun.binary import BinaryStream
 
         stream = BinaryStream(self)
         await self._replace_sinks((stream,))
@@ -216,6 +218,16 @@ class AsyncRecordingStream(BaseRecordingStream):
         """Disconnects and closes the stream: logging to it is an error afterwards."""
         await self._close()
 
+    def _close_soon(self) -> None:
+        """Like :meth:`aclose`, without anybody waiting for it."""
+        if self._capture.gate != DISABLED:
+            self._capture.gate = CLOSED
+        if self._engine.has_sinks:
+            self._closes_soon = True
+            self._engine.disconnect_soon()
+        else:
+            self._warn_about_lost_buffer()
+
     # --- scopes --------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
@@ -241,7 +253,7 @@ class AsyncRecordingStream(BaseRecordingStream):
 
     def __del__(self) -> None:
         engine = getattr(self, "_engine", None)
-        if engine is None or not engine.has_sinks:
+        if engine is None or not engine.has_sinks or self._closes_soon:
             return
         warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
         engine.disconnect_soon()
@@ -269,7 +281,7 @@ class MemoryRecording:
         With nothing in it that has 60 bytes. Cancelling it loses nothing: the next call gives what this
         one would have given.
         """
-        from aiorerun.binary_stream import encode_taken
+        from aiorerun.binary import encode_taken
 
         await self._flush()
         return await encode_taken(self._sink.take_messages(), self._sink.put_back)

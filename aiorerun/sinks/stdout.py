@@ -190,9 +190,9 @@ class _WriterThread:
         def job() -> None:
             settle: Callable[[], None]
             try:
-                settle = partial(_settle, future, function(), None)
+                settle = partial(_set_result, future, function())
             except Exception as error:
-                settle = partial(_settle, future, None, error)
+                settle = partial(_set_exception, future, error)
             # A loop that was closed meanwhile has nobody who waits.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(settle)
@@ -211,12 +211,13 @@ class _WriterThread:
             del job
 
 
-def _settle(future: asyncio.Future[T], result: T, error: Exception | None) -> None:
-    if future.done():
-        return
-    if error is None:
+def _set_result(future: asyncio.Future[T], result: T) -> None:
+    if not future.done():
         future.set_result(result)
-    else:
+
+
+def _set_exception(future: asyncio.Future[T], error: Exception) -> None:
+    if not future.done():
         future.set_exception(error)
 
 

@@ -11,7 +11,6 @@ from aiorerun import __version__ as _version
 from aiorerun._lazy import lazy
 
 if TYPE_CHECKING:
-    from aiorerun import archetypes as archetypes, components as components, datatypes as datatypes
     from aiorerun.archetypes import (
         Arrows3D as Arrows3D,
         BarChart as BarChart,
@@ -61,6 +60,12 @@ if TYPE_CHECKING:
         set_strict_mode as set_strict_mode,
         strict_mode as strict_mode,
     )
+    from aiorerun.lifecycle import (
+        cleanup_if_forked_child as cleanup_if_forked_child,
+        rerun_shutdown as rerun_shutdown,
+        shutdown_at_exit as shutdown_at_exit,
+        unregister_shutdown as unregister_shutdown,
+    )
     from aiorerun.pipeline.ledger import (
         SinkStats as SinkStats,
         StreamStats as StreamStats,
@@ -72,8 +77,17 @@ if TYPE_CHECKING:
     from aiorerun.sinks.file import (
         FileSink as FileSink,
     )
+    from aiorerun.sync import (
+        archetypes as archetypes,
+        components as components,
+        datatypes as datatypes,
+        encodings as encodings,
+    )
     from aiorerun.sync.api import (
+        LoggingHandler as LoggingHandler,
         at as at,
+        binary_stream as binary_stream,
+        context_local_stream as context_local_stream,
         disable_timeline as disable_timeline,
         disconnect as disconnect,
         flush as flush,
@@ -98,6 +112,12 @@ if TYPE_CHECKING:
         set_sinks as set_sinks,
         set_thread_local_data_recording as set_thread_local_data_recording,
         set_time as set_time,
+        stdout as stdout,
+        thread_local_stream as thread_local_stream,
+    )
+    from aiorerun.sync.binary import (
+        BinaryStream as BinaryStream,
+        LogSinkLike as LogSinkLike,
     )
     from aiorerun.sync.stream import (
         MemoryRecording as MemoryRecording,
@@ -127,6 +147,11 @@ if TYPE_CHECKING:
     from aiorerun.types.time_column import (
         TimeColumn as TimeColumn,
         TimeColumnLike as TimeColumnLike,
+    )
+    from aiorerun.versions import (
+        EXTERNAL_DATA_LOADER_INCOMPATIBLE_EXIT_CODE as EXTERNAL_DATA_LOADER_INCOMPATIBLE_EXIT_CODE,
+        EXTERNAL_IMPORTER_INCOMPATIBLE_EXIT_CODE as EXTERNAL_IMPORTER_INCOMPATIBLE_EXIT_CODE,
+        version as version,
     )
 
 __version__: Final = _version
@@ -189,10 +214,7 @@ _HOMES: Final[dict[str, str]] = {
     "TimeColumnLike": "aiorerun.types.time_column",
     "Transform3D": "aiorerun.archetypes",
     "TransformRelation": "aiorerun.components",
-    "archetypes": "aiorerun.archetypes",
     "at": "aiorerun.sync.api",
-    "components": "aiorerun.components",
-    "datatypes": "aiorerun.datatypes",
     "disable_timeline": "aiorerun.sync.api",
     "disconnect": "aiorerun.sync.api",
     "escape_entity_path_part": "aiorerun.types.entity_path",
@@ -221,6 +243,24 @@ _HOMES: Final[dict[str, str]] = {
     "set_thread_local_data_recording": "aiorerun.sync.api",
     "set_time": "aiorerun.sync.api",
     "strict_mode": "aiorerun.errors",
+    "LoggingHandler": "aiorerun.sync.api",
+    "binary_stream": "aiorerun.sync.api",
+    "context_local_stream": "aiorerun.sync.api",
+    "stdout": "aiorerun.sync.api",
+    "thread_local_stream": "aiorerun.sync.api",
+    "BinaryStream": "aiorerun.sync.binary",
+    "LogSinkLike": "aiorerun.sync.binary",
+    "cleanup_if_forked_child": "aiorerun.lifecycle",
+    "rerun_shutdown": "aiorerun.lifecycle",
+    "shutdown_at_exit": "aiorerun.lifecycle",
+    "unregister_shutdown": "aiorerun.lifecycle",
+    "EXTERNAL_DATA_LOADER_INCOMPATIBLE_EXIT_CODE": "aiorerun.versions",
+    "EXTERNAL_IMPORTER_INCOMPATIBLE_EXIT_CODE": "aiorerun.versions",
+    "version": "aiorerun.versions",
+    "encodings": "aiorerun.sync.encodings",
+    "archetypes": "aiorerun.sync.archetypes",
+    "components": "aiorerun.sync.components",
+    "datatypes": "aiorerun.sync.datatypes",
 }
 
 __all__ = [
@@ -282,10 +322,7 @@ __all__ = [
     "Transform3D",
     "TransformRelation",
     "__version__",
-    "archetypes",
     "at",
-    "components",
-    "datatypes",
     "disable_timeline",
     "disconnect",
     "escape_entity_path_part",
@@ -314,6 +351,24 @@ __all__ = [
     "set_thread_local_data_recording",
     "set_time",
     "strict_mode",
+    "LoggingHandler",
+    "binary_stream",
+    "context_local_stream",
+    "stdout",
+    "thread_local_stream",
+    "BinaryStream",
+    "LogSinkLike",
+    "cleanup_if_forked_child",
+    "rerun_shutdown",
+    "shutdown_at_exit",
+    "unregister_shutdown",
+    "EXTERNAL_DATA_LOADER_INCOMPATIBLE_EXIT_CODE",
+    "EXTERNAL_IMPORTER_INCOMPATIBLE_EXIT_CODE",
+    "version",
+    "encodings",
+    "archetypes",
+    "components",
+    "datatypes",
 ]
 
 __getattr__, __dir__ = lazy(__name__, _HOMES)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import asyncio
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from aiorerun.api import FLUSH_AT_INIT_SECS, check_init, seed_examples
 from aiorerun.errors import set_strict_mode
 from aiorerun.face import Face
+from aiorerun.logging_handler import BaseLoggingHandler
+from aiorerun.scopes import OwnStream
 from aiorerun.stream_base import check_timeout, logger, streams
 from aiorerun.sync.stream import MemoryRecording, RecordingStream, active
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from uuid import UUID
 
-    from aiorerun.sync.binary_stream import BinaryStream, LogSinkLike
+    from aiorerun.sync.binary import BinaryStream, LogSinkLike
     from aiorerun.types.batches import AsComponents, DescribedComponentBatch
+
+FuncT = TypeVar("FuncT", bound="Callable[..., Any]")
 
 _face: Final = Face(active)
 at = _face.at
@@ -37,6 +42,47 @@ set_log_time_enabled = _face.set_log_time_enabled
 set_time = _face.set_time
 get_thread_local_data_recording = get_context_local_data_recording
 set_thread_local_data_recording = set_context_local_data_recording
+
+
+async def _close_in_thread(stream: RecordingStream) -> None:
+    await asyncio.to_thread(stream.close)
+
+
+_own_stream: Final = OwnStream(active, RecordingStream, RecordingStream.close, _close_in_thread)
+
+
+class LoggingHandler(BaseLoggingHandler):
+    """A handler of Python's ``logging`` that logs records as ``TextLog`` rows to the active recording.
+
+    The entity is the module that logged, after the prefix: ``{path_prefix}/{record.module}``. It uses
+    :func:`log_nowait`, from any thread: a slow sink never holds up who logs. Aiorerun's own records are
+    left out.
+
+    Args:
+        path_prefix: What entity paths begin with.
+    """
+
+    _face = _face
+
+
+def context_local_stream(application_id: str) -> Callable[[FuncT], FuncT]:
+    """Decorates a function so that each call runs inside a fresh recording with a random id.
+
+    It works for plain functions, generators, coroutine functions and async generators. The recording is
+    active in the function, of generators only while they run, never in who consumes them. At the end it
+    is flushed and closed.
+
+    Args:
+        application_id: The application id of the recordings.
+    """
+
+    def decorate(func: FuncT) -> FuncT:
+        return _own_stream.decorate(application_id, func)  # type: ignore[return-value]
+
+    return decorate
+
+
+thread_local_stream = context_local_stream
 
 
 def init(

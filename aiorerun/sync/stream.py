@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from aiorerun.portal import PortalLease
     from aiorerun.sinks.memory import MemorySink
-    from aiorerun.sync.binary_stream import BinaryStream, LogSinkLike
+    from aiorerun.sync.binary import BinaryStream, LogSinkLike
     from aiorerun.types.batches import AsComponents, DescribedComponentBatch
 
 T = TypeVar("T")
@@ -96,7 +96,7 @@ class RecordingStream(BaseRecordingStream):
                         entity_path, entity, extra, None if static else self._times.get()
                     )
         except Exception as error:
-            report("log", error, strict=strict)
+            report("log", error, strict=strict, recording=self)
             return
         if accumulator is not None and self._engine.attend(accumulator):
             self._engine.room.pace_blocking()
@@ -153,7 +153,7 @@ class RecordingStream(BaseRecordingStream):
         Returns:
             What it is read from: in complete RRD streams, or as one stream of bytes.
         """
-        from aiorerun.sync.binary_stream import BinaryStream
+        from aiorerun.sync.binary import BinaryStream
 
         stream = BinaryStream(self)
         self._call(self._replace_sinks, (stream,))
@@ -274,18 +274,27 @@ class MemoryRecording:
 
 
 def disconnect_all() -> None:
-    """Disconnects all blocking streams: files get their footers. Runs at interpreter exit."""
+    """Disconnects all blocking streams: files get their footers."""
     for stream in list(streams):
         if isinstance(stream, RecordingStream):
             try:
                 stream.disconnect()
             except Exception as error:
                 logger.error("%r could not be finished at exit: %s: %s", stream, type(error).__name__, error)
+
+
+def _shut_down() -> None:
+    """Runs at interpreter exit."""
     # Streams whose last reference went without a disconnect are still being finished.
+    if not lifecycle.is_registered():
+        # The loop ends with the process, in the middle of whatever it does.
+        return
     lifecycle.finish_on_running_loops()
     portal = sys.modules.get("aiorerun.portal")
     if portal is not None:
         portal.shut_down()
 
 
-atexit.register(disconnect_all)
+# In reverse: streams are disconnected, then the loop is stopped.
+atexit.register(_shut_down)
+lifecycle.finish_at_exit(disconnect_all)

@@ -30,11 +30,14 @@ FUNCTIONS = sorted(
     for name in rr.__all__
     if inspect.isroutine(getattr(rr, name)) and getattr(rr, name).__module__.startswith("aiorerun")
 )
-COROUTINES = {"disconnect", "flush", "init", "log", "memory_recording", "save", "set_sinks"}
+COROUTINES = {
+    "binary_stream", "disconnect", "flush", "init", "log", "memory_recording", "save", "set_sinks", "stdout",
+}  # fmt: skip
 METHODS = {
-    "at", "disable_timeline", "disconnect", "flush", "get_application_id", "get_recording_id", "is_enabled",
+    "at", "binary_stream", "disable_timeline", "disconnect", "flush", "get_application_id",
+    "get_recording_id", "is_enabled",
     "log", "log_nowait", "memory_recording", "reset_time", "save", "set_log_tick_enabled",
-    "set_log_time_enabled", "set_sinks", "set_time", "stats", "__init__",
+    "set_log_time_enabled", "set_sinks", "set_time", "stats", "stdout", "__init__",
 }  # fmt: skip
 KEYWORD_ONLY_RECORDING = {"at", "flush", "log", "log_nowait", "set_sinks", "set_time"}
 

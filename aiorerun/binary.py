@@ -43,9 +43,7 @@ class BinaryStream:
 
     def _adopt(self, stream: Any) -> None:
         """Flushes another recording from now on."""
-        from aiorerun.stream import AsyncRecordingStream
-
-        if not isinstance(stream, AsyncRecordingStream):
+        if stream._active is not self._stream._active:
             raise TypeError(
                 "set_sinks: this BinaryStream is one of the asyncio API; pass one of aiorerun.sync to a "
                 "recording of aiorerun.sync"
@@ -126,11 +124,15 @@ class BinaryStream:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
 
+        def settle() -> None:
+            if not future.done():
+                future.set_result(None)
+
         def wake() -> None:
             # Called from the loop of the sink, which may be another one.
             # If that is closed by now, nobody waits.
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(lambda: future.done() or future.set_result(None))
+                loop.call_soon_threadsafe(settle)
 
         if not self.log_sink.call_when_changed(wake):
             return

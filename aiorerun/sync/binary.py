@@ -37,9 +37,7 @@ class BinaryStream:
 
     def _adopt(self, stream: Any) -> None:
         """Flushes another recording from now on."""
-        from aiorerun.sync.stream import RecordingStream
-
-        if not isinstance(stream, RecordingStream):
+        if stream._active is not self._stream._active:
             raise TypeError(
                 "set_sinks: this BinaryStream is one of aiorerun.sync; pass one of the asyncio API to a "
                 "recording of the asyncio API"
