@@ -250,6 +250,7 @@ class Conveyor:
     # --- the task ------------------------------------------------------------------------------
 
     async def _run(self) -> None:
+        own_task = asyncio.current_task()
         try:
             while (self.runners or self._commands) and self._is_current():
                 await self._step()
@@ -262,7 +263,7 @@ class Conveyor:
             await self._finish()
             raise
         finally:
-            self._release()
+            self._release(own_task)
 
     def _is_current(self) -> bool:
         """Whether the running task is the one that owns the sinks now."""
@@ -271,9 +272,10 @@ class Conveyor:
         except RuntimeError:
             return False
 
-    def _release(self) -> None:
-        if not self._is_current():
-            # The stream went on in another loop with another task, or the loop was closed under this one.
+    def _release(self, own_task: asyncio.Task[None] | None) -> None:
+        if self._task is not own_task or not self._is_current():
+            # The stream went on in another loop with another task, or the loop was closed under this one. Such
+            # a coroutine ends when it is collected as garbage, in the middle of any other task.
             return
         self._task = None
         if self._worker is not None and not self.runners:
