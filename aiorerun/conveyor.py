@@ -274,8 +274,8 @@ class Conveyor:
 
     def _release(self, own_task: asyncio.Task[None] | None) -> None:
         if self._task is not own_task or not self._is_current():
-            # The stream went on in another loop with another task, or the loop was closed under this one. Such
-            # a coroutine ends when it is collected as garbage, in the middle of any other task.
+            # The stream went on in another loop with another task, or the loop was closed under this one.
+            # Such a coroutine ends when it is collected as garbage, in the middle of any other task.
             return
         self._task = None
         if self._worker is not None and not self.runners:

@@ -72,7 +72,11 @@ async def _shutdown_async() -> None:
 
 
 def unregister_shutdown() -> None:
-    """Leaves recordings alone at interpreter exit: unless disconnected, files stay without footers."""
+    """Takes the exit handlers away that flush and close all recordings.
+
+    What ends an event loop in order still finishes the recordings on it: ``asyncio.run``, and the end of
+    the private loop of the blocking API. Others are left as they are: files stay without footers.
+    """
     _State.registered = False
     for finisher in _finishers:
         atexit.unregister(finisher)

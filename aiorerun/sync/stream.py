@@ -286,10 +286,9 @@ def disconnect_all() -> None:
 def _shut_down() -> None:
     """Runs at interpreter exit."""
     # Streams whose last reference went without a disconnect are still being finished.
-    if not lifecycle.is_registered():
-        # The loop ends with the process, in the middle of whatever it does.
-        return
-    lifecycle.finish_on_running_loops()
+    if lifecycle.is_registered():
+        lifecycle.finish_on_running_loops()
+    # It has to be stopped in any case, or the interpreter would not end.
     portal = sys.modules.get("aiorerun.portal")
     if portal is not None:
         portal.shut_down()

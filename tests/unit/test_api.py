@@ -248,13 +248,16 @@ class TestWithoutARecording:
     ) -> None:
         await rr.save(tmp_path / "a.rrd")
         await rr.set_sinks()
-        assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
+        await rr.stdout()
+        assert [record.levelno for record in caplog.records] == [logging.WARNING] * 3
         assert "call init() first" in caplog.text
         assert not (tmp_path / "a.rrd").exists()
 
     async def test_memory_has_nothing_to_give(self) -> None:
         with pytest.raises(RuntimeError, match="call init"):
             await rr.memory_recording()
+        with pytest.raises(RuntimeError, match="call init"):
+            await rr.binary_stream()
 
 
 class TestActive:

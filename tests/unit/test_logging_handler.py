@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import warnings
@@ -21,12 +22,17 @@ if TYPE_CHECKING:
 FACES = {"asyncio": aiorerun, "blocking": aiorerun.sync}
 
 
+def new_logger() -> logging.Logger:
+    """A logger that belongs to no hierarchy, so that nothing else handles its records."""
+    return logging.Logger("program", logging.DEBUG)  # noqa: LOG001
+
+
 class Logged:
     """A recording, a logger that logs to it, and what arrives."""
 
     def __init__(self, face: ModuleType, **options: Any) -> None:
         self.face = face
-        self.logger = logging.Logger("program", logging.DEBUG)
+        self.logger = new_logger()
         self.rec = aiorerun.sync.RecordingStream("app", recording_id="log", send_properties=False, **options)
         self.memory = self.rec.memory_recording()
 
@@ -132,7 +138,7 @@ def test_captured_warnings_do_not_feed_themselves(logged: Logged) -> None:
 
 
 def test_without_a_recording_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
-    logger = logging.Logger("program")
+    logger = new_logger()
     for face in FACES.values():
         handler = face.LoggingHandler()
         monkeypatch.setattr(handler, "handleError", pytest.fail)
@@ -162,7 +168,7 @@ def test_threads_at_the_same_time(logged: Logged) -> None:
 
 
 async def test_the_asyncio_api_logs_to_the_recording_of_the_task() -> None:
-    logger = logging.Logger("program")
+    logger = new_logger()
     logger.addHandler(aiorerun.LoggingHandler("task"))
     async with aiorerun.AsyncRecordingStream("app", recording_id="task", send_properties=False) as rec:
         memory = await rec.memory_recording()
@@ -180,19 +186,21 @@ async def test_over_the_limit_records_are_refused_and_nobody_waits() -> None:
         async def flush(self) -> None: ...
         async def aclose(self) -> None: ...
 
-    import asyncio
-
     free = asyncio.Event()
-    logger = logging.Logger("program")
+    logger = new_logger()
     logger.addHandler(aiorerun.LoggingHandler())
     rec = aiorerun.AsyncRecordingStream(
         "app", recording_id="full", send_properties=False, max_bytes_in_flight=1 << 16
     )
     with rec:
         await rec.set_sinks(Stuck())
-        with pytest.warns(aiorerun.RerunWarning, match="refused"):
+
+        def log_much() -> None:
             for number in range(3000):
                 logger.info("%d %s", number, "x" * 100)
+
+        with pytest.warns(aiorerun.RerunWarning, match="refused"):
+            log_much()
     assert rec.stats().rows_refused > 0
     free.set()
     await rec.disconnect()

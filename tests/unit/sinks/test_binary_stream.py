@@ -93,9 +93,13 @@ async def test_unread_bytes_count_towards_the_limit_and_reading_makes_room() -> 
     rec = stream(max_bytes_in_flight=1 << 20, max_wait=0.05)
     binary = await rec.binary_stream()
     image = rr.Image(bytes=os.urandom(1 << 16), width=256, height=256, color_model="L", datatype="U8")
-    with pytest.warns(rr.RerunWarning, match="refused"):
+
+    async def log_much() -> None:
         for _ in range(100):
             await rec.log("image", image)
+
+    with pytest.warns(rr.RerunWarning, match="refused"):
+        await log_much()
     await rec.flush()
     stats = rec.stats()
     assert stats.rows_refused > 50
@@ -182,8 +186,7 @@ async def test_cancelling_a_read_loses_nothing(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(memory, "encode_stream", slowly)
     task = asyncio.create_task(binary.read())
-    while not begun.is_set():
-        await asyncio.sleep(0.001)
+    assert await asyncio.to_thread(begun.wait, 10)
     assert binary.log_sink._messages == []
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -287,9 +290,13 @@ def test_the_byte_limit_of_the_blocking_api() -> None:
     )
     binary = rec.binary_stream()
     image = rr.Image(bytes=os.urandom(1 << 16), width=256, height=256, color_model="L", datatype="U8")
-    with pytest.warns(rr.RerunWarning, match="refused"):
+
+    def log_much() -> None:
         for _ in range(100):
             rec.log("image", image)
+
+    with pytest.warns(rr.RerunWarning, match="refused"):
+        log_much()
     assert binary.read() is not None
     assert rec.stats().pending_bytes == 0
     rec.disconnect()

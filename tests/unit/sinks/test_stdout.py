@@ -229,7 +229,8 @@ async def main():
     beside = rr.AsyncRecordingStream("app", recording_id="beside", send_properties=False)
     await stuck.stdout()
     await beside.save({str(path)!r})
-    await stuck.log("image", rr.Image(bytes=os.urandom(1 << 20), width=1024, height=1024, color_model="L", datatype="U8"))
+    noise = os.urandom(1 << 20)
+    await stuck.log("image", rr.Image(bytes=noise, width=1024, height=1024, color_model="L", datatype="U8"))
     try:
         await stuck.flush(timeout_sec=0.2)
     except rr.FlushTimeoutError:
