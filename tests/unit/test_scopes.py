@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ async def test_a_coroutine_function(tmp_path: Path) -> None:
             await asyncio.sleep(0)
         return name
 
-    assert asyncio.iscoroutinefunction(job)
+    assert inspect.iscoroutinefunction(job)
     assert (job.__name__, job.__doc__) == ("job", "Does it.")
     names = [f"j{number}" for number in range(5)]
     assert await asyncio.gather(*map(job, names)) == names

@@ -7,7 +7,7 @@ import pty
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -45,12 +45,15 @@ asyncio.run(main())
 """
 
 
-def run(script: str, **options: object) -> subprocess.CompletedProcess[bytes]:
+def run(
+    script: str, stdout: Any = subprocess.PIPE, stderr: Any = subprocess.PIPE
+) -> subprocess.CompletedProcess[bytes]:
+    # What is printed waits in the buffer of Python, as usual with pipes.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    return subprocess.run(  # type: ignore[call-overload,no-any-return]
+    return subprocess.run(
         [sys.executable, "-X", "dev", "-c", script],
-        **{"capture_output": True, "timeout": 60, "check": True, "env": environment, **options},
-    )
+        stdout=stdout, stderr=stderr, timeout=60, check=True, env=environment,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -92,12 +95,7 @@ def rerun_cli_name() -> list[str]:
 def test_a_file_and_no_footer(tmp_path: Path) -> None:
     path = tmp_path / "out.rrd"
     with path.open("wb") as file:
-        run(
-            BLOCKING.format(arguments="write_footer=False", rest=""),
-            capture_output=False,
-            stdout=file,
-            stderr=-3,
-        )
+        run(BLOCKING.format(arguments="write_footer=False", rest=""), stdout=file)
     assert_verified([path], footers=False)
     assert scalars_of(path, "/a") == [0.0, 1.0]
     assert b"RRF2FOOT" not in path.read_bytes()
@@ -161,12 +159,7 @@ memory = rec.memory_recording()
 print("rows", memory.num_msgs(), file=sys.stderr)
 """
     try:
-        done = run(
-            BLOCKING.format(arguments="", rest=rest),
-            capture_output=False,
-            stdout=terminal,
-            stderr=subprocess.PIPE,
-        )
+        done = run(BLOCKING.format(arguments="", rest=rest), stdout=terminal)
         os.close(terminal)
         shown = b""
         while True:
