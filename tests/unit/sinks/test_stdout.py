@@ -195,7 +195,7 @@ assert (stats.sinks, stats.rows_dropped, stats.rows_pending) == ((), 0, 6), stat
 rec.save({str(path)!r})
 rec.disconnect()
 stats = rec.stats()
-assert (stats.rows_delivered, stats.chunks) == (6, 2), stats
+assert (stats.rows_delivered, stats.pending_bytes) == (6, 0), stats
 """
     reading, writing = os.pipe()
     process = subprocess.Popen(
