@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     )
     from aiorerun._vocabulary import *  # noqa: F403
     from aiorerun.api import (
+        LoggingHandler as LoggingHandler,
         at as at,
+        binary_stream as binary_stream,
+        context_local_stream as context_local_stream,
         disable_timeline as disable_timeline,
         disconnect as disconnect,
         flush as flush,
@@ -48,6 +51,12 @@ if TYPE_CHECKING:
         set_sinks as set_sinks,
         set_thread_local_data_recording as set_thread_local_data_recording,
         set_time as set_time,
+        stdout as stdout,
+        thread_local_stream as thread_local_stream,
+    )
+    from aiorerun.binary import (
+        BinaryStream as BinaryStream,
+        LogSinkLike as LogSinkLike,
     )
     from aiorerun.codec.errors import RrdError as RrdError
     from aiorerun.config import (
@@ -61,6 +70,12 @@ if TYPE_CHECKING:
         StreamClosedError as StreamClosedError,
         set_strict_mode as set_strict_mode,
         strict_mode as strict_mode,
+    )
+    from aiorerun.lifecycle import (
+        cleanup_if_forked_child as cleanup_if_forked_child,
+        rerun_shutdown as rerun_shutdown,
+        shutdown_at_exit as shutdown_at_exit,
+        unregister_shutdown as unregister_shutdown,
     )
     from aiorerun.pipeline.ledger import (
         SinkStats as SinkStats,
@@ -124,6 +139,11 @@ if TYPE_CHECKING:
         TimeColumn as TimeColumn,
         TimeColumnLike as TimeColumnLike,
     )
+    from aiorerun.versions import (
+        EXTERNAL_DATA_LOADER_INCOMPATIBLE_EXIT_CODE as EXTERNAL_DATA_LOADER_INCOMPATIBLE_EXIT_CODE,
+        EXTERNAL_IMPORTER_INCOMPATIBLE_EXIT_CODE as EXTERNAL_IMPORTER_INCOMPATIBLE_EXIT_CODE,
+        version as version,
+    )
 
 __version__: Final = "0.1.0"
 
@@ -134,6 +154,7 @@ _HOMES: Final[dict[str, str]] = {
     "AnyValues": "aiorerun.types.any_values",
     "AsComponents": "aiorerun.types.batches",
     "AsyncRecordingStream": "aiorerun.stream",
+    "BinaryStream": "aiorerun.binary",
     "ChunkBatcherConfig": "aiorerun.config",
     "ComponentBatchLike": "aiorerun.types.batches",
     "ComponentBatchMixin": "aiorerun.types.batches",
@@ -143,8 +164,12 @@ _HOMES: Final[dict[str, str]] = {
     "ComponentMixin": "aiorerun.types.batches",
     "DescribedComponentBatch": "aiorerun.types.batches",
     "DynamicArchetype": "aiorerun.types.any_values",
+    "EXTERNAL_DATA_LOADER_INCOMPATIBLE_EXIT_CODE": "aiorerun.versions",
+    "EXTERNAL_IMPORTER_INCOMPATIBLE_EXIT_CODE": "aiorerun.versions",
     "FileSink": "aiorerun.sinks.file",
     "FlushTimeoutError": "aiorerun.errors",
+    "LogSinkLike": "aiorerun.binary",
+    "LoggingHandler": "aiorerun.api",
     "MemoryRecording": "aiorerun.stream",
     "QueueFullError": "aiorerun.errors",
     "RECORDING_PROPERTIES_PATH": "aiorerun.types.sorbet",
@@ -170,7 +195,10 @@ _HOMES: Final[dict[str, str]] = {
     "TimeColumnLike": "aiorerun.types.time_column",
     "archetypes": "aiorerun.archetypes",
     "at": "aiorerun.api",
+    "binary_stream": "aiorerun.api",
+    "cleanup_if_forked_child": "aiorerun.lifecycle",
     "components": "aiorerun.components",
+    "context_local_stream": "aiorerun.api",
     "datatypes": "aiorerun.datatypes",
     "disable_timeline": "aiorerun.api",
     "disconnect": "aiorerun.api",
@@ -191,6 +219,7 @@ _HOMES: Final[dict[str, str]] = {
     "new_entity_path": "aiorerun.types.entity_path",
     "recording": "aiorerun.recording",
     "recording_stream_generator_ctx": "aiorerun.api",
+    "rerun_shutdown": "aiorerun.lifecycle",
     "reset_time": "aiorerun.api",
     "save": "aiorerun.api",
     "send_chunks": "aiorerun.api",
@@ -209,7 +238,12 @@ _HOMES: Final[dict[str, str]] = {
     "set_strict_mode": "aiorerun.errors",
     "set_thread_local_data_recording": "aiorerun.api",
     "set_time": "aiorerun.api",
+    "shutdown_at_exit": "aiorerun.lifecycle",
+    "stdout": "aiorerun.api",
     "strict_mode": "aiorerun.errors",
+    "thread_local_stream": "aiorerun.api",
+    "unregister_shutdown": "aiorerun.lifecycle",
+    "version": "aiorerun.versions",
 }
 
 __all__ = [
@@ -218,6 +252,7 @@ __all__ = [
     "AnyValues",
     "AsComponents",
     "AsyncRecordingStream",
+    "BinaryStream",
     "ChunkBatcherConfig",
     "ComponentBatchLike",
     "ComponentBatchMixin",
@@ -227,8 +262,12 @@ __all__ = [
     "ComponentMixin",
     "DescribedComponentBatch",
     "DynamicArchetype",
+    "EXTERNAL_DATA_LOADER_INCOMPATIBLE_EXIT_CODE",
+    "EXTERNAL_IMPORTER_INCOMPATIBLE_EXIT_CODE",
     "FileSink",
     "FlushTimeoutError",
+    "LogSinkLike",
+    "LoggingHandler",
     "MemoryRecording",
     "QueueFullError",
     "RECORDING_PROPERTIES_PATH",
@@ -255,7 +294,10 @@ __all__ = [
     "__version__",
     "archetypes",
     "at",
+    "binary_stream",
+    "cleanup_if_forked_child",
     "components",
+    "context_local_stream",
     "datatypes",
     "disable_timeline",
     "disconnect",
@@ -276,6 +318,7 @@ __all__ = [
     "new_entity_path",
     "recording",
     "recording_stream_generator_ctx",
+    "rerun_shutdown",
     "reset_time",
     "save",
     "send_chunks",
@@ -294,7 +337,12 @@ __all__ = [
     "set_strict_mode",
     "set_thread_local_data_recording",
     "set_time",
+    "shutdown_at_exit",
+    "stdout",
     "strict_mode",
+    "thread_local_stream",
+    "unregister_shutdown",
+    "version",
 ]
 __all__ += _vocabulary.__all__
 

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import random
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from aiorerun.errors import set_strict_mode
 from aiorerun.face import Face
+from aiorerun.logging_handler import BaseLoggingHandler
+from aiorerun.scopes import OwnStream
 from aiorerun.stream import AsyncRecordingStream, MemoryRecording, active
 from aiorerun.stream_base import check_timeout, logger, streams
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from uuid import UUID
 
+    from aiorerun.binary import BinaryStream, LogSinkLike
     from aiorerun.forward import AsyncChunksLike
     from aiorerun.recording.base import BaseRecording
-    from aiorerun.sinks.base import Sink
     from aiorerun.types.batches import AsComponents, DescribedComponentBatch
+
+FuncT = TypeVar("FuncT", bound="Callable[..., Any]")
 
 EXAMPLE_PREFIX: Final = "rerun_example_"
 FLUSH_AT_INIT_SECS: Final = 5.0
@@ -44,6 +48,44 @@ set_log_time_enabled = _face.set_log_time_enabled
 set_time = _face.set_time
 get_thread_local_data_recording = get_context_local_data_recording
 set_thread_local_data_recording = set_context_local_data_recording
+_own_stream: Final = OwnStream(
+    active, AsyncRecordingStream, AsyncRecordingStream._close_soon, AsyncRecordingStream.aclose
+)
+
+
+class LoggingHandler(BaseLoggingHandler):
+    """A handler of Python's ``logging`` that logs records as ``TextLog`` rows to the active recording.
+
+    The entity is the module that logged, after the prefix: ``{path_prefix}/{record.module}``. It uses
+    :func:`log_nowait`, from any thread: a slow sink never holds up who logs. Aiorerun's own records are
+    left out.
+
+    Args:
+        path_prefix: What entity paths begin with.
+    """
+
+    _face = _face
+
+
+def context_local_stream(application_id: str) -> Callable[[FuncT], FuncT]:
+    """Decorates a function so that each call runs inside a fresh recording with a random id.
+
+    It works for coroutine functions, generators, async generators and plain functions. The recording is
+    active in the function, of generators only while they run, never in who consumes them. At the end it
+    is flushed and closed; after plain functions and plain generators, which cannot wait, as soon as the
+    event loop gets to it.
+
+    Args:
+        application_id: The application id of the recordings.
+    """
+
+    def decorate(func: FuncT) -> FuncT:
+        return _own_stream.decorate(application_id, func)  # type: ignore[return-value]
+
+    return decorate
+
+
+thread_local_stream = context_local_stream
 
 
 async def init(
@@ -175,6 +217,30 @@ async def send_chunks(chunks: AsyncChunksLike, *, recording: AsyncRecordingStrea
         await stream.send_chunks(chunks)
 
 
+async def stdout(
+    default_blueprint: None = None,
+    recording: AsyncRecordingStream | None = None,
+    *,
+    write_footer: bool = True,
+) -> None:
+    """Writes the active recording to standard output; see :meth:`AsyncRecordingStream.stdout`."""
+    stream = _face.choose_for_sink("stdout", recording)
+    if stream is not None:
+        await stream.stdout(default_blueprint, write_footer=write_footer)
+
+
+async def binary_stream(recording: AsyncRecordingStream | None = None) -> BinaryStream:
+    """Keeps the active recording for a reader; see :meth:`AsyncRecordingStream.binary_stream`.
+
+    Raises:
+        RuntimeError: No recording is active.
+    """
+    stream = _face.choose(recording)
+    if stream is None:
+        raise RuntimeError("binary_stream: no recording is active; call init() first, or pass recording=")
+    return await stream.binary_stream()
+
+
 async def memory_recording(recording: AsyncRecordingStream | None = None) -> MemoryRecording:
     """Keeps the active recording in memory; see :meth:`AsyncRecordingStream.memory_recording`.
 
@@ -188,7 +254,7 @@ async def memory_recording(recording: AsyncRecordingStream | None = None) -> Mem
 
 
 async def set_sinks(
-    *sinks: Sink, default_blueprint: None = None, recording: AsyncRecordingStream | None = None
+    *sinks: LogSinkLike, default_blueprint: None = None, recording: AsyncRecordingStream | None = None
 ) -> None:
     """Replaces the sinks of the active recording; see :meth:`AsyncRecordingStream.set_sinks`."""
     stream = _face.choose_for_sink("set_sinks", recording)

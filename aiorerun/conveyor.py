@@ -71,6 +71,22 @@ class Ready:
         self.cost = cost
 
 
+class Encoded(Ready):
+    """Rows whose messages are made already, and counted.
+
+    Args:
+        messages: The messages.
+        rows: How many rows they hold.
+        cost: About how many bytes it holds on to.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, messages: Sequence[Message], rows: int, cost: int) -> None:
+        kept = list(messages)
+        super().__init__(lambda: kept, rows, cost)
+
+
 class _Flush:
     __slots__ = ("future",)
 
@@ -234,6 +250,7 @@ class Conveyor:
     # --- the task ------------------------------------------------------------------------------
 
     async def _run(self) -> None:
+        own_task = asyncio.current_task()
         try:
             while (self.runners or self._commands) and self._is_current():
                 await self._step()
@@ -246,7 +263,7 @@ class Conveyor:
             await self._finish()
             raise
         finally:
-            self._release()
+            self._release(own_task)
 
     def _is_current(self) -> bool:
         """Whether the running task is the one that owns the sinks now."""
@@ -255,9 +272,10 @@ class Conveyor:
         except RuntimeError:
             return False
 
-    def _release(self) -> None:
-        if not self._is_current():
+    def _release(self, own_task: asyncio.Task[None] | None) -> None:
+        if self._task is not own_task or not self._is_current():
             # The stream went on in another loop with another task, or the loop was closed under this one.
+            # Such a coroutine ends when it is collected as garbage, in the middle of any other task.
             return
         self._task = None
         if self._worker is not None and not self.runners:
@@ -325,11 +343,18 @@ class Conveyor:
             if isinstance(outcome, Exception):
                 self._lose(batch, outcome)
                 continue
-            self._room.ledger.count_chunks(len(outcome))
-            self._send(outcome, partial(self._room.settle, batch.cost, batch.rows))
+            if not isinstance(batch, Encoded):
+                self._room.ledger.count_chunks(len(outcome))
+            if self.runners:
+                self._send(outcome, batch)
+            else:
+                # The last sink went away meanwhile.
+                self._backlog.append(Encoded(outcome, batch.rows, batch.cost))
 
-    def _send(self, messages: Sequence[Message], settle: Callable[[str | None], None] | None) -> None:
-        delivery = Delivery(messages, len(self.runners), settle)
+    def _send(self, messages: Sequence[Message], batch: Batch | Ready | None) -> None:
+        cost, rows = (0, 0) if batch is None else (batch.cost, batch.rows)
+        settle = None if batch is None else partial(self._room.settle, cost, rows)
+        delivery = Delivery(messages, len(self.runners), settle, cost, rows)
         for runner in self.runners:
             runner.put(delivery)
 
@@ -363,8 +388,12 @@ class Conveyor:
         assert self._worker is not None
         await self._worker.run(_load)
         # A sink that equals an old one uses the same file or port: the old one has to let go first.
-        await self._close([runner for runner in self.runners if runner.sink in command.sinks])
-        runners = [SinkRunner(sink, self._store, self._worker) for sink in command.sinks]
+        equal = [runner for runner in self.runners if runner.sink in command.sinks]
+        await self._close(equal)
+        runners = [
+            SinkRunner(sink, self._store, self._worker, self._hold_bytes, self._on_gone)
+            for sink in command.sinks
+        ]
         try:
             for position, runner in enumerate(runners):
                 await self._open(runner, runners[:position])
@@ -384,7 +413,7 @@ class Conveyor:
         for runner in runners:
             runner.start()
         self._on_sinks_changed()
-        await self._hand_over(old)
+        await self._hand_over([*equal, *old])
         _set_result(command.future)
 
     async def _open(self, runner: SinkRunner, opened: Sequence[SinkRunner]) -> None:
@@ -409,6 +438,9 @@ class Conveyor:
         if not runners:
             return
         await asyncio.gather(*(runner.close(self._close_timeout) for runner in runners))
+        for runner in runners:
+            if runner.gone is not None:
+                self._take_back(runner, is_lost=len(self.runners) > 1)
         self.bytes_of_closed_sinks += sum(runner.bytes_written for runner in runners)
         self.runners = [runner for runner in self.runners if runner not in runners]
 
@@ -422,8 +454,43 @@ class Conveyor:
             return
         undrained, self._undrained = self._undrained, []
         self._send([self._announce(), *undrained], None)
-        while self._backlog:
+        while self._backlog and self.runners:
             await self._deliver([self._backlog.popleft()])
+
+    def _on_gone(self, runner: SinkRunner) -> None:
+        """A sink can take nothing any more. The others go on; without any, rows wait in a buffer."""
+        if runner.is_closing or runner not in self.runners:
+            # A change of sinks is under way, and takes care of what is left.
+            return
+        self.runners = [other for other in self.runners if other is not runner]
+        self.bytes_of_closed_sinks += runner.bytes_written
+        self._take_back(runner, is_lost=bool(self.runners))
+        self._on_sinks_changed()
+        self._set_wake()
+
+    def _take_back(self, runner: SinkRunner, *, is_lost: bool) -> None:
+        """Puts what a sink did not take back into the buffer, unless another sink has it."""
+        from aiorerun.codec.framing import MessageKind
+
+        waiting: list[Batch | Ready] = []
+        for delivery in runner.take_unsent(is_lost=is_lost):
+            if is_lost:
+                delivery.done(f"sink is gone: {runner.sink!r}")
+                continue
+            # The next sink gets an announcement of its own.
+            messages = [each for each in delivery.messages if each.kind is not MessageKind.SET_STORE_INFO]
+            if delivery.cost or delivery.accepted:
+                waiting.append(Encoded(messages, delivery.accepted, delivery.cost))
+            else:
+                self._undrained.extend(messages)
+        self._backlog.extendleft(reversed(waiting))
+
+    def _hold_bytes(self, nbytes: int) -> None:
+        """Counts what a sink keeps in memory towards the byte limit; from any thread."""
+        if nbytes > 0:
+            self._room.take(nbytes)
+        else:
+            self._room.settle(-nbytes, 0, None)
 
     def _announce(self) -> Message:
         """Tells a sink which recording this is."""

@@ -10,7 +10,7 @@ import os
 import sys
 import warnings
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,11 +59,16 @@ def read_switch(name: str) -> bool | None:
     return None
 
 
+def is_own_file(path: str) -> bool:
+    """Whether code of this file is of the package, not of the user."""
+    return path.startswith(_PACKAGE)
+
+
 def caller_stacklevel() -> int:
     """The ``stacklevel`` for a warning issued by our caller that points at the user's own line."""
     level = 1
     frame = sys._getframe(1)
-    while frame.f_code.co_filename.startswith(_PACKAGE):
+    while is_own_file(frame.f_code.co_filename):
         following = frame.f_back
         if following is None:
             break
@@ -79,7 +84,7 @@ class _Mode:
 
 
 _override: ContextVar[bool | None] = ContextVar("aiorerun_strict", default=None)
-_observers: list[Callable[[str], None]] = []
+_observers: list[Callable[[str, Any], None]] = []
 _reporting: ContextVar[bool] = ContextVar("aiorerun_reporting", default=False)
 
 
@@ -118,16 +123,19 @@ class strict_scope:
             _override.set(self._before)
 
 
-def observe_warnings(observer: Callable[[str], None]) -> None:
-    """Registers a function that gets the text of every reported misuse (used to log it)."""
+def observe_warnings(observer: Callable[[str, Any], None]) -> None:
+    """Registers a function that gets every reported misuse (used to log it).
+
+    Its arguments are the text, and the recording that was used wrongly, ``None`` if that is not known.
+    """
     _observers.append(observer)
 
 
-def report(context: str, error: Exception, *, strict: bool | None = None) -> None:
+def report(context: str, error: Exception, *, strict: bool | None = None, recording: Any = None) -> None:
     """Raises ``error`` in strict mode, otherwise warns once about it, pointing at the user's line.
 
     Call it from an ``except`` block, or with an error of your own; ``context`` names the function or
-    class that was called, e.g. ``"log"`` or ``"Points3D"``.
+    class that was called, e.g. ``"log"`` or ``"Points3D"``, ``recording`` the one it was for.
     """
     if strict is None:
         strict = strict_mode()
@@ -140,6 +148,6 @@ def report(context: str, error: Exception, *, strict: bool | None = None) -> Non
         message = f"{context}: {type(error).__name__}({error})"
         warnings.warn(message, RerunWarning, stacklevel=caller_stacklevel())
         for observer in _observers:
-            observer(message)
+            observer(message, recording)
     finally:
         _reporting.reset(token)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import functools
+import inspect
 import logging
 import os
 import sys
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiorerun import context, worker
 from aiorerun.conveyor import conveyors
@@ -15,9 +18,101 @@ from aiorerun.stream_base import streams
 from aiorerun.types.ids import ids
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from aiorerun.conveyor import Conveyor
 
+FuncT = TypeVar("FuncT", bound="Callable[..., Any]")
+
 logger = logging.getLogger("aiorerun")
+
+_finishers: list[Callable[[], None]] = []
+"""What finishes streams at exit, in order."""
+
+
+class _State:
+    pid = os.getpid()
+    registered = True
+
+
+def finish_at_exit(function: Callable[[], None]) -> None:
+    """Runs a function at interpreter exit and in :func:`rerun_shutdown`, before those added earlier."""
+    _finishers.insert(0, function)
+    if _State.registered:
+        atexit.register(function)
+
+
+def is_registered() -> bool:
+    """Whether streams are finished at interpreter exit."""
+    return _State.registered
+
+
+def rerun_shutdown() -> None:
+    """Flushes all recordings and closes their sinks; what is logged later waits in a buffer.
+
+    Interpreter exit does the same. Recordings that the running event loop of this very thread drives
+    are finished as soon as it gets to it: inside coroutines, ``await recording.disconnect()`` waits.
+    """
+    for finisher in _finishers:
+        finisher()
+    for stream in list(streams):
+        if stream._engine.has_sinks:
+            stream._engine.disconnect_soon()
+
+
+async def _shutdown_async() -> None:
+    """What :func:`rerun_shutdown` does, waiting for the recordings of the running loop too."""
+    loop = asyncio.get_running_loop()
+    own = [stream for stream in list(streams) if stream._engine.has_sinks and stream._engine.loop is loop]
+    outcomes = await asyncio.gather(*(stream._disconnect_sinks() for stream in own), return_exceptions=True)
+    for stream, outcome in zip(own, outcomes, strict=True):
+        if isinstance(outcome, Exception):
+            logger.error("%r could not be finished: %s: %s", stream, type(outcome).__name__, outcome)
+    await asyncio.to_thread(rerun_shutdown)
+
+
+def unregister_shutdown() -> None:
+    """Takes the exit handlers away that flush and close all recordings.
+
+    What ends an event loop in order still finishes the recordings on it: ``asyncio.run``, and the end of
+    the private loop of the blocking API. Others are left as they are: files stay without footers.
+    """
+    _State.registered = False
+    for finisher in _finishers:
+        atexit.unregister(finisher)
+
+
+def shutdown_at_exit(func: FuncT) -> FuncT:
+    """Decorates the main function of a process that ends without its exit handlers, such as a forked one.
+
+    When the function is through, by an error too, all recordings are flushed and their sinks closed, as
+    by :func:`rerun_shutdown`. Coroutine functions stay coroutine functions.
+    """
+    if inspect.iscoroutinefunction(func):
+
+        @functools.wraps(func)
+        async def run_async(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return await func(*args, **kwargs)
+            finally:
+                await _shutdown_async()
+
+        return run_async  # type: ignore[return-value]
+
+    @functools.wraps(func)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return func(*args, **kwargs)
+        finally:
+            rerun_shutdown()
+
+    return run  # type: ignore[return-value]
+
+
+def cleanup_if_forked_child() -> None:
+    """In a forked child, lets go of what belongs to the parent, where that has not happened by itself."""
+    if os.getpid() != _State.pid:
+        _after_fork_in_child()
 
 
 def finish_all() -> None:
@@ -30,11 +125,23 @@ def finish_all() -> None:
     if not left:
         return
     try:
-        asyncio.run(_finish(left))
+        _run_to_end(_finish(left))
     except Exception as error:
         logger.error(  # noqa: TRY400 - one line at exit, no traceback
             "recordings could not be finished at exit: %s: %s", type(error).__name__, error
         )
+
+
+def _run_to_end(call: Coroutine[Any, Any, None]) -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(call)
+        return
+    # A loop runs here already, as is the case in `rerun_shutdown` but never at exit.
+    thread = threading.Thread(target=asyncio.run, args=(call,), name="aiorerun-shutdown")
+    thread.start()
+    thread.join()
 
 
 def finish_on_running_loops() -> None:
@@ -64,6 +171,7 @@ def _is_orphan(conveyor: Conveyor) -> bool:
 
 def _after_fork_in_child() -> None:
     """The child starts empty: the parent's rows and sinks stay with the parent."""
+    _State.pid = os.getpid()
     ids.reseed()
     context.after_fork_in_child()
     worker.after_fork_in_child()
@@ -75,7 +183,7 @@ def _after_fork_in_child() -> None:
     conveyors.clear()
 
 
-atexit.register(finish_all)
+finish_at_exit(finish_all)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=worker.before_fork,

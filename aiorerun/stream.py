@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from aiorerun import lifecycle  # noqa: F401  # pyright: ignore[reportUnusedImport] - for its effect
 from aiorerun.context import ActiveRecordings
 from aiorerun.errors import report, strict_scope
-from aiorerun.pipeline.capture import CLOSED, FULL, UNOPENED
+from aiorerun.pipeline.capture import CLOSED, DISABLED, FULL, UNOPENED
 from aiorerun.sending import AsyncSending
 from aiorerun.stream_base import check_timeout
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from aiorerun.binary import BinaryStream, LogSinkLike
     from aiorerun.forward import AsyncChunksLike
     from aiorerun.recording.base import BaseRecording
-    from aiorerun.sinks.base import Sink
     from aiorerun.sinks.memory import MemorySink
     from aiorerun.types.batches import AsComponents, DescribedComponentBatch
 
@@ -48,12 +48,14 @@ class AsyncRecordingStream(AsyncSending):
         max_bytes_in_flight: Over this many bytes under way, ``log`` waits.
         max_wait: Seconds that ``log`` waits per stall before rows are refused.
         close_timeout: Seconds that closing a sink may take before what is left is dropped and counted.
+        make_context_default: Another name of ``make_thread_default``.
 
     Raises:
         ValueError: The application id is empty.
     """
 
     _active: ClassVar[ActiveRecordings[AsyncRecordingStream]] = ActiveRecordings("aiorerun_active")
+    _closes_soon = False
 
     async def log(
         self,
@@ -97,7 +99,7 @@ class AsyncRecordingStream(AsyncSending):
                         entity_path, entity, extra, None if static else self._times.get()
                     )
         except Exception as error:
-            report("log", error, strict=strict)
+            report("log", error, strict=strict, recording=self)
             return
         if accumulator is not None and self._engine.attend(accumulator):
             await self._engine.room.pace()
@@ -135,6 +137,41 @@ class AsyncRecordingStream(AsyncSending):
 
         await self._replace_sinks((FileSink(path, write_footer=write_footer),), default_blueprint)
 
+    async def stdout(self, default_blueprint: None = None, *, write_footer: bool = True) -> None:
+        """Writes the recording to standard output from now on, for a program at the other end of a pipe.
+
+        As long as that goes on the recording has standard output for itself: what else the process and its
+        children print goes to standard error. If standard output is a terminal nothing is printed, and the
+        recording goes to a buffer. When the reader goes away there is one warning; what it did not take,
+        and what comes later, waits in a buffer that is bounded by the byte limit, for another sink.
+        Cancelling the call does not undo the change.
+
+        Args:
+            default_blueprint: Not available yet; must be ``None``.
+            write_footer: Whether to finish the stream with a footer.
+
+        Raises:
+            SinkOpenError: Standard output is closed, or another recording writes to it.
+        """
+        from aiorerun.sinks.stdout import StdoutSink, is_terminal
+
+        sinks = () if is_terminal() else (StdoutSink(write_footer=write_footer),)
+        await self._replace_sinks(sinks, default_blueprint)
+
+    async def binary_stream(self) -> BinaryStream:
+        """Keeps the recording from now on for a reader in this process.
+
+        What is not read counts towards the byte limit.
+
+        Returns:
+            What it is read from: in complete RRD streams, or as one stream of bytes.
+        """
+        from aiorerun.binary import BinaryStream
+
+        stream = BinaryStream(self)
+        await self._replace_sinks((stream,))
+        return stream
+
     async def memory_recording(self) -> MemoryRecording:
         """Keeps the recording in memory from now on.
 
@@ -147,7 +184,7 @@ class AsyncRecordingStream(AsyncSending):
         await self._replace_sinks((sink,))
         return MemoryRecording(self, sink)
 
-    async def set_sinks(self, *sinks: Sink, default_blueprint: None = None) -> None:
+    async def set_sinks(self, *sinks: LogSinkLike, default_blueprint: None = None) -> None:
         """Replaces all sinks; each of several gets everything. None at all means back to a buffer.
 
         The stream is cut at the call: what was logged before goes to the former sinks, which are
@@ -227,6 +264,16 @@ class AsyncRecordingStream(AsyncSending):
         """Disconnects and closes the stream: logging to it is an error afterwards."""
         await self._close()
 
+    def _close_soon(self) -> None:
+        """Like :meth:`aclose`, without anybody waiting for it."""
+        if self._capture.gate != DISABLED:
+            self._capture.gate = CLOSED
+        if self._engine.has_sinks:
+            self._closes_soon = True
+            self._engine.disconnect_soon()
+        else:
+            self._warn_about_lost_buffer()
+
     # --- scopes --------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
@@ -252,7 +299,7 @@ class AsyncRecordingStream(AsyncSending):
 
     def __del__(self) -> None:
         engine = getattr(self, "_engine", None)
-        if engine is None or not engine.has_sinks:
+        if engine is None or not engine.has_sinks or self._closes_soon:
             return
         warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
         engine.disconnect_soon()
@@ -271,12 +318,21 @@ class MemoryRecording:
 
     async def num_msgs(self) -> int:
         """Flushes, then counts the messages: chunks, and those that announce the recording."""
-        await self._stream.flush()
+        await self._flush()
         return self._sink.num_messages
 
     async def drain_as_bytes(self) -> bytes:
-        """Flushes, then takes everything as one complete RRD stream with a footer."""
-        from aiorerun.sinks.memory import encode_stream
+        """Flushes, then takes everything as one complete RRD stream with a footer.
 
-        await self._stream.flush()
-        return encode_stream(self._sink.take_messages())
+        With nothing in it that has 60 bytes. Cancelling it loses nothing: the next call gives what this
+        one would have given.
+        """
+        from aiorerun.binary import encode_taken
+
+        await self._flush()
+        return await encode_taken(self._sink.take_messages(), self._sink.put_back)
+
+    async def _flush(self) -> None:
+        # Another sink by now may be slow, and what is here does not depend on it.
+        if self._sink.is_open:
+            await self._stream.flush()

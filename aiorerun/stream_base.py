@@ -21,6 +21,7 @@ from aiorerun.errors import (
     RerunWarning,
     StreamClosedError,
     caller_stacklevel,
+    observe_warnings,
     read_switch,
     report,
     strict_mode,
@@ -61,6 +62,12 @@ class BaseRecordingStream:
     """What the asyncio and the blocking recording stream have in common; see those."""
 
     _active: ClassVar[ActiveRecordings[Any]]
+    _faces: ClassVar[list[ActiveRecordings[Any]]] = []
+
+    def __init_subclass__(cls) -> None:
+        active = vars(cls).get("_active")
+        if active is not None:
+            BaseRecordingStream._faces.append(active)
 
     def __init__(
         self,
@@ -75,6 +82,7 @@ class BaseRecordingStream:
         max_bytes_in_flight: int | None = None,
         max_wait: float | None = None,
         close_timeout: float | None = None,
+        make_context_default: bool = False,
     ) -> None:
         self._prepare()
         application_id = normalize_application_id(application_id)
@@ -105,7 +113,7 @@ class BaseRecordingStream:
         streams.add(self)
         if make_default:
             self._active.set_global(self)
-        if make_thread_default:
+        if make_thread_default or make_context_default:
             self._active.set_local(self)
         self._start()
 
@@ -174,7 +182,7 @@ class BaseRecordingStream:
                     entity_path, entity, extra, None if static else self._times.get()
                 )
         except Exception as error:
-            report("log", error, strict=strict)
+            report("log", error, strict=strict, recording=self)
         else:
             if accumulator is not None:
                 self._engine.attend(accumulator)
@@ -188,9 +196,8 @@ class BaseRecordingStream:
             )
 
     def _report_closed(self, strict: bool | None, context: str = "log") -> None:
-        report(
-            context, StreamClosedError(f"{self!r} is closed; make a new stream to log more"), strict=strict
-        )
+        error = StreamClosedError(f"{self!r} is closed; make a new stream to log more")
+        report(context, error, strict=strict, recording=self)
 
     # --- times ---------------------------------------------------------------------------------
 
@@ -266,8 +273,12 @@ class BaseRecordingStream:
 
     # --- sinks, on an event loop ---------------------------------------------------------------
 
-    async def _replace_sinks(self, sinks: tuple[Sink, ...], default_blueprint: None = None) -> None:
+    async def _replace_sinks(self, given: tuple[Any, ...], default_blueprint: None = None) -> None:
+        sinks: tuple[Sink, ...] = tuple(getattr(sink, "log_sink", sink) for sink in given)
         _check_sinks(sinks)
+        for sink, own in zip(given, sinks, strict=True):
+            if own is not sink:
+                sink._adopt(self)
         if default_blueprint is not None:
             raise TypeError("default_blueprint: blueprints are not available in this version; pass None")
         if self._capture.gate == CLOSED:
@@ -446,12 +457,10 @@ def _check_kind(times: StoreTimes, timeline: str, kind: TimelineKind) -> None:
     )
 
 
-def check_timeout(timeout_sec: float) -> None:
+def check_timeout(timeout_sec: float, argument: str = "flush: timeout_sec") -> None:
     """Raises ``ValueError`` for a timeout that is negative or not a number."""
     if math.isnan(timeout_sec) or timeout_sec < 0:
-        raise ValueError(
-            f"flush: timeout_sec must not be negative or NaN, got {timeout_sec!r}; 0 does not wait"
-        )
+        raise ValueError(f"{argument} must not be negative or NaN, got {timeout_sec!r}; 0 does not wait")
 
 
 def _check_sinks(sinks: tuple[Any, ...]) -> None:
@@ -474,6 +483,22 @@ def _injection() -> int:
         if read_switch(variable) is not False:
             flags |= flag
     return flags
+
+
+def _record_warning(message: str, recording: BaseRecordingStream | None) -> None:
+    """Logs a misuse to the recording it was for, else to those that are active here."""
+    if recording is None:
+        active = [face.get() for face in BaseRecordingStream._faces]
+        recordings = [each for each in active if each is not None]
+    else:
+        recordings = [recording]
+    if recordings:
+        from aiorerun.warning_log import record_warning
+
+        record_warning(message, recordings)
+
+
+observe_warnings(_record_warning)
 
 
 def _warn_about_refusal(message: str) -> None:

@@ -25,6 +25,26 @@ class SinkContext(Protocol):
         """Runs a blocking function in the worker thread, first in, first out, and gives its result."""
         ...
 
+    def hold_bytes(self, nbytes: int) -> None:
+        """Counts bytes that the sink keeps in memory towards the byte limit of the stream; from any thread.
+
+        A negative number takes them off again.
+        """
+        ...
+
+    @property
+    def has_given_up(self) -> bool:
+        """Whether the time for closing the sink is over, and nobody waits for it any more."""
+        ...
+
+
+class SinkGone(Exception):
+    """Raised by a sink whose reader went away for good: it can take nothing, now or later.
+
+    The sink is detached then. If it was the only one, the messages of the call and all that come later
+    wait in a buffer for another sink; nothing is lost.
+    """
+
 
 @runtime_checkable
 class Sink(Protocol):

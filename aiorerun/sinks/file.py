@@ -114,7 +114,7 @@ class FileSink:
     def _append(self, segments: Sequence[Segment]) -> None:
         """Writes buffers at the end of the file, or leaves it as it was."""
         try:
-            written = _write_all(self._fd, segments)
+            written = write_all(self._fd, segments)
         except OSError:
             # Not every target can be cut back (pipes, devices); the first error is what counts.
             with contextlib.suppress(OSError):
@@ -132,13 +132,25 @@ def _write_joined(fd: int, buffers: Sequence[Any]) -> int:
 _writev: Callable[[int, Sequence[Any]], int] = getattr(os, "writev", _write_joined)
 
 
-def _write_all(fd: int, segments: Sequence[Segment]) -> int:
-    """Writes all buffers with as few system calls as possible; returns the number of bytes."""
+def write_all(fd: int, segments: Sequence[Segment], wait: Callable[[int], None] | None = None) -> int:
+    """Writes all buffers with as few system calls as possible; returns the number of bytes.
+
+    Args:
+        fd: Where to.
+        segments: The buffers.
+        wait: Waits until something can be written to an ``fd`` that does not block by itself.
+    """
     pending: list[Any] = [memoryview(segment).cast("B") for segment in segments if len(segment)]
     total = 0
     first = 0
     while first < len(pending):
-        written = _writev(fd, pending[first : first + _MAX_SEGMENTS])
+        try:
+            written = _writev(fd, pending[first : first + _MAX_SEGMENTS])
+        except BlockingIOError:
+            if wait is None:
+                raise
+            wait(fd)
+            continue
         total += written
         while first < len(pending) and written >= len(pending[first]):
             written -= len(pending[first])

@@ -22,12 +22,15 @@ class MemorySink:
     def __init__(self) -> None:
         self._messages: list[Message] = []
         self._lock = threading.Lock()
+        self.is_open = False
+        """Whether more may come."""
 
     def __repr__(self) -> str:
         return f"MemorySink({len(self._messages)} messages)"
 
     async def open(self, context: SinkContext) -> None:
-        """Nothing to do."""
+        """Gets ready."""
+        self.is_open = True
 
     async def write(self, messages: Sequence[Message]) -> None:
         """Keeps them."""
@@ -38,7 +41,8 @@ class MemorySink:
         """Nothing to do."""
 
     async def aclose(self) -> None:
-        """Nothing to do: what it holds goes to the sink that replaces it."""
+        """No more will come; what it holds goes to the sink that replaces it."""
+        self.is_open = False
 
     @property
     def num_messages(self) -> int:
@@ -50,6 +54,11 @@ class MemorySink:
         with self._lock:
             taken, self._messages = self._messages, []
         return taken
+
+    def put_back(self, messages: Sequence[Message]) -> None:
+        """Undoes :meth:`take_messages`."""
+        with self._lock:
+            self._messages[:0] = messages
 
 
 def encode_stream(messages: Sequence[Message]) -> bytes:

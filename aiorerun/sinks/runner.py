@@ -9,6 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from aiorerun.pipeline.ledger import SinkStats
+from aiorerun.sinks.base import SinkGone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,16 +34,23 @@ class Delivery:
         messages: In order.
         sinks: How many sinks get it.
         settle: Called once with the reason why some sink did not get it, or ``None``.
+        cost: What it counts towards the byte limit of a buffer: handed-over messages count nothing.
+        accepted: How many accepted rows it stands for: none that are counted as delivered already.
     """
 
-    __slots__ = ("_lost_because", "_open", "_settle", "cost", "messages", "nbytes", "rows")
+    __slots__ = ("_lost_because", "_open", "_settle", "accepted", "cost", "messages", "nbytes", "rows")
 
     def __init__(
-        self, messages: Sequence[Message], sinks: int, settle: Callable[[str | None], None] | None
+        self,
+        messages: Sequence[Message],
+        sinks: int,
+        settle: Callable[[str | None], None] | None,
+        cost: int = 0,
+        accepted: int = 0,
     ) -> None:
         self.messages = messages
-        self.cost = 0
-        """What it counts towards the byte limit of a buffer: handed-over messages count nothing."""
+        self.cost = cost
+        self.accepted = accepted
         self.nbytes = sum(message.nbytes for message in messages)
         self.rows = sum(message.rows for message in messages)
         self._open = sinks
@@ -68,11 +76,23 @@ class SinkRunner:
         sink: The sink.
         store: The recording it gets.
         worker: Where its blocking work runs.
+        hold_bytes: See :class:`aiorerun.sinks.SinkContext`.
+        on_gone: Called on the loop when the sink can take nothing any more; what it did not take is
+            fetched with :meth:`take_unsent`.
     """
 
-    def __init__(self, sink: Sink, store: StoreId, worker: Worker) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        store: StoreId,
+        worker: Worker,
+        hold_bytes: Callable[[int], None] = lambda nbytes: None,
+        on_gone: Callable[[SinkRunner], None] = lambda runner: None,
+    ) -> None:
         self.sink = sink
         self.store = store
+        self._hold_bytes = hold_bytes
+        self._on_gone = on_gone
         self._worker = worker
         self._queue: deque[Delivery | asyncio.Future[None]] = deque()
         self._wake = asyncio.Event()
@@ -81,6 +101,7 @@ class SinkRunner:
         self._task: asyncio.Task[None] | None = None
         self._flush_error: Exception | None = None
         self._failing = False
+        self.gone: SinkGone | None = None
         self.rows_written = 0
         self.rows_dropped = 0
         self.messages_written = 0
@@ -91,6 +112,20 @@ class SinkRunner:
     async def run_blocking(self, function: Callable[[], T]) -> T:
         """See :class:`aiorerun.sinks.SinkContext`."""
         return await self._worker.run(function)
+
+    def hold_bytes(self, nbytes: int) -> None:
+        """See :class:`aiorerun.sinks.SinkContext`."""
+        self._hold_bytes(nbytes)
+
+    @property
+    def has_given_up(self) -> bool:
+        """See :class:`aiorerun.sinks.SinkContext`."""
+        return self._aborted
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether :meth:`close` was called."""
+        return self._closing
 
     async def open(self, timeout: float) -> None:
         """Opens the sink and starts its task. Raises what the sink raises."""
@@ -138,7 +173,27 @@ class SinkRunner:
             self._aborted = True
             self._task.cancel()
             await asyncio.wait({self._task}, timeout=1.0)
-        self._drop_queue("sink did not finish in time")
+        if self.gone is None:
+            self._drop_queue("sink did not finish in time")
+
+    def take_unsent(self, *, is_lost: bool) -> list[Delivery]:
+        """What a sink that is gone did not take, in order.
+
+        Args:
+            is_lost: Whether that is lost; then whoever waits for a flush is told.
+        """
+        unsent: list[Delivery] = []
+        while self._queue:
+            entry = self._queue.popleft()
+            if isinstance(entry, Delivery):
+                self.queued_bytes -= entry.nbytes
+                unsent.append(entry)
+            elif not entry.done():
+                if is_lost and self.gone is not None:
+                    entry.set_exception(self.gone)
+                else:
+                    entry.set_result(None)
+        return unsent
 
     def stats(self) -> SinkStats:
         """Counters."""
@@ -172,8 +227,12 @@ class SinkRunner:
         except asyncio.CancelledError:
             if not self._aborted:
                 raise
+        except SinkGone as error:
+            self._note_gone(error)
         except Exception as error:
             self._report("closing", error)
+        if self.gone is not None:
+            self._on_gone(self)
 
     async def _step(self) -> None:
         if not self._queue:
@@ -194,6 +253,11 @@ class SinkRunner:
         try:
             await self.sink.write(messages)
             lost_because = None
+        except SinkGone as error:
+            self._queue.extendleft(reversed(deliveries))
+            deliveries = []
+            self._note_gone(error)
+            raise _Finished from None
         except Exception as error:
             lost_because = f"sink error: {type(error).__name__}"
             self._flush_error = error
@@ -247,6 +311,11 @@ class SinkRunner:
             elif not entry.done():
                 entry.set_exception(TimeoutError(f"{self.sink!r} was closed: {reason}"))
 
+    def _note_gone(self, error: SinkGone) -> None:
+        if self.gone is None:
+            self.gone = self.error = error
+            logger.warning("%s", error)
+
     def _report(self, doing: str, error: Exception) -> None:
         self.error = error
         if self._failing:
@@ -257,7 +326,7 @@ class SinkRunner:
 
 
 class _Finished(Exception):
-    """Everything is written and the runner is closing."""
+    """Everything is written and the runner is closing, or the sink is gone."""
 
 
 def _uncancel() -> None:

@@ -11,12 +11,6 @@ from aiorerun import __version__ as _version, _vocabulary
 from aiorerun._lazy import lazy
 
 if TYPE_CHECKING:
-    from aiorerun import (
-        archetypes as archetypes,
-        components as components,
-        datatypes as datatypes,
-        encodings as encodings,
-    )
     from aiorerun._vocabulary import *  # noqa: F403
     from aiorerun.codec.errors import RrdError as RrdError
     from aiorerun.config import (
@@ -31,6 +25,12 @@ if TYPE_CHECKING:
         set_strict_mode as set_strict_mode,
         strict_mode as strict_mode,
     )
+    from aiorerun.lifecycle import (
+        cleanup_if_forked_child as cleanup_if_forked_child,
+        rerun_shutdown as rerun_shutdown,
+        shutdown_at_exit as shutdown_at_exit,
+        unregister_shutdown as unregister_shutdown,
+    )
     from aiorerun.pipeline.ledger import (
         SinkStats as SinkStats,
         StreamStats as StreamStats,
@@ -42,9 +42,18 @@ if TYPE_CHECKING:
     from aiorerun.sinks.file import (
         FileSink as FileSink,
     )
-    from aiorerun.sync import recording as recording
+    from aiorerun.sync import (
+        archetypes as archetypes,
+        components as components,
+        datatypes as datatypes,
+        encodings as encodings,
+        recording as recording,
+    )
     from aiorerun.sync.api import (
+        LoggingHandler as LoggingHandler,
         at as at,
+        binary_stream as binary_stream,
+        context_local_stream as context_local_stream,
         disable_timeline as disable_timeline,
         disconnect as disconnect,
         flush as flush,
@@ -71,6 +80,12 @@ if TYPE_CHECKING:
         set_sinks as set_sinks,
         set_thread_local_data_recording as set_thread_local_data_recording,
         set_time as set_time,
+        stdout as stdout,
+        thread_local_stream as thread_local_stream,
+    )
+    from aiorerun.sync.binary import (
+        BinaryStream as BinaryStream,
+        LogSinkLike as LogSinkLike,
     )
     from aiorerun.sync.sending_api import (
         send_columns as send_columns,
@@ -122,6 +137,11 @@ if TYPE_CHECKING:
         TimeColumn as TimeColumn,
         TimeColumnLike as TimeColumnLike,
     )
+    from aiorerun.versions import (
+        EXTERNAL_DATA_LOADER_INCOMPATIBLE_EXIT_CODE as EXTERNAL_DATA_LOADER_INCOMPATIBLE_EXIT_CODE,
+        EXTERNAL_IMPORTER_INCOMPATIBLE_EXIT_CODE as EXTERNAL_IMPORTER_INCOMPATIBLE_EXIT_CODE,
+        version as version,
+    )
 
 __version__: Final = _version
 
@@ -131,6 +151,7 @@ _HOMES: Final[dict[str, str]] = {
     "AnyBatchValue": "aiorerun.types.any_values",
     "AnyValues": "aiorerun.types.any_values",
     "AsComponents": "aiorerun.types.batches",
+    "BinaryStream": "aiorerun.sync.binary",
     "ChunkBatcherConfig": "aiorerun.config",
     "ComponentBatchLike": "aiorerun.types.batches",
     "ComponentBatchMixin": "aiorerun.types.batches",
@@ -140,8 +161,12 @@ _HOMES: Final[dict[str, str]] = {
     "ComponentMixin": "aiorerun.types.batches",
     "DescribedComponentBatch": "aiorerun.types.batches",
     "DynamicArchetype": "aiorerun.types.any_values",
+    "EXTERNAL_DATA_LOADER_INCOMPATIBLE_EXIT_CODE": "aiorerun.versions",
+    "EXTERNAL_IMPORTER_INCOMPATIBLE_EXIT_CODE": "aiorerun.versions",
     "FileSink": "aiorerun.sinks.file",
     "FlushTimeoutError": "aiorerun.errors",
+    "LogSinkLike": "aiorerun.sync.binary",
+    "LoggingHandler": "aiorerun.sync.api",
     "MemoryRecording": "aiorerun.sync.stream",
     "QueueFullError": "aiorerun.errors",
     "RECORDING_PROPERTIES_PATH": "aiorerun.types.sorbet",
@@ -165,13 +190,16 @@ _HOMES: Final[dict[str, str]] = {
     "StreamStats": "aiorerun.pipeline.ledger",
     "TimeColumn": "aiorerun.types.time_column",
     "TimeColumnLike": "aiorerun.types.time_column",
-    "archetypes": "aiorerun.archetypes",
+    "archetypes": "aiorerun.sync.archetypes",
     "at": "aiorerun.sync.api",
-    "components": "aiorerun.components",
-    "datatypes": "aiorerun.datatypes",
+    "binary_stream": "aiorerun.sync.api",
+    "cleanup_if_forked_child": "aiorerun.lifecycle",
+    "components": "aiorerun.sync.components",
+    "context_local_stream": "aiorerun.sync.api",
+    "datatypes": "aiorerun.sync.datatypes",
     "disable_timeline": "aiorerun.sync.api",
     "disconnect": "aiorerun.sync.api",
-    "encodings": "aiorerun.encodings",
+    "encodings": "aiorerun.sync.encodings",
     "escape_entity_path_part": "aiorerun.types.entity_path",
     "flush": "aiorerun.sync.api",
     "get_application_id": "aiorerun.sync.api",
@@ -188,6 +216,7 @@ _HOMES: Final[dict[str, str]] = {
     "new_entity_path": "aiorerun.types.entity_path",
     "recording": "aiorerun.sync.recording",
     "recording_stream_generator_ctx": "aiorerun.sync.api",
+    "rerun_shutdown": "aiorerun.lifecycle",
     "reset_time": "aiorerun.sync.api",
     "save": "aiorerun.sync.api",
     "send_chunks": "aiorerun.sync.api",
@@ -206,7 +235,12 @@ _HOMES: Final[dict[str, str]] = {
     "set_strict_mode": "aiorerun.errors",
     "set_thread_local_data_recording": "aiorerun.sync.api",
     "set_time": "aiorerun.sync.api",
+    "shutdown_at_exit": "aiorerun.lifecycle",
+    "stdout": "aiorerun.sync.api",
     "strict_mode": "aiorerun.errors",
+    "thread_local_stream": "aiorerun.sync.api",
+    "unregister_shutdown": "aiorerun.lifecycle",
+    "version": "aiorerun.versions",
 }
 
 __all__ = [
@@ -214,6 +248,7 @@ __all__ = [
     "AnyBatchValue",
     "AnyValues",
     "AsComponents",
+    "BinaryStream",
     "ChunkBatcherConfig",
     "ComponentBatchLike",
     "ComponentBatchMixin",
@@ -223,8 +258,12 @@ __all__ = [
     "ComponentMixin",
     "DescribedComponentBatch",
     "DynamicArchetype",
+    "EXTERNAL_DATA_LOADER_INCOMPATIBLE_EXIT_CODE",
+    "EXTERNAL_IMPORTER_INCOMPATIBLE_EXIT_CODE",
     "FileSink",
     "FlushTimeoutError",
+    "LogSinkLike",
+    "LoggingHandler",
     "MemoryRecording",
     "QueueFullError",
     "RECORDING_PROPERTIES_PATH",
@@ -251,7 +290,10 @@ __all__ = [
     "__version__",
     "archetypes",
     "at",
+    "binary_stream",
+    "cleanup_if_forked_child",
     "components",
+    "context_local_stream",
     "datatypes",
     "disable_timeline",
     "disconnect",
@@ -272,6 +314,7 @@ __all__ = [
     "new_entity_path",
     "recording",
     "recording_stream_generator_ctx",
+    "rerun_shutdown",
     "reset_time",
     "save",
     "send_chunks",
@@ -290,7 +333,12 @@ __all__ = [
     "set_strict_mode",
     "set_thread_local_data_recording",
     "set_time",
+    "shutdown_at_exit",
+    "stdout",
     "strict_mode",
+    "thread_local_stream",
+    "unregister_shutdown",
+    "version",
 ]
 __all__ += _vocabulary.__all__
 

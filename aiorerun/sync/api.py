@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import asyncio
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from aiorerun.api import FLUSH_AT_INIT_SECS, check_init, seed_examples
 from aiorerun.errors import set_strict_mode
 from aiorerun.face import Face
+from aiorerun.logging_handler import BaseLoggingHandler
+from aiorerun.scopes import OwnStream
 from aiorerun.stream_base import check_timeout, logger, streams
 from aiorerun.sync.stream import MemoryRecording, RecordingStream, active
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from uuid import UUID
 
     from aiorerun.forward import ChunksLike
     from aiorerun.recording.base import BaseRecording
-    from aiorerun.sinks.base import Sink
+    from aiorerun.sync.binary import BinaryStream, LogSinkLike
     from aiorerun.types.batches import AsComponents, DescribedComponentBatch
+
+FuncT = TypeVar("FuncT", bound="Callable[..., Any]")
 
 _face: Final = Face(active)
 at = _face.at
@@ -39,6 +44,47 @@ set_log_time_enabled = _face.set_log_time_enabled
 set_time = _face.set_time
 get_thread_local_data_recording = get_context_local_data_recording
 set_thread_local_data_recording = set_context_local_data_recording
+
+
+async def _close_in_thread(stream: RecordingStream) -> None:
+    await asyncio.to_thread(stream.close)
+
+
+_own_stream: Final = OwnStream(active, RecordingStream, RecordingStream.close, _close_in_thread)
+
+
+class LoggingHandler(BaseLoggingHandler):
+    """A handler of Python's ``logging`` that logs records as ``TextLog`` rows to the active recording.
+
+    The entity is the module that logged, after the prefix: ``{path_prefix}/{record.module}``. It uses
+    :func:`log_nowait`, from any thread: a slow sink never holds up who logs. Aiorerun's own records are
+    left out.
+
+    Args:
+        path_prefix: What entity paths begin with.
+    """
+
+    _face = _face
+
+
+def context_local_stream(application_id: str) -> Callable[[FuncT], FuncT]:
+    """Decorates a function so that each call runs inside a fresh recording with a random id.
+
+    It works for plain functions, generators, coroutine functions and async generators. The recording is
+    active in the function, of generators only while they run, never in who consumes them. At the end it
+    is flushed and closed.
+
+    Args:
+        application_id: The application id of the recordings.
+    """
+
+    def decorate(func: FuncT) -> FuncT:
+        return _own_stream.decorate(application_id, func)  # type: ignore[return-value]
+
+    return decorate
+
+
+thread_local_stream = context_local_stream
 
 
 def init(
@@ -148,6 +194,27 @@ def send_chunks(chunks: ChunksLike, *, recording: RecordingStream | None = None)
         stream.send_chunks(chunks)
 
 
+def stdout(
+    default_blueprint: None = None, recording: RecordingStream | None = None, *, write_footer: bool = True
+) -> None:
+    """Writes the active recording to standard output; see :meth:`RecordingStream.stdout`."""
+    stream = _face.choose_for_sink("stdout", recording)
+    if stream is not None:
+        stream.stdout(default_blueprint, write_footer=write_footer)
+
+
+def binary_stream(recording: RecordingStream | None = None) -> BinaryStream:
+    """Keeps the active recording for a reader in this process; see :meth:`RecordingStream.binary_stream`.
+
+    Raises:
+        RuntimeError: No recording is active.
+    """
+    stream = _face.choose(recording)
+    if stream is None:
+        raise RuntimeError("binary_stream: no recording is active; call init() first, or pass recording=")
+    return stream.binary_stream()
+
+
 def memory_recording(recording: RecordingStream | None = None) -> MemoryRecording:
     """Keeps the active recording in memory; see :meth:`RecordingStream.memory_recording`.
 
@@ -160,7 +227,9 @@ def memory_recording(recording: RecordingStream | None = None) -> MemoryRecordin
     return stream.memory_recording()
 
 
-def set_sinks(*sinks: Sink, default_blueprint: None = None, recording: RecordingStream | None = None) -> None:
+def set_sinks(
+    *sinks: LogSinkLike, default_blueprint: None = None, recording: RecordingStream | None = None
+) -> None:
     """Replaces the sinks of the active recording; see :meth:`RecordingStream.set_sinks`."""
     stream = _face.choose_for_sink("set_sinks", recording)
     if stream is not None:

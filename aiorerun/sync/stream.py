@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from aiorerun.forward import ChunksLike
     from aiorerun.portal import PortalLease
     from aiorerun.recording.base import BaseRecording
-    from aiorerun.sinks.base import Sink
     from aiorerun.sinks.memory import MemorySink
+    from aiorerun.sync.binary import BinaryStream, LogSinkLike
     from aiorerun.types.batches import AsComponents, DescribedComponentBatch
 
 T = TypeVar("T")
@@ -99,7 +99,7 @@ class RecordingStream(Sending):
                         entity_path, entity, extra, None if static else self._times.get()
                     )
         except Exception as error:
-            report("log", error, strict=strict)
+            report("log", error, strict=strict, recording=self)
             return
         if accumulator is not None and self._engine.attend(accumulator):
             self._engine.room.pace_blocking()
@@ -128,6 +128,40 @@ class RecordingStream(Sending):
 
         self._call(self._replace_sinks, (FileSink(path, write_footer=write_footer),), default_blueprint)
 
+    def stdout(self, default_blueprint: None = None, *, write_footer: bool = True) -> None:
+        """Writes the recording to standard output from now on, for a program at the other end of a pipe.
+
+        As long as that goes on the recording has standard output for itself: what else the process and its
+        children print goes to standard error. If standard output is a terminal nothing is printed, and the
+        recording goes to a buffer. When the reader goes away there is one warning; what it did not take,
+        and what comes later, waits in a buffer that is bounded by the byte limit, for another sink.
+
+        Args:
+            default_blueprint: Not available yet; must be ``None``.
+            write_footer: Whether to finish the stream with a footer.
+
+        Raises:
+            SinkOpenError: Standard output is closed, or another recording writes to it.
+        """
+        from aiorerun.sinks.stdout import StdoutSink, is_terminal
+
+        sinks = () if is_terminal() else (StdoutSink(write_footer=write_footer),)
+        self._call(self._replace_sinks, sinks, default_blueprint)
+
+    def binary_stream(self) -> BinaryStream:
+        """Keeps the recording from now on for a reader in this process.
+
+        What is not read counts towards the byte limit.
+
+        Returns:
+            What it is read from: in complete RRD streams, or as one stream of bytes.
+        """
+        from aiorerun.sync.binary import BinaryStream
+
+        stream = BinaryStream(self)
+        self._call(self._replace_sinks, (stream,))
+        return stream
+
     def memory_recording(self) -> MemoryRecording:
         """Keeps the recording in memory from now on; returns what drains it."""
         from aiorerun.sinks.memory import MemorySink
@@ -136,7 +170,7 @@ class RecordingStream(Sending):
         self._call(self._replace_sinks, (sink,))
         return MemoryRecording(self, sink)
 
-    def set_sinks(self, *sinks: Sink, default_blueprint: None = None) -> None:
+    def set_sinks(self, *sinks: LogSinkLike, default_blueprint: None = None) -> None:
         """Replaces all sinks; see :meth:`aiorerun.AsyncRecordingStream.set_sinks`."""
         self._call(self._replace_sinks, sinks, default_blueprint)
 
@@ -251,30 +285,51 @@ class MemoryRecording:
 
     def num_msgs(self) -> int:
         """Flushes, then counts the messages: chunks, and those that announce the recording."""
-        self._stream.flush()
+        self._flush()
         return self._sink.num_messages
 
     def drain_as_bytes(self) -> bytes:
-        """Flushes, then takes everything as one complete RRD stream with a footer."""
+        """Flushes, then takes everything as one complete RRD stream with a footer.
+
+        With nothing in it that has 60 bytes.
+        """
         from aiorerun.sinks.memory import encode_stream
 
-        self._stream.flush()
-        return encode_stream(self._sink.take_messages())
+        self._flush()
+        taken = self._sink.take_messages()
+        try:
+            return encode_stream(taken)
+        except BaseException:
+            self._sink.put_back(taken)
+            raise
+
+    def _flush(self) -> None:
+        # Another sink by now may be slow, and what is here does not depend on it.
+        if self._sink.is_open:
+            self._stream.flush()
 
 
 def disconnect_all() -> None:
-    """Disconnects all blocking streams: files get their footers. Runs at interpreter exit."""
+    """Disconnects all blocking streams: files get their footers."""
     for stream in list(streams):
         if isinstance(stream, RecordingStream):
             try:
                 stream.disconnect()
             except Exception as error:
                 logger.error("%r could not be finished at exit: %s: %s", stream, type(error).__name__, error)
+
+
+def _shut_down() -> None:
+    """Runs at interpreter exit."""
     # Streams whose last reference went without a disconnect are still being finished.
-    lifecycle.finish_on_running_loops()
+    if lifecycle.is_registered():
+        lifecycle.finish_on_running_loops()
+    # It has to be stopped in any case, or the interpreter would not end.
     portal = sys.modules.get("aiorerun.portal")
     if portal is not None:
         portal.shut_down()
 
 
-atexit.register(disconnect_all)
+# In reverse: streams are disconnected, then the loop is stopped.
+atexit.register(_shut_down)
+lifecycle.finish_at_exit(disconnect_all)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, assert_type
 
 import numpy as np
@@ -48,6 +48,10 @@ async def the_asyncio_face(path: Path) -> None:
         await rec.save(path, write_footer=False)
         await rec.save(str(path))
         await rec.set_sinks(rr.FileSink(path), MySink())
+        binary = await rec.binary_stream()
+        assert_type(binary, rr.BinaryStream)
+        assert_type(await binary.read(), bytes | None)
+        await rec.set_sinks(binary, MySink())
         await rec.flush(timeout_sec=1)
         frames = [rr.TimeColumn("frame", sequence=[1, 2])]
         await rec.send_columns("a", frames, rr.Scalars.columns(scalars=[1.0, 2.0]), strict=True)
@@ -85,6 +89,10 @@ def the_blocking_face(path: Path) -> None:
         assert_type(rec.send_recording_start_time_nanos(1), None)
         rec.save(path)
         rec.set_sinks(blocking.FileSink(path), MySink())
+        binary = rec.binary_stream()
+        assert_type(binary, blocking.BinaryStream)
+        assert_type(binary.read(flush=False), bytes | None)
+        rec.set_sinks(binary, MySink())
         rec.flush(timeout_sec=1)
 
 
@@ -106,6 +114,13 @@ def what_is_the_same_in_both(rec: rr.AsyncRecordingStream) -> None:
         yield from range(count)
 
     assert_type(produce(3), Generator[int, None, None])
+
+    @rr.thread_local_stream("app")
+    async def job(number: int) -> str:
+        return str(number)
+
+    as_coroutine: Callable[[int], Coroutine[Any, Any, str]] = job
+    assert callable(as_coroutine)
 
 
 async def wrong_use(rec: rr.AsyncRecordingStream, other: blocking.RecordingStream) -> None:

@@ -34,11 +34,15 @@ SENDING = {
     "send_chunks", "send_columns", "send_dataframe", "send_property", "send_record_batch", "send_recording",
     "send_recording_name", "send_recording_start_time_nanos",
 }  # fmt: skip
-COROUTINES = {"disconnect", "flush", "init", "log", "memory_recording", "save", "set_sinks"} | SENDING
+COROUTINES = {
+    "binary_stream", "disconnect", "flush", "init", "log", "memory_recording", "save", "set_sinks", "stdout",
+    *SENDING,
+}  # fmt: skip
 METHODS = {
-    "at", "disable_timeline", "disconnect", "flush", "get_application_id", "get_recording_id", "is_enabled",
-    "log", "log_nowait", "memory_recording", "reset_time", "save", "set_log_tick_enabled",
-    "set_log_time_enabled", "set_sinks", "set_time", "stats", "__init__", *SENDING,
+    "at", "binary_stream", "disable_timeline", "disconnect", "flush", "get_application_id",
+    "get_recording_id", "is_enabled", "log", "log_nowait", "memory_recording", "reset_time", "save",
+    "set_log_tick_enabled", "set_log_time_enabled", "set_sinks", "set_time", "stats", "stdout", "__init__",
+    *SENDING,
 }  # fmt: skip
 KEYWORD_ONLY_RECORDING = {
     "at", "flush", "log", "log_nowait", "send_chunks", "send_columns", "set_sinks", "set_time",
@@ -257,13 +261,16 @@ class TestWithoutARecording:
     ) -> None:
         await rr.save(tmp_path / "a.rrd")
         await rr.set_sinks()
-        assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
+        await rr.stdout()
+        assert [record.levelno for record in caplog.records] == [logging.WARNING] * 3
         assert "call init() first" in caplog.text
         assert not (tmp_path / "a.rrd").exists()
 
     async def test_memory_has_nothing_to_give(self) -> None:
         with pytest.raises(RuntimeError, match="call init"):
             await rr.memory_recording()
+        with pytest.raises(RuntimeError, match="call init"):
+            await rr.binary_stream()
 
 
 class TestActive:

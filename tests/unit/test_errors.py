@@ -167,20 +167,22 @@ def test_the_argument_goes_before_the_mode() -> None:
 
 
 def test_observers_get_the_text() -> None:
-    texts: list[str] = []
-    observe_warnings(texts.append)
+    told: list[tuple[str, Any]] = []
+    observe_warnings(lambda text, recording: told.append((text, recording)))
     with pytest.warns(RerunWarning):
         report("log", TypeError("x"))
-    assert texts == ["log: TypeError(x)"]
+    with pytest.warns(RerunWarning):
+        report("log", TypeError("x"), recording="that one")
+    assert told == [("log: TypeError(x)", None), ("log: TypeError(x)", "that one")]
     with pytest.raises(TypeError):
         report("log", TypeError("y"), strict=True)
-    assert texts == ["log: TypeError(x)"]
+    assert len(told) == 2
 
 
 def test_an_observer_that_is_wrong_itself_is_not_reported() -> None:
     texts: list[str] = []
 
-    def careless(text: str) -> None:
+    def careless(text: str, recording: Any) -> None:
         texts.append(text)
         report("observer", ValueError("again"))
 

@@ -169,12 +169,24 @@ def record(rec: aiorerun.sync.RecordingStream, before: Callable[[], Any]) -> lis
     return sorted(rows_of(memory.drain_as_bytes()), key=lambda row: row.row_id)
 
 
-def check_untouched(rec: aiorerun.sync.RecordingStream, rows: list[LoggedRow]) -> None:
+def check_untouched(
+    rec: aiorerun.sync.RecordingStream, rows: list[LoggedRow], warned: str | None = None
+) -> None:
+    lines = [row for row in rows if row.path == "/__warnings"]
+    rows = [row for row in rows if row.path != "/__warnings"]
     assert [row.path for row in rows] == ["/a", "/a"]
     assert [row.values for row in rows] == [{"Scalars:scalars": [1.0]}, {"Scalars:scalars": [2.0]}]
-    assert [row.times for row in rows] == [{"frame": 1, "log_tick": 0}, {"frame": 1, "log_tick": 1}]
+    ticks = [0, 1 + len(lines)]
+    assert [row.times for row in rows] == [{"frame": 1, "log_tick": tick} for tick in ticks]
     stats = rec.stats()
-    assert (stats.rows_accepted, stats.rows_refused, stats.rows_dropped) == (2, 0, 0)
+    assert (stats.rows_accepted, stats.rows_refused, stats.rows_dropped) == (2 + len(lines), 0, 0)
+    if warned is None:
+        assert lines == []
+        return
+    (line,) = lines
+    (text,) = line.values["TextLog:text"]
+    assert line.values["TextLog:level"] == ["WARN"]
+    assert text.startswith(f'{warned}\nFile "{__file__}", line ')
 
 
 @pytest.mark.parametrize("name", [*DROPPED, *TIMES])
@@ -204,7 +216,8 @@ def test_otherwise_there_is_one_warning_and_the_call_is_dropped(
     assert warning.filename == __file__
     assert str(warning.message).startswith("log: " if name in DROPPED else "set_time: ")
     assert all(text in str(warning.message) for text in bad.names), warning.message
-    check_untouched(rec, rows)
+    # What is wrong about a time belongs to no recording in particular: only active ones are told.
+    check_untouched(rec, rows, str(warning.message) if name in DROPPED else None)
 
 
 @pytest.mark.parametrize("name", VALUES)
@@ -250,7 +263,8 @@ def test_the_strict_argument_overrides_the_mode(rec: aiorerun.sync.RecordingStre
     with pytest.warns(rr.RerunWarning, match="more than once"):
         rec.log("a", rr.Scalars(1.0), rr.Scalars(2.0), strict=False)
     assert rr.strict_mode()
-    assert rec.stats().rows_accepted == 1
+    # One call is dropped and gives a line of text log, the other is kept.
+    assert rec.stats().rows_accepted == 2
 
 
 def test_of_a_repeated_component_the_first_is_kept(rec: aiorerun.sync.RecordingStream) -> None:
@@ -282,7 +296,7 @@ async def test_the_asyncio_face_reports_in_the_same_way() -> None:
     with pytest.raises(TypeError, match="archetype"):
         await rec.log("a", 3, strict=True)  # type: ignore[arg-type]
     await rec.log("a", rr.Scalars(1.0), strict=True)
-    assert rec.stats().rows_accepted == 1
+    assert rec.stats().rows_accepted == 1 + len(caught)
 
 
 def test_a_foreign_array_may_change_afterwards(rec: aiorerun.sync.RecordingStream) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import aiorerun as rr
+from aiorerun.sinks.base import SinkGone
 from aiorerun.sinks.memory import encode_stream
 from tests.reading import scalars_of
 
@@ -114,6 +115,134 @@ async def test_one_failing_sink_does_not_disturb_the_other(tmp_path: Path) -> No
     assert scalars_of(encode_stream(good.messages), "/a") == [1.0]
     assert rec.stats().rows_dropped == 1
     assert rec.stats().rows_pending == 0
+
+
+class GoneSink(ListSink):
+    """Takes some messages, then its reader goes away."""
+
+    def __init__(self, gone_after: int) -> None:
+        super().__init__()
+        self.left = gone_after
+
+    async def write(self, messages: Sequence[Message]) -> None:
+        if self.left == 0:
+            raise SinkGone("the reader is gone")
+        self.left -= 1
+        await super().write(messages)
+
+
+async def test_a_slow_sink_does_not_hold_up_the_other() -> None:
+    class SlowSink(ListSink):
+        async def write(self, messages: Sequence[Message]) -> None:
+            await free.wait()
+            await super().write(messages)
+
+    free = asyncio.Event()
+    slow, fast = SlowSink(), ListSink()
+    rec = stream()
+    await rec.set_sinks(slow, fast)
+    for number in range(3):
+        await rec.log("a", rr.Scalars(float(number)))
+        with pytest.raises(rr.FlushTimeoutError):
+            await rec.flush(timeout_sec=0.05)
+        assert scalars_of(encode_stream(fast.messages), "/a") == list(range(number + 1))
+    assert slow.messages == []
+    stats = rec.stats()
+    assert [sink.rows_written for sink in stats.sinks] == [0, 3]
+    assert (stats.rows_delivered, stats.rows_pending) == (0, 3)
+    assert stats.sinks[0].queued_bytes > 0 == stats.sinks[1].queued_bytes
+    free.set()
+    await rec.flush()
+    assert scalars_of(encode_stream(slow.messages), "/a") == [0.0, 1.0, 2.0]
+    await rec.disconnect()
+    assert rec.stats().rows_delivered == 3
+
+
+async def test_a_sink_that_is_gone_gives_back_what_it_did_not_take(caplog: pytest.LogCaptureFixture) -> None:
+    gone, later = GoneSink(2), ListSink()
+    rec = stream()
+    await rec.set_sinks(gone)
+    for number in range(4):
+        await rec.log("a", rr.Scalars(float(number)))
+        await rec.flush(timeout_sec=10)
+    stats = rec.stats()
+    assert (stats.sinks, stats.rows_dropped) == ((), 0)
+    assert stats.rows_delivered + stats.rows_pending == 4
+    assert caplog.text.count("the reader is gone") == 1
+    assert gone.calls[-1] == "aclose"
+    await rec.set_sinks(later)
+    await rec.disconnect()
+    taken = scalars_of(encode_stream(gone.messages), "/a")
+    assert taken + scalars_of(encode_stream(later.messages), "/a") == [0.0, 1.0, 2.0, 3.0]
+    assert rec.stats().rows_delivered == 4
+    assert rec.stats().pending_bytes == 0
+
+
+async def test_a_sink_that_is_gone_while_it_is_replaced() -> None:
+    class GoneWhenClosing(ListSink):
+        async def write(self, messages: Sequence[Message]) -> None:
+            await closing.wait()
+            raise SinkGone("the reader is gone")
+
+    closing = asyncio.Event()
+    gone, later = GoneWhenClosing(), ListSink()
+    rec = stream()
+    await rec.set_sinks(gone)
+    await rec.log("a", rr.Scalars(1.0))
+    switching = asyncio.create_task(rec.set_sinks(later))
+    await asyncio.sleep(0.05)
+    closing.set()
+    await switching
+    await rec.log("a", rr.Scalars(2.0))
+    await rec.disconnect()
+    assert scalars_of(encode_stream(later.messages), "/a") == [1.0, 2.0]
+    assert (rec.stats().rows_delivered, rec.stats().pending_bytes) == (2, 0)
+
+
+async def test_of_two_sinks_one_is_gone_and_the_other_goes_on() -> None:
+    gone, good = GoneSink(1), ListSink()
+    rec = stream()
+    await rec.set_sinks(gone, good)
+    await rec.flush()
+    await rec.log("a", rr.Scalars(1.0))
+    with pytest.raises(SinkGone):
+        await rec.flush()
+    await rec.log("a", rr.Scalars(2.0))
+    await rec.flush()
+    assert [sink.name for sink in rec.stats().sinks] == [repr(good)]
+    await rec.disconnect()
+    assert scalars_of(encode_stream(good.messages), "/a") == [1.0, 2.0]
+    stats = rec.stats()
+    assert (stats.rows_delivered, stats.rows_dropped, stats.pending_bytes) == (1, 1, 0)
+
+
+async def test_what_a_sink_holds_counts_towards_the_limit() -> None:
+    class Holding(ListSink):
+        async def open(self, context: rr.SinkContext) -> None:
+            await super().open(context)
+            self.context = context
+            assert not context.has_given_up
+            context.hold_bytes(12345)
+
+    sink = Holding()
+    rec = stream()
+    await rec.set_sinks(sink)
+    await rec.flush()
+    assert rec.stats().pending_bytes == 12345
+    sink.context.hold_bytes(-12345)
+    assert rec.stats().pending_bytes == 0
+    await rec.disconnect()
+
+
+async def test_files_are_equal_by_path_and_flag(tmp_path: Path) -> None:
+    path = tmp_path / "a.rrd"
+    rr.set_strict_mode(False)
+    with pytest.raises(ValueError, match="Duplicate sinks detected: FileSink"):
+        await stream().set_sinks(rr.FileSink(path), rr.FileSink(str(path)))
+    assert rr.FileSink(path) == rr.FileSink(f"{tmp_path}/./a.rrd")
+    assert rr.FileSink(path) != rr.FileSink(path, write_footer=False)
+    assert len({rr.FileSink(path), rr.FileSink(str(path)), rr.FileSink(tmp_path / "b.rrd")}) == 2
+    assert not path.exists()
 
 
 async def test_a_sink_that_refuses_to_open_leaves_the_stream_as_it_was() -> None:

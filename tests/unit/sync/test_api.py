@@ -140,12 +140,15 @@ def test_without_a_recording_nothing_happens(tmp_path: Path, caplog: pytest.LogC
     assert not rr.is_enabled()
     with pytest.raises(RuntimeError, match="call init"):
         rr.memory_recording()
+    with pytest.raises(RuntimeError, match="call init"):
+        rr.binary_stream()
     with pytest.raises(ValueError, match="timeout_sec"):
         rr.flush(timeout_sec=float("nan"))
     assert caplog.records == []
     rr.save(tmp_path / "a.rrd")
     rr.set_sinks()
-    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
+    rr.stdout()
+    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 3
 
 
 def test_a_generator_is_isolated() -> None:
