@@ -27,6 +27,8 @@ FN: Final = "fn"
 
 OURS: Final = {
     "RecordingStream": {"max_bytes_in_flight", "max_wait", "close_timeout", "make_context_default"},
+    "recording.load_archive": {"on_error"},
+    "recording.load_recording": {"on_error"},
 }
 """Additions of this SDK, keyword-only, beside what is promised."""
 
