@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -11,10 +12,9 @@ from aiorerun.face import Face
 from aiorerun.logging_handler import BaseLoggingHandler
 from aiorerun.scopes import OwnStream
 from aiorerun.stream import AsyncRecordingStream, MemoryRecording, active
-from aiorerun.stream_base import check_timeout, logger, streams
+from aiorerun.stream_base import FORCE_SAVE_VARIABLE, check_timeout, logger, streams
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable
     from uuid import UUID
 
@@ -137,7 +137,8 @@ async def init(
 
 def check_init(spawn: bool, default_blueprint: object) -> None:
     """Refuses what this version cannot do, instead of ignoring it."""
-    if spawn:
+    # A run whose recordings are forced into a file shows nothing to anybody.
+    if spawn and FORCE_SAVE_VARIABLE not in os.environ:
         raise NotImplementedError(
             "init: spawn=True is not available in this version; use save() and `rerun FILE`"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, runtime_checkable
 
 from aiorerun import errors
 from aiorerun.types.descriptors import ComponentDescriptor
@@ -150,12 +150,20 @@ class UntypedBatch(Batch):
     __slots__ = ()
 
 
+class _OfficialTypeName:
+    """``_COMPONENT_TYPE``: what the official SDK calls ``COMPONENT_TYPE``, and its examples use."""
+
+    def __get__(self, instance: object, owner: type[ComponentBatch]) -> str:
+        return owner.COMPONENT_TYPE
+
+
 class ComponentBatch(Batch, ComponentBatchMixin):
     """Any number of instances of a component."""
 
     __slots__ = ()
 
     COMPONENT_TYPE: ClassVar[str]
+    _COMPONENT_TYPE: Final = _OfficialTypeName()
 
     def component_type(self) -> str:
         """Full name of the semantic type."""

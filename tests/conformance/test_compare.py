@@ -16,8 +16,9 @@ import aiorerun
 import aiorerun.sync
 from aiorerun import errors
 from tests.conformance.cases.registry import APPLICATION, Case, all_cases
+from tests.conformance.comparing import comparable_rows, compare
 from tests.conformance.running import BATCHED, MODES, ROWS, environment, options, run_case
-from tests.reading import LoggedRow, assert_verified, rerun_cli, rows_of
+from tests.reading import assert_verified
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,28 +88,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Files]:
 @pytest.fixture(scope="module", params=MODES)
 def files(request: pytest.FixtureRequest, made: Callable[[str], Files]) -> Files:
     return made(request.param)
-
-
-def comparable_rows(path: Path) -> list[tuple[str, str, str, str]]:
-    """All rows but for what differs with every run, in an order that does not depend on it."""
-
-    def essence(row: LoggedRow) -> tuple[str, str, str, str]:
-        times = {name: time for name, time in row.times.items() if name != "log_time"}
-        has_log_time = "log_time" in row.times
-        return (
-            row.recording,
-            row.path,
-            f"{sorted(times.items())} {has_log_time}",
-            str(sorted(row.values.items())),
-        )
-
-    return sorted(map(essence, rows_of(path)))
-
-
-def compare(ours: Path, official: Path) -> str:
-    """What ``rerun rrd compare`` has against the two files."""
-    result = rerun_cli("rrd", "compare", "--unordered", ours, official)
-    return "" if result.returncode == 0 else (result.stdout + result.stderr)[:20_000]
 
 
 def test_there_are_enough_cases() -> None:

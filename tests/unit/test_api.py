@@ -221,6 +221,16 @@ class TestInit:
         with pytest.raises(TypeError, match="default_blueprint"):
             await rr.init("app", default_blueprint=object())  # type: ignore[arg-type]
 
+    async def test_nothing_is_spawned_where_recordings_are_forced_into_a_file(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = tmp_path / "forced.rrd"
+        monkeypatch.setenv("_RERUN_TEST_FORCE_SAVE", str(path))
+        await rr.init("app", spawn=True)
+        await rr.log("a", rr.Scalars(1.0))
+        await rr.disconnect()
+        assert scalars_of(path, "/a") == [1.0]
+
     async def test_an_empty_application_id(self) -> None:
         with pytest.raises(ValueError, match="application id"):
             await rr.init("")

@@ -82,6 +82,17 @@ def test_what_init_refuses() -> None:
         rr.init("")
 
 
+def test_nothing_is_spawned_where_recordings_are_forced_into_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "forced.rrd"
+    monkeypatch.setenv("_RERUN_TEST_FORCE_SAVE", str(path))
+    rr.init("app", spawn=True)
+    rr.log("a", rr.Scalars(1.0))
+    rr.disconnect()
+    assert scalars_of(path, "/a") == [1.0]
+
+
 def test_examples_repeat_themselves() -> None:
     drawn = []
     for _ in range(2):

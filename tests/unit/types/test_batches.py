@@ -30,6 +30,11 @@ def test_a_batch_gets_a_name() -> None:
     assert named.component_descriptor().component_type == "mine"
 
 
+def test_the_type_has_its_official_name_too() -> None:
+    assert c.ColorBatch._COMPONENT_TYPE == c.ColorBatch.COMPONENT_TYPE == "rerun.components.Color"
+    assert c.RadiusBatch([1])._COMPONENT_TYPE == "rerun.components.Radius"
+
+
 def test_batches_are_cut_into_rows() -> None:
     batch = c.RadiusBatch([1, 2, 3])
     assert batch.partition().as_arrow_array().to_pylist() == [[1], [2], [3]]
