@@ -47,7 +47,6 @@ NEEDS_BLUEPRINT: Final = (
 # The scripts that this package cannot run yet, by what they need: "module:name.name" or "module:".
 NOT_YET: Final = {
     "aiorerun.sync.blueprint:": NEEDS_BLUEPRINT,
-    "aiorerun.sync.encodings:": ("archetypes/annotation_context_connections",),
     "aiorerun.sync:RecordingStream.log_file_from_path": ("concepts/explicit_recording",),
     "aiorerun.sync:spawn": ("descriptors/descr_builtin_component",),
 }

@@ -1,7 +1,7 @@
 """A skeleton of a hand: named keypoints, the bones between them, and one hand drawn with both."""
 
 import aiorerun.sync as rr
-from aiorerun.sync.encodings import ClassDescription  # type: ignore[import-not-found]
+from aiorerun.sync.encodings import ClassDescription
 
 rr.init("snippet_annotation_context_connections", recording_id="hand", spawn=True)
 
