@@ -92,12 +92,18 @@ if TYPE_CHECKING:
         SinkStats as SinkStats,
         StreamStats as StreamStats,
     )
+    from aiorerun.pipeline.overflow import (
+        OverflowPolicy as OverflowPolicy,
+    )
     from aiorerun.sinks.base import (
         Sink as Sink,
         SinkContext as SinkContext,
     )
     from aiorerun.sinks.file import (
         FileSink as FileSink,
+    )
+    from aiorerun.sinks.queued import (
+        QueuedSink as QueuedSink,
     )
     from aiorerun.stream import (
         AsyncRecordingStream as AsyncRecordingStream,
@@ -164,11 +170,13 @@ _HOMES: Final[dict[str, str]] = {
     "MediaType": "aiorerun.components",
     "MemoryRecording": "aiorerun.stream",
     "Pinhole": "aiorerun.archetypes",
+    "OverflowPolicy": "aiorerun.pipeline.overflow",
     "PixelFormat": "aiorerun.datatypes",
     "Points2D": "aiorerun.archetypes",
     "Points3D": "aiorerun.archetypes",
     "Quaternion": "aiorerun.datatypes",
     "QueueFullError": "aiorerun.errors",
+    "QueuedSink": "aiorerun.sinks.queued",
     "Radius": "aiorerun.components",
     "RerunWarning": "aiorerun.errors",
     "RotationAxisAngle": "aiorerun.datatypes",
@@ -256,12 +264,14 @@ __all__ = [
     "LineStrips3D",
     "MediaType",
     "MemoryRecording",
+    "OverflowPolicy",
     "Pinhole",
     "PixelFormat",
     "Points2D",
     "Points3D",
     "Quaternion",
     "QueueFullError",
+    "QueuedSink",
     "Radius",
     "RecordingStream",
     "RerunWarning",

@@ -13,19 +13,24 @@ import importlib
 import logging
 import sys
 import threading
+import time
 from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from aiorerun.config import MAX_BYTES_IN_FLIGHT
 from aiorerun.errors import SinkOpenError
-from aiorerun.sinks.runner import Delivery, SinkRunner
+from aiorerun.pipeline.overflow import ESSENTIAL, QUIET_SECS, STATIC, TEMPORAL, choose_losses
+from aiorerun.sinks.parcel import Parcel, is_property
+from aiorerun.sinks.runner import SinkRunner
 from aiorerun.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Sequence
 
     from aiorerun.codec.messages import Message
     from aiorerun.pipeline.capture import Cut
+    from aiorerun.pipeline.overflow import OverflowPolicy
     from aiorerun.room import Room
     from aiorerun.sinks.base import Sink
     from aiorerun.types.store import StoreId
@@ -33,6 +38,9 @@ if TYPE_CHECKING:
 
 JOB_BYTES: Final = 4 << 20
 """About how many bytes of rows are encoded in one go before the messages are passed on."""
+
+NO_SINK: Final = "no sink after a disconnect"
+"""Why rows are lost that nothing takes."""
 
 logger = logging.getLogger("aiorerun")
 
@@ -53,6 +61,19 @@ class Batch:
         self.cost = sum(cut.cost for cut in cuts)
         self.rows = sum(cut.num_rows for cut in cuts)
 
+    def units(self) -> Iterable[_Unit]:
+        """What may be dropped of it."""
+        for cut in self.cuts:
+            path, timelines, columns = cut.source.group
+            rank = ESSENTIAL if is_property(path) else TEMPORAL if timelines else STATIC
+            yield _Unit(self, cut, cut.cost, cut.num_rows, rank, (path, timelines, columns))
+
+    def drop(self, lost: set[object]) -> None:
+        """Lets go of some of the cuts."""
+        self.cuts = [cut for cut in self.cuts if cut not in lost]
+        self.cost = sum(cut.cost for cut in self.cuts)
+        self.rows = sum(cut.num_rows for cut in self.cuts)
+
 
 class Ready:
     """Something that becomes messages without any batching.
@@ -61,14 +82,41 @@ class Ready:
         make: Makes the messages, in the worker.
         rows: How many rows they hold.
         cost: About how many bytes it holds on to.
+        rank: How late it is dropped, see :mod:`aiorerun.pipeline.overflow`.
     """
 
-    __slots__ = ("cost", "make", "rows")
+    __slots__ = ("cost", "make", "rank", "rows")
 
-    def __init__(self, make: Callable[[], list[Message]], rows: int, cost: int) -> None:
+    def __init__(self, make: Callable[[], list[Message]], rows: int, cost: int, rank: int = TEMPORAL) -> None:
         self.make = make
         self.rows = rows
         self.cost = cost
+        self.rank = rank
+
+    def units(self) -> Iterable[_Unit]:
+        """What may be dropped of it: all or nothing. Nothing is known to replace it."""
+        yield _Unit(self, self, self.cost, self.rows, self.rank, id(self))
+
+    def drop(self, lost: set[object]) -> None:
+        """Lets go of everything."""
+        self.make = list
+        self.cost = self.rows = 0
+
+
+class _Unit:
+    """A part of what waits to be encoded."""
+
+    __slots__ = ("key", "nbytes", "of", "part", "rank", "rows")
+
+    def __init__(
+        self, of: Batch | Ready, part: object, nbytes: int, rows: int, rank: int, key: Hashable
+    ) -> None:
+        self.of = of
+        self.part = part
+        self.nbytes = nbytes
+        self.rows = rows
+        self.rank = rank
+        self.key = key
 
 
 class _Flush:
@@ -96,6 +144,8 @@ class Conveyor:
         close_timeout: Seconds that opening or closing a sink may take.
         on_sinks_changed: Called on the loop when the sinks were replaced.
         before_finish: Called on the loop before everything is finished, to queue what is not queued yet.
+        overflow: What happens to rows that are too many, and the policy of sinks that have none.
+        limit: Bytes that may wait for a sink with a queue of its own that names no limit.
 
     Attributes:
         runners: The attached sinks.
@@ -110,6 +160,8 @@ class Conveyor:
         close_timeout: float,
         on_sinks_changed: Callable[[], None],
         before_finish: Callable[[], None],
+        overflow: OverflowPolicy = "wait",
+        limit: int = MAX_BYTES_IN_FLIGHT,
     ) -> None:
         self._store = store
         self._ids = ids
@@ -117,6 +169,8 @@ class Conveyor:
         self._close_timeout = close_timeout
         self._on_sinks_changed = on_sinks_changed
         self._before_finish = before_finish
+        self._overflow: OverflowPolicy = overflow
+        self._limit = limit
         self._commands: deque[Batch | Ready | _Flush | _Switch] = deque()
         self._backlog: deque[Batch | Ready] = deque()
         self._undrained: list[Message] = []
@@ -148,7 +202,7 @@ class Conveyor:
         self._room.take(batch.cost)
         if self._task is None:
             if self._had_sinks:
-                self._trim()
+                self._trim("drop_oldest" if self._overflow == "wait" else self._overflow, NO_SINK)
         elif self.is_on_own_thread:
             self._set_wake()
         else:
@@ -170,16 +224,32 @@ class Conveyor:
         if self._wake is not None:
             self._wake.set()
 
-    def _trim(self) -> None:
-        """After a disconnect nothing takes the rows: the oldest go first."""
+    def make_room(self) -> None:
+        """Drops rows that are not encoded yet, if the policy says so; from any thread."""
+        if self._room.overflow in ("drop_oldest", "keep_latest"):
+            self._trim(self._room.overflow, f"overflow: {self._room.overflow}")
+
+    def _trim(self, policy: OverflowPolicy, reason: str) -> None:
+        """Drops what waits to be encoded until it keeps the limit."""
         ledger = self._room.ledger
+        if ledger.in_flight <= ledger.limit:
+            return
         with self._trim_lock:
-            while ledger.in_flight > ledger.limit:
-                waiting: deque[Any] = self._backlog or self._commands
-                if len(waiting) < 2:
-                    return
-                oldest = waiting.popleft()
-                self._room.settle(oldest.cost, oldest.rows, "no sink after a disconnect")
+            # Some more than needed, so that looking through everything pays.
+            more = 0 if policy == "drop_newest" else ledger.limit // 8
+            excess = ledger.in_flight - ledger.limit + more
+            everything = [*self._backlog, *self._commands]
+            units = [unit for each in everything if isinstance(each, Batch | Ready) for unit in each.units()]
+            lost = choose_losses(units, policy, excess)
+            parts: dict[Batch | Ready, set[object]] = {}
+            for unit in lost:
+                parts.setdefault(unit.of, set()).add(unit.part)
+            for command, gone in parts.items():
+                command.drop(gone)
+            _remove_empty(self._backlog)
+            _remove_empty(self._commands)
+        for unit in lost:
+            self._room.drop(unit.nbytes, unit.rows, reason)
 
     # --- on the loop ---------------------------------------------------------------------------
 
@@ -235,7 +305,7 @@ class Conveyor:
 
     async def _run(self) -> None:
         try:
-            while (self.runners or self._commands) and self._is_current():
+            while (self.runners or self._has_commands()) and self._is_current():
                 await self._step()
         except asyncio.CancelledError:
             # The event loop is shutting down with sinks still open: finish them in order, in time.
@@ -272,19 +342,35 @@ class Conveyor:
                 self._commands.remove(command)
                 command.future.cancel()
         self._before_finish()
-        while self.runners and self._commands:
+        while self.runners and self._has_commands():
             await self._step()
         await self._close(list(self.runners))
         self._on_sinks_changed()
 
+    async def _wait(self) -> None:
+        """Waits for something to do, and meanwhile for the end of a run of losses."""
+        assert self._wake is not None
+        self._wake.clear()
+        while self._room.loses and not self._has_commands():
+            try:
+                async with asyncio.timeout(QUIET_SECS):
+                    await self._wake.wait()
+            except TimeoutError:
+                self._room.end_losses(time.monotonic())
+        if not self._has_commands():
+            await self._wake.wait()
+
+    def _has_commands(self) -> bool:
+        # Not while another thread takes rows out, which puts the others aside for a moment.
+        with self._trim_lock:
+            return bool(self._commands)
+
     async def _step(self) -> None:
-        if not self._commands:
-            assert self._wake is not None
-            self._wake.clear()
-            if not self._commands:
-                await self._wake.wait()
+        if not self._has_commands():
+            await self._wait()
             return
-        command = self._commands.popleft()
+        with self._trim_lock:
+            command = self._commands.popleft()
         try:
             await self._handle(command)
         except Exception as error:
@@ -307,13 +393,14 @@ class Conveyor:
         """What can be encoded in one go: everything up to the next flush or change of sinks."""
         taken: list[Batch | Ready] = [first]
         cost = first.cost
-        while self._commands and cost < JOB_BYTES:
-            command = self._commands[0]
-            if isinstance(command, _Flush | _Switch):
-                break
-            self._commands.popleft()
-            cost += command.cost
-            taken.append(command)
+        with self._trim_lock:
+            while self._commands and cost < JOB_BYTES:
+                command = self._commands[0]
+                if isinstance(command, _Flush | _Switch):
+                    break
+                self._commands.popleft()
+                cost += command.cost
+                taken.append(command)
         return taken
 
     async def _deliver(self, batches: Sequence[Batch | Ready]) -> None:
@@ -326,12 +413,27 @@ class Conveyor:
                 self._lose(batch, outcome)
                 continue
             self._room.ledger.count_chunks(len(outcome))
-            self._send(outcome, partial(self._room.settle, batch.cost, batch.rows))
+            self._send(outcome, batch.cost, batch.rows)
 
-    def _send(self, messages: Sequence[Message], settle: Callable[[str | None], None] | None) -> None:
-        delivery = Delivery(messages, len(self.runners), settle)
+    def _send(self, messages: Sequence[Message], cost: int, rows: int) -> None:
+        """Queues messages for all sinks: they share the cost by size, and their rows are counted."""
+        if not messages:
+            self._room.settle(cost, rows, None)
+            return
+        nbytes = sum(message.nbytes for message in messages)
+        rest = cost
+        for message in messages[:-1]:
+            share = cost * message.nbytes // nbytes
+            rest -= share
+            rows -= message.rows
+            self._put(message, message.rows, share)
+        self._put(messages[-1], rows, rest)
+
+    def _put(self, message: Message, rows: int, cost: int) -> None:
+        waited_for = sum(runner.is_waited_for for runner in self.runners)
+        parcel = Parcel(message, len(self.runners), waited_for, rows=rows, cost=cost, account=self._room)
         for runner in self.runners:
-            runner.put(delivery)
+            runner.put(parcel)
 
     def _lose(self, batch: Batch | Ready, error: Exception) -> None:
         reason = f"could not be encoded: {type(error).__name__}"
@@ -364,7 +466,9 @@ class Conveyor:
         await self._worker.run(_load)
         # A sink that equals an old one uses the same file or port: the old one has to let go first.
         await self._close([runner for runner in self.runners if runner.sink in command.sinks])
-        runners = [SinkRunner(sink, self._store, self._worker) for sink in command.sinks]
+        runners = [
+            SinkRunner(sink, self._store, self._worker, self._overflow, self._limit) for sink in command.sinks
+        ]
         try:
             for position, runner in enumerate(runners):
                 await self._open(runner, runners[:position])
@@ -373,6 +477,8 @@ class Conveyor:
             command.future.cancel()
             raise
         except Exception as error:
+            for runner in runners:
+                runner.discard()
             self._on_sinks_changed()
             if not command.future.done():
                 command.future.set_exception(error)
@@ -410,6 +516,7 @@ class Conveyor:
             return
         await asyncio.gather(*(runner.close(self._close_timeout) for runner in runners))
         self.bytes_of_closed_sinks += sum(runner.bytes_written for runner in runners)
+        self._room.end_losses()
         self.runners = [runner for runner in self.runners if runner not in runners]
 
     async def _hand_over(self, old: Sequence[SinkRunner]) -> None:
@@ -421,7 +528,12 @@ class Conveyor:
         if not self.runners:
             return
         undrained, self._undrained = self._undrained, []
-        self._send([self._announce(), *undrained], None)
+        for message in (self._announce(), *undrained):
+            # Their rows, if any, were settled when the memory sink took them.
+            waited_for = sum(runner.is_waited_for for runner in self.runners)
+            parcel = Parcel(message, len(self.runners), waited_for)
+            for runner in self.runners:
+                runner.put(parcel)
         while self._backlog:
             await self._deliver([self._backlog.popleft()])
 
@@ -440,6 +552,14 @@ def _load() -> None:
     """
     for name in ("archetypes.recording", "codec.rrd", "jobs"):
         importlib.import_module(f"aiorerun.{name}")
+
+
+def _remove_empty(commands: deque[Any]) -> None:
+    """Takes out what holds no rows any more; others may append meanwhile."""
+    if not any(isinstance(each, Batch | Ready) and not each.rows for each in [*commands]):
+        return
+    kept = [commands.popleft() for _ in range(len(commands))]
+    commands.extendleft(each for each in reversed(kept) if not isinstance(each, Batch | Ready) or each.rows)
 
 
 def _set_result(future: asyncio.Future[None]) -> None:

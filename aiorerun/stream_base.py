@@ -27,6 +27,8 @@ from aiorerun.errors import (
     strict_scope,
 )
 from aiorerun.pipeline.capture import CLOSED, DISABLED, FULL, OPEN, UNOPENED
+from aiorerun.pipeline.overflow import ESSENTIAL, check_policy
+from aiorerun.sinks.queued import check_max_queued_bytes
 from aiorerun.types.ids import ids
 from aiorerun.types.store import StoreId, StoreKind, normalize_application_id, process_recording_id
 from aiorerun.types.time import time_value
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from aiorerun.codec.messages import Message
     from aiorerun.config import ChunkBatcherConfig
     from aiorerun.pipeline.ledger import StreamStats
+    from aiorerun.pipeline.overflow import OverflowPolicy
     from aiorerun.sinks.base import Sink
     from aiorerun.types.batches import AsComponents, DescribedComponentBatch
     from aiorerun.types.timeline import TimelineKind
@@ -75,6 +78,7 @@ class BaseRecordingStream:
         max_bytes_in_flight: int | None = None,
         max_wait: float | None = None,
         close_timeout: float | None = None,
+        overflow: OverflowPolicy = "wait",
     ) -> None:
         self._prepare()
         application_id = normalize_application_id(application_id)
@@ -89,6 +93,7 @@ class BaseRecordingStream:
             max_bytes_in_flight=MAX_BYTES_IN_FLIGHT if max_bytes_in_flight is None else max_bytes_in_flight,
             max_wait=MAX_WAIT_SECS if max_wait is None else max_wait,
             close_timeout=CLOSE_TIMEOUT_SECS if close_timeout is None else close_timeout,
+            overflow=overflow,
         )
         self._engine.room.on_refusal = _warn_about_refusal
         self._capture = self._engine.capture
@@ -136,7 +141,7 @@ class BaseRecordingStream:
             return [chunk_message(store, single_row_chunk(PROPERTIES_PATH, row, ids, clock_ns))]
 
         self._capture.count_ready_rows(1)
-        self._engine.push(Ready(make, 1, 1024))
+        self._engine.push(Ready(make, 1, 1024, ESSENTIAL))
 
     def log_nowait(
         self,
@@ -180,8 +185,9 @@ class BaseRecordingStream:
                 self._engine.attend(accumulator)
 
     def _refuse_now(self, strict: bool | None) -> None:
-        self._engine.room.refuse()
-        if strict_mode() if strict is None else strict:
+        room = self._engine.room
+        room.refuse()
+        if room.overflow == "wait" and (strict_mode() if strict is None else strict):
             raise QueueFullError(
                 f"log_nowait: {self!r} is over its byte limit and its sinks do not keep up; use "
                 "`await log(...)` to wait for room, or a larger max_bytes_in_flight"
@@ -464,6 +470,10 @@ def _check_sinks(sinks: tuple[Any, ...]) -> None:
     for position, sink in enumerate(sinks):
         if sink in sinks[:position]:
             raise ValueError(f"Duplicate sinks detected: {sink!r}")
+        policy = getattr(sink, "overflow", None)
+        if policy is not None:
+            check_policy(policy)
+        check_max_queued_bytes(getattr(sink, "max_queued_bytes", None))
 
 
 def _injection() -> int:

@@ -78,6 +78,13 @@ class Worker:
             worker._leases += 1
             return worker
 
+    @classmethod
+    def private(cls) -> Worker:
+        """A worker for one sink alone; takes the only lease."""
+        worker = cls()
+        worker._leases = 1
+        return worker
+
     def release(self) -> None:
         """Gives a lease back; the last one ends the thread after the jobs submitted so far."""
         with self._registry_lock:
@@ -89,11 +96,15 @@ class Worker:
         """Runs a job some time soon; it must not raise."""
         self._put(job)
 
-    async def run(self, function: Callable[[], T]) -> T:
+    async def run(self, function: Callable[[], T], give_up: Callable[[], bool] = lambda: False) -> T:
         """Runs a function in the worker and waits for its result.
 
         Only tasks that aiorerun owns call this. It cannot be cancelled: a job that has begun to write
         is waited for, and a cancellation that came meanwhile takes effect at the next suspension.
+
+        Args:
+            function: The job.
+            give_up: Asked at a cancellation: whether the time for waiting is over. The job itself goes on.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
@@ -114,6 +125,8 @@ class Worker:
             except asyncio.CancelledError:
                 if future.done():
                     break
+                if give_up():
+                    raise
                 cancelled = True
             except BaseException:
                 break

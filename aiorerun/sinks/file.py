@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aiorerun.errors import SinkOpenError
+from aiorerun.pipeline.overflow import check_policy
+from aiorerun.sinks.queued import check_max_queued_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from aiorerun.codec.chunk_template import Segment
     from aiorerun.codec.messages import Message
     from aiorerun.codec.rrd import RrdEncoder
+    from aiorerun.pipeline.overflow import OverflowPolicy
     from aiorerun.sinks.base import SinkContext
 
 _MAX_SEGMENTS: Final = 512
@@ -32,14 +35,29 @@ class FileSink:
     Args:
         path: The file; overwritten if it exists. Its directory must exist.
         write_footer: Whether to finish the file with a footer.
+        overflow: The policy of this sink; by default that of the stream. See :data:`aiorerun.OverflowPolicy`.
+        max_queued_bytes: Encoded bytes that may wait for it under a policy other than ``"wait"``; by default
+            as many as may be under way in the whole stream.
+
+    Raises:
+        ValueError: There is no such policy, or the limit is not positive.
     """
 
     is_file = True
     """Chunks of single rows deserve a warning."""
 
-    def __init__(self, path: str | os.PathLike[str], *, write_footer: bool = True) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        write_footer: bool = True,
+        overflow: OverflowPolicy | None = None,
+        max_queued_bytes: int | None = None,
+    ) -> None:
         self.path = Path(path)
         self.write_footer = write_footer
+        self.overflow = None if overflow is None else check_policy(overflow)
+        self.max_queued_bytes = check_max_queued_bytes(max_queued_bytes)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, FileSink):

@@ -5,82 +5,84 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections import deque
+import time
+from collections import Counter
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from aiorerun.config import MAX_BYTES_IN_FLIGHT
 from aiorerun.pipeline.ledger import SinkStats
+from aiorerun.pipeline.overflow import QUIET_SECS, Backlog, Losses, check_policy
+from aiorerun.sinks.queued import check_max_queued_bytes
+from aiorerun.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from aiorerun.codec.messages import Message
+    from aiorerun.pipeline.overflow import OverflowPolicy
     from aiorerun.sinks.base import Sink
+    from aiorerun.sinks.parcel import Parcel
     from aiorerun.types.store import StoreId
-    from aiorerun.worker import Worker
 
 T = TypeVar("T")
 
 MAX_WRITE_BYTES: Final = 4 << 20
 """About how many bytes are handed to a sink in one call."""
 
+LATE: Final = "sink did not finish in time"
+"""Why rows are lost that were still under way when the time for closing was over."""
+
+ABORT_SECS: Final = 1.0
+"""So long a sink that was cancelled has for letting go, twice."""
+
 logger = logging.getLogger("aiorerun")
-
-
-class Delivery:
-    """Messages on their way to several sinks; settled when the last of them is through with it.
-
-    Args:
-        messages: In order.
-        sinks: How many sinks get it.
-        settle: Called once with the reason why some sink did not get it, or ``None``.
-    """
-
-    __slots__ = ("_lost_because", "_open", "_settle", "cost", "messages", "nbytes", "rows")
-
-    def __init__(
-        self, messages: Sequence[Message], sinks: int, settle: Callable[[str | None], None] | None
-    ) -> None:
-        self.messages = messages
-        self.cost = 0
-        """What it counts towards the byte limit of a buffer: handed-over messages count nothing."""
-        self.nbytes = sum(message.nbytes for message in messages)
-        self.rows = sum(message.rows for message in messages)
-        self._open = sinks
-        self._settle = settle
-        self._lost_because: str | None = None
-
-    def done(self, lost_because: str | None) -> None:
-        """One sink is through with it."""
-        self._lost_because = self._lost_because or lost_because
-        self._open -= 1
-        if self._open == 0:
-            self.messages = ()
-            if self._settle is not None:
-                self._settle(self._lost_because)
 
 
 class SinkRunner:
     """Feeds one sink: a queue, and the task that owns the sink.
 
-    The number of queued bytes is bounded by the stream's byte limit, which counts what is queued here.
+    With the policy ``wait`` the number of queued bytes is bounded by the stream's byte limit, which counts
+    what is queued here. With any other the queue has a limit of its own and drops what is too much. A sink
+    that brings a policy of its own also has a worker of its own: its slow disk is nobody else's.
 
     Args:
-        sink: The sink.
+        sink: The sink. Its attributes ``overflow`` and ``max_queued_bytes``, if it has them and they are not
+            ``None``, go before the defaults.
         store: The recording it gets.
         worker: Where its blocking work runs.
+        overflow: The policy of sinks that have none.
+        limit: Bytes that may wait for sinks that have no limit.
+
+    Attributes:
+        overflow: The policy in force.
+        limit: Bytes that may wait; not in force while the policy is ``wait``.
     """
 
-    def __init__(self, sink: Sink, store: StoreId, worker: Worker) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        store: StoreId,
+        worker: Worker,
+        overflow: OverflowPolicy = "wait",
+        limit: int = MAX_BYTES_IN_FLIGHT,
+    ) -> None:
         self.sink = sink
         self.store = store
-        self._worker = worker
-        self._queue: deque[Delivery | asyncio.Future[None]] = deque()
+        own_policy = getattr(sink, "overflow", None)
+        self.overflow: OverflowPolicy = overflow if own_policy is None else check_policy(own_policy)
+        self.limit = check_max_queued_bytes(getattr(sink, "max_queued_bytes", None)) or limit
+        self._own_worker = own_policy not in (None, "wait")
+        self._worker = Worker.private() if self._own_worker else worker
+        self._queue: Backlog[Parcel, asyncio.Future[None]] = Backlog(self.overflow, self.limit)
+        self._overflow_losses = Losses(logger.warning)
+        self._write_losses = Losses(logger.warning)
         self._wake = asyncio.Event()
         self._closing = False
         self._aborted = False
         self._task: asyncio.Task[None] | None = None
         self._flush_error: Exception | None = None
         self._failing = False
+        self.reasons: Counter[str] = Counter()
+        self.rows_accepted = 0
         self.rows_written = 0
         self.rows_dropped = 0
         self.messages_written = 0
@@ -90,7 +92,15 @@ class SinkRunner:
 
     async def run_blocking(self, function: Callable[[], T]) -> T:
         """See :class:`aiorerun.sinks.SinkContext`."""
-        return await self._worker.run(function)
+        return await self._worker.run(function, give_up=self._is_aborted)
+
+    def _is_aborted(self) -> bool:
+        return self._aborted
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether producers wait for this sink."""
+        return self.overflow == "wait"
 
     async def open(self, timeout: float) -> None:
         """Opens the sink and starts its task. Raises what the sink raises."""
@@ -109,11 +119,26 @@ class SinkRunner:
         self._wake.set()
         self.start()
 
-    def put(self, delivery: Delivery) -> None:
-        """Queues messages."""
-        self._queue.append(delivery)
-        self.queued_bytes += delivery.nbytes
+    def put(self, parcel: Parcel) -> None:
+        """Queues a message, and drops by the policy if that is too much."""
+        self.rows_accepted += parcel.rows
+        self.queued_bytes += parcel.nbytes
+        lost = self._queue.put(parcel)
+        if lost:
+            self._drop(lost)
         self._wake.set()
+
+    def _drop(self, lost: Sequence[Parcel]) -> None:
+        rows = sum(parcel.rows for parcel in lost)
+        self._settle(lost, f"overflow: {self.overflow}")
+        self._overflow_losses.add(
+            rows,
+            time.monotonic(),
+            lambda: (
+                f"{self.sink!r} does not keep up: more than {self.limit} bytes wait for it, "
+                f"rows are dropped ({self.overflow})"
+            ),
+        )
 
     def flush(self) -> asyncio.Future[None]:
         """Queues a flush; the future is done when everything queued before is written and flushed.
@@ -121,7 +146,7 @@ class SinkRunner:
         It gets an exception if anything was lost since the flush before.
         """
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.append(future)
+        self._queue.mark(future)
         self._wake.set()
         return future
 
@@ -137,15 +162,36 @@ class SinkRunner:
         if not self._task.done():
             self._aborted = True
             self._task.cancel()
-            await asyncio.wait({self._task}, timeout=1.0)
-        self._drop_queue("sink did not finish in time")
+            await asyncio.wait({self._task}, timeout=ABORT_SECS)
+            # Once more, for its `aclose`: a job that hangs in the worker is not waited for.
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=ABORT_SECS)
+        self._drop_queue(LATE)
+        self._end_losses()
+        self.discard()
+        late = self.reasons[LATE]
+        if late:
+            logger.error("%r did not finish within %s s: %d rows are lost", self.sink, timeout, late)
+
+    def discard(self) -> None:
+        """Lets go of the worker; once it is closed, or if it could not be opened."""
+        if self._own_worker:
+            self._own_worker = False
+            self._worker.release()
 
     def stats(self) -> SinkStats:
         """Counters."""
+        # Read in this order, what goes on meanwhile can only make the pending rows look more.
+        written, dropped = self.rows_written, self.rows_dropped
+        accepted = self.rows_accepted
         return SinkStats(
             name=repr(self.sink),
-            rows_written=self.rows_written,
-            rows_dropped=self.rows_dropped,
+            overflow=self.overflow,
+            rows_accepted=accepted,
+            rows_written=written,
+            rows_dropped=dropped,
+            rows_pending=accepted - written - dropped,
+            reasons=dict(self.reasons),
             messages_written=self.messages_written,
             bytes_written=self.bytes_written,
             queued_bytes=self.queued_bytes,
@@ -180,50 +226,61 @@ class SinkRunner:
             if self._closing:
                 raise _Finished
             self._wake.clear()
-            await self._wake.wait()
+            await self._wait()
             return
-        if isinstance(self._queue[0], Delivery):
-            await self._write()
+        flush = self._queue.take_marker()
+        if flush is not None:
+            await self._flush(flush)
         else:
-            await self._flush(self._queue.popleft())  # type: ignore[arg-type]
+            await self._write(self._queue.take(MAX_WRITE_BYTES))
 
-    async def _write(self) -> None:
-        deliveries = self._take()
-        messages = [message for delivery in deliveries for message in delivery.messages]
-        lost_because: str | None = "sink did not finish in time"
+    async def _write(self, parcels: Sequence[Parcel]) -> None:
+        lost_because: str | None = LATE
         try:
-            await self.sink.write(messages)
+            await self.sink.write([parcel.message for parcel in parcels])
             lost_because = None
         except Exception as error:
             lost_because = f"sink error: {type(error).__name__}"
             self._flush_error = error
             self._report("writing to", error)
         finally:
-            self._settle(deliveries, lost_because)
+            self._settle(parcels, lost_because)
+        if lost_because is None:
+            self._write_losses.end(lambda rows: f"{self.sink!r} takes data again: {rows} rows are lost")
+        else:
+            # That it fails was told by `_report`.
+            rows = sum(parcel.rows for parcel in parcels)
+            self._write_losses.add(rows, time.monotonic(), str, _tell_nobody)
+        self._end_overflow(time.monotonic())
 
-    def _take(self) -> list[Delivery]:
-        taken: list[Delivery] = []
-        nbytes = 0
-        while self._queue and nbytes < MAX_WRITE_BYTES:
-            delivery = self._queue[0]
-            if not isinstance(delivery, Delivery):
-                break
-            self._queue.popleft()
-            nbytes += delivery.nbytes
-            taken.append(delivery)
-        return taken
+    async def _wait(self) -> None:
+        """Waits for something to do, and meanwhile for the end of a run of losses."""
+        while self._overflow_losses.rows and not self._wake.is_set():
+            try:
+                async with asyncio.timeout(QUIET_SECS):
+                    await self._wake.wait()
+            except TimeoutError:
+                self._end_overflow(time.monotonic())
+        await self._wake.wait()
 
-    def _settle(self, deliveries: Sequence[Delivery], lost_because: str | None) -> None:
-        for delivery in deliveries:
-            self.queued_bytes -= delivery.nbytes
+    def _end_overflow(self, now: float) -> None:
+        self._overflow_losses.end(
+            lambda rows: f"{self.sink!r} keeps up again: {rows} rows were dropped ({self.overflow})", now
+        )
+
+    def _settle(self, parcels: Sequence[Parcel], lost_because: str | None) -> None:
+        for parcel in parcels:
+            self.queued_bytes -= parcel.nbytes
             if lost_because is None:
                 self._failing = False
-                self.rows_written += delivery.rows
-                self.messages_written += len(delivery.messages)
-                self.bytes_written += delivery.nbytes
+                self.rows_written += parcel.rows
+                self.messages_written += 1
+                self.bytes_written += parcel.nbytes
             else:
-                self.rows_dropped += delivery.rows
-            delivery.done(lost_because)
+                self.rows_dropped += parcel.rows
+                if parcel.rows:
+                    self.reasons[lost_because] += parcel.rows
+            parcel.done(lost_because, waited_for=self.is_waited_for)
 
     async def _flush(self, future: asyncio.Future[None]) -> None:
         error, self._flush_error = self._flush_error, None
@@ -241,11 +298,17 @@ class SinkRunner:
 
     def _drop_queue(self, reason: str) -> None:
         while self._queue:
-            entry = self._queue.popleft()
-            if isinstance(entry, Delivery):
-                self._settle([entry], reason)
-            elif not entry.done():
-                entry.set_exception(TimeoutError(f"{self.sink!r} was closed: {reason}"))
+            flush = self._queue.take_marker()
+            if flush is None:
+                self._settle(self._queue.take(MAX_WRITE_BYTES), reason)
+            elif not flush.done():
+                flush.set_exception(TimeoutError(f"{self.sink!r} was closed: {reason}"))
+
+    def _end_losses(self) -> None:
+        self._overflow_losses.end(
+            lambda rows: f"{self.sink!r} is closed: {rows} rows were dropped ({self.overflow})"
+        )
+        self._write_losses.end(lambda rows: f"{self.sink!r} is closed: {rows} rows are lost")
 
     def _report(self, doing: str, error: Exception) -> None:
         self.error = error
@@ -254,6 +317,10 @@ class SinkRunner:
         # Once per run of failures: a full disk must not fill the log as well.
         self._failing = True
         logger.error("%s %r failed: %s: %s", doing, self.sink, type(error).__name__, error)
+
+
+def _tell_nobody(text: str) -> None:
+    pass
 
 
 class _Finished(Exception):

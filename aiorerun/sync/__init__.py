@@ -65,12 +65,18 @@ if TYPE_CHECKING:
         SinkStats as SinkStats,
         StreamStats as StreamStats,
     )
+    from aiorerun.pipeline.overflow import (
+        OverflowPolicy as OverflowPolicy,
+    )
     from aiorerun.sinks.base import (
         Sink as Sink,
         SinkContext as SinkContext,
     )
     from aiorerun.sinks.file import (
         FileSink as FileSink,
+    )
+    from aiorerun.sinks.queued import (
+        QueuedSink as QueuedSink,
     )
     from aiorerun.sync.api import (
         at as at,
@@ -162,11 +168,13 @@ _HOMES: Final[dict[str, str]] = {
     "MediaType": "aiorerun.components",
     "MemoryRecording": "aiorerun.sync.stream",
     "Pinhole": "aiorerun.archetypes",
+    "OverflowPolicy": "aiorerun.pipeline.overflow",
     "PixelFormat": "aiorerun.datatypes",
     "Points2D": "aiorerun.archetypes",
     "Points3D": "aiorerun.archetypes",
     "Quaternion": "aiorerun.datatypes",
     "QueueFullError": "aiorerun.errors",
+    "QueuedSink": "aiorerun.sinks.queued",
     "Radius": "aiorerun.components",
     "RecordingStream": "aiorerun.sync.stream",
     "RerunWarning": "aiorerun.errors",
@@ -253,12 +261,14 @@ __all__ = [
     "LineStrips3D",
     "MediaType",
     "MemoryRecording",
+    "OverflowPolicy",
     "Pinhole",
     "PixelFormat",
     "Points2D",
     "Points3D",
     "Quaternion",
     "QueueFullError",
+    "QueuedSink",
     "Radius",
     "RecordingStream",
     "RerunWarning",
