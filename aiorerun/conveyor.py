@@ -16,8 +16,9 @@ import threading
 import time
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from aiorerun import process
 from aiorerun.config import MAX_BYTES_IN_FLIGHT
 from aiorerun.errors import SinkOpenError
 from aiorerun.pipeline.overflow import ESSENTIAL, QUIET_SECS, STATIC, TEMPORAL, choose_losses
@@ -36,8 +37,13 @@ if TYPE_CHECKING:
     from aiorerun.types.store import StoreId
     from aiorerun.types.tuid import TuidSource
 
+T = TypeVar("T")
+
 JOB_BYTES: Final = 4 << 20
 """About how many bytes of rows are encoded in one go before the messages are passed on."""
+
+LATE: Final = "not encoded in time at exit"
+"""Why rows are lost that the worker had no time for."""
 
 NO_SINK: Final = "no sink after a disconnect"
 """Why rows are lost that nothing takes."""
@@ -179,6 +185,11 @@ class Conveyor:
         self._task: asyncio.Task[None] | None = None
         self._wake: asyncio.Event | None = None
         self._worker: Worker | None = None
+        self._job: asyncio.Future[Any] | None = None
+        self._job_started = 0.0
+        self._worker_hangs = False
+        self._is_late = False
+        self._rows_late = 0
         self._thread_id = 0
         self.loop: asyncio.AbstractEventLoop | None = None
         self.runners: list[SinkRunner] = []
@@ -269,16 +280,18 @@ class Conveyor:
         # An empty context: the task must not keep anything of the caller's alive.
         self._task = loop.create_task(self._run(), name="aiorerun-conveyor", context=contextvars.Context())
         conveyors.add(self)
+        process.finish_with_multiprocessing()
 
     def flush(self, future: asyncio.Future[None]) -> None:
         """Queues a flush; the future is done when everything queued before has passed through all sinks."""
         self._commands.append(_Flush(future))
         self._set_wake()
 
-    def switch(self, sinks: Sequence[Sink], future: asyncio.Future[None]) -> None:
-        """Queues a change of sinks."""
+    def switch(self, sinks: Sequence[Sink], future: asyncio.Future[None], *, at_exit: bool = False) -> None:
+        """Queues a change of sinks. At exit, what is not encoded in time for it is lost."""
         self._commands.append(_Switch(tuple(sinks), future))
         self._set_wake()
+        self._watch(future, at_exit=at_exit)
 
     async def finish(self) -> None:
         """Binds to the running loop, delivers everything and closes all sinks.
@@ -288,8 +301,46 @@ class Conveyor:
         self.bind()
         self._before_finish()
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.switch((), future)
+        self.switch((), future, at_exit=True)
         await future
+
+    def abandon(self) -> None:
+        """In a forked child: the tasks are the parent's, and nobody misses them here."""
+        for task in (self._task, *(runner.task for runner in self.runners)):
+            if task is not None:
+                task._log_destroy_pending = False  # type: ignore[attr-defined]
+
+    def _watch(self, future: asyncio.Future[Any], *, at_exit: bool = False) -> None:
+        """While somebody waits for this future, no job is waited for longer than closing may take.
+
+        At exit this holds for all jobs together.
+        """
+        loop = asyncio.get_running_loop()
+        timers: list[asyncio.TimerHandle] = []
+
+        def look() -> None:
+            remaining = self._job_started + self._close_timeout - time.monotonic()
+            self._is_late = self._is_late or at_exit
+            if self._job is not None and not self._job.done() and (at_exit or remaining <= 0):
+                self._job.set_exception(TimeoutError(f"no answer from the worker in {self._close_timeout} s"))
+            timers[:] = [loop.call_later(remaining if remaining > 0 else self._close_timeout, look)]
+
+        timers.append(loop.call_later(self._close_timeout, look))
+        future.add_done_callback(lambda _: timers[0].cancel())
+
+    async def _work(self, function: Callable[[], T]) -> T:
+        """Runs something in the worker. Raises ``TimeoutError`` if that hangs and somebody watches."""
+        assert self._worker is not None
+        self._job_started = time.monotonic()
+        return await self._worker.run(function, hold=self._hold, on_cancel=self._watch_job)
+
+    def _hold(self, future: asyncio.Future[Any]) -> None:
+        self._job = future
+
+    def _watch_job(self) -> None:
+        """The loop is shutting down in the middle of a job."""
+        if self._job is not None:
+            self._watch(self._job)
 
     @property
     def close_timeout(self) -> float:
@@ -342,10 +393,12 @@ class Conveyor:
                 self._commands.remove(command)
                 command.future.cancel()
         self._before_finish()
-        while self.runners and self._has_commands():
-            await self._step()
-        await self._close(list(self.runners))
-        self._on_sinks_changed()
+        if self.runners:
+            # Other threads may go on logging: what comes from now on is no longer waited for.
+            finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self.switch((), finished, at_exit=True)
+            while not finished.done():
+                await self._step()
 
     async def _wait(self) -> None:
         """Waits for something to do, and meanwhile for the end of a run of losses."""
@@ -406,8 +459,19 @@ class Conveyor:
     async def _deliver(self, batches: Sequence[Batch | Ready]) -> None:
         from aiorerun.jobs import encode
 
-        assert self._worker is not None
-        encoded = await self._worker.run(partial(encode, batches, self._store, self._ids))
+        if self._is_late:
+            for batch in batches:
+                self._rows_late += batch.rows
+                self._room.settle(batch.cost, batch.rows, LATE)
+            return
+        try:
+            encoded = await self._work(partial(encode, batches, self._store, self._ids))
+        except TimeoutError as error:
+            # The worker hangs, in the system call of a sink as a rule.
+            self._worker_hangs = True
+            for batch in batches:
+                self._lose(batch, error)
+            return
         for batch, outcome in zip(batches, encoded, strict=True):
             if isinstance(outcome, Exception):
                 self._lose(batch, outcome)
@@ -463,7 +527,8 @@ class Conveyor:
 
     async def _switch(self, command: _Switch) -> None:
         assert self._worker is not None
-        await self._worker.run(_load)
+        if command.sinks:
+            await self._work(_load)
         # A sink that equals an old one uses the same file or port: the old one has to let go first.
         await self._close([runner for runner in self.runners if runner.sink in command.sinks])
         runners = [
@@ -483,6 +548,9 @@ class Conveyor:
             if not command.future.done():
                 command.future.set_exception(error)
             return
+        if self._rows_late:
+            logger.error("%d rows of %r are lost: there was no time left for them", self._rows_late, self.name)
+        self._rows_late, self._is_late = 0, False
         old = self.runners
         await self._close(old)
         self.runners = runners
@@ -514,7 +582,9 @@ class Conveyor:
     async def _close(self, runners: Sequence[SinkRunner]) -> None:
         if not runners:
             return
-        await asyncio.gather(*(runner.close(self._close_timeout) for runner in runners))
+        # Where the worker hangs all that time has passed already.
+        timeout = min(self._close_timeout, 0.5) if self._worker_hangs else self._close_timeout
+        await asyncio.gather(*(runner.close(timeout) for runner in runners))
         self.bytes_of_closed_sinks += sum(runner.bytes_written for runner in runners)
         self._room.end_losses()
         self.runners = [runner for runner in self.runners if runner not in runners]

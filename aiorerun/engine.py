@@ -11,6 +11,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Final
 
+from aiorerun import process
 from aiorerun.config import (
     CLOSE_TIMEOUT_SECS,
     MAX_BYTES_IN_FLIGHT,
@@ -108,6 +109,9 @@ class Engine:
         Returns:
             Whether the caller should make way by calling ``room.pace()``.
         """
+        if process.check():
+            # What was captured since the fork cannot be told from what is the parent's.
+            return False
         self._push(self.capture.cut_full(accumulator))
         now = time.perf_counter_ns()
         capture, conveyor = self.capture, self.conveyor
@@ -183,6 +187,7 @@ class Engine:
     def start_empty(self) -> None:
         """Forgets everything, for a forked child: the rows and sinks belong to the parent."""
         gate = self.capture.gate
+        self.conveyor.abandon()
         self.capture.clear()
         self.capture.gate = OPEN if gate == FULL else gate
         self.capture.due = NEVER

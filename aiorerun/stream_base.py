@@ -11,6 +11,7 @@ import warnings
 import weakref
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from aiorerun import process
 from aiorerun.config import CLOSE_TIMEOUT_SECS, MAX_BYTES_IN_FLIGHT, MAX_WAIT_SECS
 from aiorerun.context import ActiveRecordings, StoreTimes
 from aiorerun.conveyor import Ready
@@ -351,6 +352,7 @@ class BaseRecordingStream:
 
     async def _on_engine_loop(self, call: Coroutine[Any, Any, None]) -> None:
         """Awaits a coroutine on the loop that drives the sinks, which may run in another thread."""
+        process.check()
         loop = self._engine.loop
         if loop is None or not loop.is_running() or loop is asyncio.get_running_loop():
             await call

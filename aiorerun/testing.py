@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CaptureSink", "CapturedRow", "CapturedRows"]
 
+
 class CapturedRow:
     """One row, as it was logged.
 
@@ -62,7 +63,9 @@ class CapturedRow:
         raise KeyError(f"{component!r}; this row of {self.entity_path!r} has {', '.join(self.arrow)}")
 
     def __repr__(self) -> str:
-        at = "static" if self.is_static else ", ".join(f"{name}={time!r}" for name, time in self.times.items())
+        at = (
+            "static" if self.is_static else ", ".join(f"{name}={time!r}" for name, time in self.times.items())
+        )
         data = ", ".join(f"{name}={reprlib.repr(values)}" for name, values in self.values.items())
         return f"<{self.entity_path} at {at or 'no time'}: {data}>"
 
@@ -147,6 +150,7 @@ class CaptureSink(BaseCaptureSink):
 
         import aiorerun as rr
         from aiorerun.testing import CaptureSink
+
 
         async def test_the_robot_logs_where_it_is() -> None:
             rec, sink = rr.AsyncRecordingStream("test"), CaptureSink()

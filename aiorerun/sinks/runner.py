@@ -7,7 +7,7 @@ import contextvars
 import logging
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from aiorerun.config import MAX_BYTES_IN_FLIGHT
 from aiorerun.pipeline.ledger import SinkStats
@@ -79,6 +79,7 @@ class SinkRunner:
         self._closing = False
         self._aborted = False
         self._task: asyncio.Task[None] | None = None
+        self._job: asyncio.Future[Any] | None = None
         self._flush_error: Exception | None = None
         self._failing = False
         self.reasons: Counter[str] = Counter()
@@ -92,10 +93,23 @@ class SinkRunner:
 
     async def run_blocking(self, function: Callable[[], T]) -> T:
         """See :class:`aiorerun.sinks.SinkContext`."""
-        return await self._worker.run(function, give_up=self._is_aborted)
+        return await self._worker.run(function, hold=self._hold)
 
-    def _is_aborted(self) -> bool:
-        return self._aborted
+    def _hold(self, job: asyncio.Future[Any]) -> None:
+        self._job = job
+
+    def _abort(self) -> None:
+        """Ends what the sink is doing. A job that hangs in the worker goes on, but is not waited for."""
+        assert self._task is not None
+        self._aborted = True
+        if self._job is not None and not self._job.done():
+            self._job.set_exception(TimeoutError(LATE))
+        self._task.cancel()
+
+    @property
+    def task(self) -> asyncio.Task[None] | None:
+        """The task that writes."""
+        return self._task
 
     @property
     def is_waited_for(self) -> bool:
@@ -160,11 +174,10 @@ class SinkRunner:
         assert self._task is not None
         await asyncio.wait({self._task}, timeout=timeout)
         if not self._task.done():
-            self._aborted = True
-            self._task.cancel()
+            self._abort()
             await asyncio.wait({self._task}, timeout=ABORT_SECS)
-            # Once more, for its `aclose`: a job that hangs in the worker is not waited for.
-            self._task.cancel()
+            # Once more, for its `aclose`.
+            self._abort()
             await asyncio.wait({self._task}, timeout=ABORT_SECS)
         self._drop_queue(LATE)
         self._end_losses()
@@ -240,7 +253,7 @@ class SinkRunner:
             await self.sink.write([parcel.message for parcel in parcels])
             lost_because = None
         except Exception as error:
-            lost_because = f"sink error: {type(error).__name__}"
+            lost_because = LATE if self._aborted else f"sink error: {type(error).__name__}"
             self._flush_error = error
             self._report("writing to", error)
         finally:

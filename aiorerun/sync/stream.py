@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import atexit
 import sys
 import threading
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
-from aiorerun import lifecycle
+from aiorerun import lifecycle, process
 from aiorerun.context import ActiveRecordings
 from aiorerun.errors import report, strict_scope
 from aiorerun.pipeline.capture import CLOSED, FULL, UNOPENED
-from aiorerun.stream_base import BaseRecordingStream, check_timeout, logger, streams
+from aiorerun.stream_base import BaseRecordingStream, check_timeout
 
 if TYPE_CHECKING:
     import os
@@ -227,18 +226,14 @@ class MemoryRecording:
 
 
 def disconnect_all() -> None:
-    """Disconnects all blocking streams: files get their footers. Runs at interpreter exit."""
-    for stream in list(streams):
-        if isinstance(stream, RecordingStream):
-            try:
-                stream.disconnect()
-            except Exception as error:
-                logger.error("%r could not be finished at exit: %s: %s", stream, type(error).__name__, error)
-    # Streams whose last reference went without a disconnect are still being finished.
+    """Disconnects all blocking streams: files get their footers. Runs at interpreter exit.
+
+    Those whose last reference went without a disconnect, and are still being finished, are waited for.
+    """
     lifecycle.finish_on_running_loops()
     portal = sys.modules.get("aiorerun.portal")
     if portal is not None:
         portal.shut_down()
 
 
-atexit.register(disconnect_all)
+process.at_exit.append(disconnect_all)

@@ -16,6 +16,7 @@ class CaptureSink(BaseCaptureSink):
         import aiorerun.sync as rr
         from aiorerun.sync.testing import CaptureSink
 
+
         def test_the_robot_logs_where_it_is() -> None:
             rec, sink = rr.RecordingStream("test"), CaptureSink()
             rec.set_sinks(sink)
@@ -44,7 +45,7 @@ class CaptureSink(BaseCaptureSink):
         for stream in self._streams():
             if not isinstance(stream, RecordingStream):
                 raise TypeError(
-                    f"{stream!r} belongs to the asyncio API: use aiorerun.testing.CaptureSink and await rows()"
+                    f"{stream!r} is of the asyncio API: use aiorerun.testing.CaptureSink and await rows()"
                 )
             stream.flush()
         return self._rows(entity_path)

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from aiorerun.sinks.memory import encode_stream
 from tests.reading import LoggedRow, rows_of, scalars_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from aiorerun.codec.messages import Message
@@ -63,6 +64,17 @@ def stream(**options: Any) -> rr.AsyncRecordingStream:
     return rr.AsyncRecordingStream("overflow", recording_id="policies", **options)
 
 
+def wait_for(event: threading.Event) -> None:
+    """A job that takes long."""
+    event.wait()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Waits for something that happens without a signal."""
+    while not condition():  # noqa: ASYNC110 - counters cannot be awaited
+        await asyncio.sleep(0.001)
+
+
 def assert_balanced(rec: rr.AsyncRecordingStream) -> None:
     stats = rec.stats()
     assert stats.rows_accepted == stats.rows_delivered + stats.rows_dropped + stats.rows_pending
@@ -92,8 +104,7 @@ async def test_what_a_slow_sink_gets(
         if number % 20 == 0:
             await asyncio.sleep(0.002)
         assert_balanced(rec)
-    while rec.stats().rows_pending != rec.stats().sinks[0].rows_pending:
-        await asyncio.sleep(0.001)
+    await until(lambda: rec.stats().rows_pending == rec.stats().sinks[0].rows_pending)
     stats = rec.stats()
     assert stats.rows_accepted == 302, "with the properties and the static row"
     assert stats.rows_refused == 0
@@ -132,8 +143,7 @@ async def test_a_slow_sink_holds_up_neither_others_nor_who_logs(policy: rr.Overf
         await rec.log("a", rr.Scalars(float(number)))
         await rec.log("image", rr.Image(image))
         assert rec.stats().pending_bytes < 64 << 12
-    while rec.stats().sinks[0].rows_written < 400:
-        await asyncio.sleep(0.001)
+    await until(lambda: rec.stats().sinks[0].rows_written == 400)
     assert time.perf_counter() - started < 4, "max_wait is 5 s: somebody has waited for the slow one"
     assert fast.scalars() == [float(number) for number in range(200)]
     stats = rec.stats()
@@ -179,7 +189,7 @@ async def test_rows_that_cannot_be_encoded_in_time_are_dropped_too(
     worker = rec._engine.conveyor._worker
     assert worker is not None
     go_on = threading.Event()
-    worker.submit(go_on.wait)
+    worker.submit(partial(wait_for, go_on))
     await rec.log("map", rr.Scalars(-1.0), static=True)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", rr.RerunWarning)
@@ -270,10 +280,9 @@ async def test_a_file_with_a_policy_of_its_own_has_a_disk_of_its_own(tmp_path: P
     rec = stream(close_timeout=5, send_properties=False)
     await rec.set_sinks(rr.FileSink(tmp_path / "fast.rrd"), slow)
     disk = threading.Event()
-    rec._engine.conveyor.runners[1]._worker.submit(disk.wait)
+    rec._engine.conveyor.runners[1]._worker.submit(partial(wait_for, disk))
     await log_scalars(rec, 300)
-    while rec.stats().sinks[0].rows_written < 300:
-        await asyncio.sleep(0.001)
+    await until(lambda: rec.stats().sinks[0].rows_written == 300)
     assert rec.stats().sinks[1].rows_written == 0
     disk.set()
     await rec.disconnect()

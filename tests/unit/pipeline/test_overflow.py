@@ -56,9 +56,7 @@ def units(text: str, rank: int = TEMPORAL) -> list[Unit]:
 def test_a_name_that_is_no_policy() -> None:
     assert [check_policy(policy) for policy in get_args(OverflowPolicy)] == list(get_args(OverflowPolicy))
     for wrong in ("drop", None, 3):
-        with pytest.raises(
-            ValueError, match=r"overflow: .* is not a policy; pass one of 'wait', 'drop_oldest'"
-        ):
+        with pytest.raises(ValueError, match=r"overflow: .* is not a policy; pass one of 'wait', "):
             check_policy(wrong)
 
 
