@@ -358,6 +358,10 @@ class Conveyor:
         try:
             while (self.runners or self._has_commands()) and self._is_current():
                 await self._step()
+                if self._is_cancelled():
+                    # A job puts a cancellation off; while others keep it busy there is always a next one.
+                    await asyncio.sleep(0)
+                    raise asyncio.CancelledError
         except asyncio.CancelledError:
             # The event loop is shutting down with sinks still open: finish them in order, in time.
             task = asyncio.current_task()
@@ -368,6 +372,13 @@ class Conveyor:
             raise
         finally:
             self._release()
+
+    def _is_cancelled(self) -> bool:
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:
+            return False
+        return task is not None and task.cancelling() > 0
 
     def _is_current(self) -> bool:
         """Whether the running task is the one that owns the sinks now."""
@@ -549,7 +560,9 @@ class Conveyor:
                 command.future.set_exception(error)
             return
         if self._rows_late:
-            logger.error("%d rows of %r are lost: there was no time left for them", self._rows_late, self.name)
+            logger.error(
+                "%d rows of %r are lost: there was no time left for them", self._rows_late, self.name
+            )
         self._rows_late, self._is_late = 0, False
         old = self.runners
         await self._close(old)
