@@ -19,23 +19,25 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from aiorerun import process
+from aiorerun.cargo import Batch, Ready, remove_empty
 from aiorerun.config import MAX_BYTES_IN_FLIGHT
 from aiorerun.errors import SinkOpenError
-from aiorerun.pipeline.overflow import ESSENTIAL, QUIET_SECS, STATIC, TEMPORAL, choose_losses
-from aiorerun.sinks.parcel import Parcel, is_property
+from aiorerun.pipeline.overflow import QUIET_SECS, choose_losses
+from aiorerun.sinks.parcel import Parcel
 from aiorerun.sinks.runner import SinkRunner
 from aiorerun.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from aiorerun.codec.messages import Message
-    from aiorerun.pipeline.capture import Cut
     from aiorerun.pipeline.overflow import OverflowPolicy
     from aiorerun.room import Room
     from aiorerun.sinks.base import Sink
     from aiorerun.types.store import StoreId
     from aiorerun.types.tuid import TuidSource
+
+__all__ = ["Batch", "Conveyor", "Ready", "conveyors"]
 
 T = TypeVar("T")
 
@@ -49,80 +51,6 @@ NO_SINK: Final = "no sink after a disconnect"
 """Why rows are lost that nothing takes."""
 
 logger = logging.getLogger("aiorerun")
-
-
-class Batch:
-    """Rows that were cut off in one moment, still to be assembled and encoded.
-
-    Args:
-        cuts: The rows.
-        max_rows_if_unsorted: See :class:`aiorerun.ChunkBatcherConfig`.
-    """
-
-    __slots__ = ("cost", "cuts", "max_rows_if_unsorted", "rows")
-
-    def __init__(self, cuts: Sequence[Cut], max_rows_if_unsorted: int) -> None:
-        self.cuts: Sequence[Cut] = cuts
-        self.max_rows_if_unsorted = max_rows_if_unsorted
-        self.cost = sum(cut.cost for cut in cuts)
-        self.rows = sum(cut.num_rows for cut in cuts)
-
-    def units(self) -> Iterable[_Unit]:
-        """What may be dropped of it."""
-        for cut in self.cuts:
-            path, timelines, columns = cut.source.group
-            rank = ESSENTIAL if is_property(path) else TEMPORAL if timelines else STATIC
-            yield _Unit(self, cut, cut.cost, cut.num_rows, rank, (path, timelines, columns))
-
-    def drop(self, lost: set[object]) -> None:
-        """Lets go of some of the cuts."""
-        self.cuts = [cut for cut in self.cuts if cut not in lost]
-        self.cost = sum(cut.cost for cut in self.cuts)
-        self.rows = sum(cut.num_rows for cut in self.cuts)
-
-
-class Ready:
-    """Something that becomes messages without any batching.
-
-    Args:
-        make: Makes the messages, in the worker.
-        rows: How many rows they hold.
-        cost: About how many bytes it holds on to.
-        rank: How late it is dropped, see :mod:`aiorerun.pipeline.overflow`.
-    """
-
-    __slots__ = ("cost", "make", "rank", "rows")
-
-    def __init__(self, make: Callable[[], list[Message]], rows: int, cost: int, rank: int = TEMPORAL) -> None:
-        self.make = make
-        self.rows = rows
-        self.cost = cost
-        self.rank = rank
-
-    def units(self) -> Iterable[_Unit]:
-        """What may be dropped of it: all or nothing. Nothing is known to replace it."""
-        yield _Unit(self, self, self.cost, self.rows, self.rank, id(self))
-
-    def drop(self, lost: set[object]) -> None:
-        """Lets go of everything."""
-        self.make = list
-        self.cost = self.rows = 0
-
-
-class _Unit:
-    """A part of what waits to be encoded."""
-
-    __slots__ = ("key", "nbytes", "of", "part", "rank", "rows")
-
-    def __init__(
-        self, of: Batch | Ready, part: object, nbytes: int, rows: int, rank: int, key: Hashable
-    ) -> None:
-        self.of = of
-        self.part = part
-        self.nbytes = nbytes
-        self.rows = rows
-        self.rank = rank
-        self.key = key
 
 
 class _Flush:
@@ -257,8 +185,8 @@ class Conveyor:
                 parts.setdefault(unit.of, set()).add(unit.part)
             for command, gone in parts.items():
                 command.drop(gone)
-            _remove_empty(self._backlog)
-            _remove_empty(self._commands)
+            remove_empty(self._backlog)
+            remove_empty(self._commands)
         for unit in lost:
             self._room.drop(unit.nbytes, unit.rows, reason)
 
@@ -306,9 +234,10 @@ class Conveyor:
 
     def abandon(self) -> None:
         """In a forked child: the tasks are the parent's, and nobody misses them here."""
-        for task in (self._task, *(runner.task for runner in self.runners)):
-            if task is not None:
-                task._log_destroy_pending = False  # type: ignore[attr-defined]
+        task, self._task = self._task, None
+        for each in (task, *(runner.abandon() for runner in self.runners)):
+            if each is not None:
+                each._log_destroy_pending = False  # type: ignore[attr-defined]
 
     def _watch(self, future: asyncio.Future[Any], *, at_exit: bool = False) -> None:
         """While somebody waits for this future, no job is waited for longer than closing may take.
@@ -358,11 +287,10 @@ class Conveyor:
         try:
             while (self.runners or self._has_commands()) and self._is_current():
                 await self._step()
-                if self._is_cancelled():
-                    # A job puts a cancellation off; while others keep it busy there is always a next one.
-                    await asyncio.sleep(0)
-                    raise asyncio.CancelledError
+                await self._let_cancel()
         except asyncio.CancelledError:
+            if not self._is_current():
+                raise
             # The event loop is shutting down with sinks still open: finish them in order, in time.
             task = asyncio.current_task()
             assert task is not None
@@ -373,12 +301,14 @@ class Conveyor:
         finally:
             self._release()
 
-    def _is_cancelled(self) -> bool:
+    async def _let_cancel(self) -> None:
+        """Lets a cancellation through that a job has put off, before the next job does so again."""
         try:
             task = asyncio.current_task()
         except RuntimeError:
-            return False
-        return task is not None and task.cancelling() > 0
+            return
+        if task is not None and task.cancelling():
+            await asyncio.sleep(0)
 
     def _is_current(self) -> bool:
         """Whether the running task is the one that owns the sinks now."""
@@ -635,14 +565,6 @@ def _load() -> None:
     """
     for name in ("archetypes.recording", "codec.rrd", "jobs"):
         importlib.import_module(f"aiorerun.{name}")
-
-
-def _remove_empty(commands: deque[Any]) -> None:
-    """Takes out what holds no rows any more; others may append meanwhile."""
-    if not any(isinstance(each, Batch | Ready) and not each.rows for each in [*commands]):
-        return
-    kept = [commands.popleft() for _ in range(len(commands))]
-    commands.extendleft(each for each in reversed(kept) if not isinstance(each, Batch | Ready) or each.rows)
 
 
 def _set_result(future: asyncio.Future[None]) -> None:

@@ -178,10 +178,14 @@ def after_fork_in_child() -> None:
 async def _wait_for(future: asyncio.Future[Any], on_cancel: Callable[[], None] | None) -> bool:
     """Waits without being cancelled; returns whether that was tried."""
     cancelled = False
+    pid = os.getpid()
     while not future.done():
         try:
             await asyncio.shield(future)
         except asyncio.CancelledError:
+            if os.getpid() != pid:
+                # A forked child has the task, but not the worker.
+                raise
             # Also if the result came in the same turn of the loop: it must not get lost.
             if on_cancel is not None and not cancelled:
                 on_cancel()

@@ -106,10 +106,10 @@ class SinkRunner:
             self._job.set_exception(TimeoutError(LATE))
         self._task.cancel()
 
-    @property
-    def task(self) -> asyncio.Task[None] | None:
-        """The task that writes."""
-        return self._task
+    def abandon(self) -> asyncio.Task[None] | None:
+        """In a forked child: nothing is written or closed any more. Returns the task that was to do it."""
+        task, self._task = self._task, None
+        return task
 
     @property
     def is_waited_for(self) -> bool:

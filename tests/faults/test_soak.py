@@ -195,16 +195,21 @@ def test_ten_thousand_blocking_recordings_leave_nothing(tmp_path: Path, sized: S
 
     keeper = blocking.RecordingStream("soak", recording_id="keeps the loop")
     keeper.memory_recording()
-    contextvars.copy_context().run(lambda: [use(number) for number in range(20)])
+
+    def several(numbers: range) -> None:
+        for number in numbers:
+            use(number)
+
+    contextvars.copy_context().run(several, range(20))
     before = left_behind()
-    contextvars.copy_context().run(lambda: [use(number) for number in range(20, sized(500, 10_000))])
+    contextvars.copy_context().run(several, range(20, sized(500, 10_000)))
     assert left_behind() == before
     keeper.disconnect()
     assert_verified([path])
 
 
 async def test_times_of_closed_recordings_are_overwritten(sized: Sized) -> None:
-    """One context that uses recording after recording does not grow: slots of closed stores are used again."""
+    """One context that uses recording after recording does not grow: slots are used again."""
 
     def sizes() -> int:
         return len(repr(_times.get()))
