@@ -425,20 +425,26 @@ class Conveyor:
         if not messages:
             self._room.settle(cost, rows, None)
             return
-        nbytes = sum(message.nbytes for message in messages)
-        rest = cost
-        for message in messages[:-1]:
-            share = cost * message.nbytes // nbytes
-            rest -= share
-            rows -= message.rows
-            self._put(message, message.rows, share)
-        self._put(messages[-1], rows, rest)
+        waited_for = self._count_waited_for()
+        if len(messages) > 1:
+            nbytes = sum(message.nbytes for message in messages)
+            rest = cost
+            for message in messages[:-1]:
+                share = cost * message.nbytes // nbytes
+                rest -= share
+                rows -= message.rows
+                self._put(message, waited_for, message.rows, share)
+            cost = rest
+        self._put(messages[-1], waited_for, rows, cost)
 
-    def _put(self, message: Message, rows: int, cost: int) -> None:
-        waited_for = sum(runner.is_waited_for for runner in self.runners)
-        parcel = Parcel(message, len(self.runners), waited_for, rows=rows, cost=cost, account=self._room)
-        for runner in self.runners:
+    def _put(self, message: Message, waited_for: int, rows: int, cost: int) -> None:
+        runners = self.runners
+        parcel = Parcel(message, len(runners), waited_for, rows=rows, cost=cost, account=self._room)
+        for runner in runners:
             runner.put(parcel)
+
+    def _count_waited_for(self) -> int:
+        return sum([runner.is_waited_for for runner in self.runners])
 
     def _lose(self, batch: Batch | Ready, error: Exception) -> None:
         reason = f"could not be encoded: {type(error).__name__}"
@@ -543,8 +549,7 @@ class Conveyor:
         undrained, self._undrained = self._undrained, []
         for message in (self._announce(), *undrained):
             # Their rows, if any, were settled when the memory sink took them.
-            waited_for = sum(runner.is_waited_for for runner in self.runners)
-            parcel = Parcel(message, len(self.runners), waited_for)
+            parcel = Parcel(message, len(self.runners), self._count_waited_for())
             for runner in self.runners:
                 runner.put(parcel)
         while self._backlog:

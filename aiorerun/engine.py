@@ -77,7 +77,7 @@ class Engine:
     ) -> None:
         self._store = store
         self._explicit_config = config
-        self._overflow = check_policy(overflow)
+        self._overflow: OverflowPolicy = check_policy(overflow)
         self.config = config or batcher_config_from_env(ChunkBatcherConfig.DEFAULT())
         # The limit covers what is under way, what is cut off next, and what waits to be cut off.
         max_waiting = max_bytes_in_flight // 16

@@ -186,6 +186,9 @@ class Backlog(Generic[Unit, Marker]):
         return lost
 
     def _first_lane(self) -> _Lane[Unit] | None:
+        if self._policy == "wait":
+            lane = self._lanes[TEMPORAL]
+            return lane if lane.units else None
         lanes = [lane for lane in self._lanes if lane.units]
         return min(lanes, key=_first_number) if lanes else None
 

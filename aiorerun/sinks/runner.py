@@ -259,12 +259,14 @@ class SinkRunner:
         finally:
             self._settle(parcels, lost_because)
         if lost_because is None:
-            self._write_losses.end(lambda rows: f"{self.sink!r} takes data again: {rows} rows are lost")
+            if self._write_losses.rows:
+                self._write_losses.end(lambda rows: f"{self.sink!r} takes data again: {rows} rows are lost")
         else:
             # That it fails was told by `_report`.
             rows = sum(parcel.rows for parcel in parcels)
             self._write_losses.add(rows, time.monotonic(), str, _tell_nobody)
-        self._end_overflow(time.monotonic())
+        if self._overflow_losses.rows:
+            self._end_overflow(time.monotonic())
 
     async def _wait(self) -> None:
         """Waits for something to do, and meanwhile for the end of a run of losses."""

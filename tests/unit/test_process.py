@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing.process
-import multiprocessing.util
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +51,7 @@ def test_children_of_multiprocessing_get_a_finalizer(monkeypatch: pytest.MonkeyP
     current: Any = process._Current
     assert not current.finalizer, "this is no such child"
     parent: Any = object()
+    importlib.import_module("multiprocessing.util")
     monkeypatch.setattr(multiprocessing.process, "parent_process", lambda: parent)
     process.finish_with_multiprocessing()
     finalizer = current.finalizer
