@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aiorerun.cargo import Batch
 from aiorerun.codec.messages import chunk_message
-from aiorerun.conveyor import Batch
 from aiorerun.pipeline.assemble import assemble
 from aiorerun.worker import pause
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from aiorerun.cargo import Ready
     from aiorerun.codec.messages import Message
-    from aiorerun.conveyor import Ready
     from aiorerun.types.store import StoreId
     from aiorerun.types.tuid import TuidSource
 

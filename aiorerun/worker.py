@@ -78,6 +78,15 @@ class Worker:
             worker._leases += 1
             return worker
 
+    @classmethod
+    def private(cls) -> Worker:
+        """A worker for one sink alone; takes the only lease."""
+        worker = cls()
+        worker._leases = 1
+        # It writes and imports nothing: a fork need not wait for it, whose disk may hang.
+        cls._all.discard(worker)
+        return worker
+
     def release(self) -> None:
         """Gives a lease back; the last one ends the thread after the jobs submitted so far."""
         with self._registry_lock:
@@ -89,14 +98,28 @@ class Worker:
         """Runs a job some time soon; it must not raise."""
         self._put(job)
 
-    async def run(self, function: Callable[[], T]) -> T:
+    async def run(
+        self,
+        function: Callable[[], T],
+        *,
+        hold: Callable[[asyncio.Future[T]], None] | None = None,
+        on_cancel: Callable[[], None] | None = None,
+    ) -> T:
         """Runs a function in the worker and waits for its result.
 
         Only tasks that aiorerun owns call this. It cannot be cancelled: a job that has begun to write
         is waited for, and a cancellation that came meanwhile takes effect at the next suspension.
+
+        Args:
+            function: The job.
+            hold: Gets the future of the result. Who holds it may end the waiting with an exception; the job
+                itself goes on.
+            on_cancel: Called when a cancellation is put off.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
+        if hold is not None:
+            hold(future)
 
         def job() -> None:
             try:
@@ -107,17 +130,7 @@ class Worker:
                 _resolve(loop, future, result, None)
 
         self._put(job)
-        cancelled = False
-        while not future.done():
-            try:
-                await asyncio.shield(future)
-            except asyncio.CancelledError:
-                if future.done():
-                    break
-                cancelled = True
-            except BaseException:
-                break
-        if cancelled:
+        if await _wait_for(future, on_cancel):
             task = asyncio.current_task()
             if task is not None:
                 task.cancel()
@@ -160,6 +173,28 @@ def after_fork_in_child() -> None:
     Worker._registry_lock = threading.Lock()
     Worker._all.clear()
     _held_for_fork.clear()
+
+
+async def _wait_for(future: asyncio.Future[Any], on_cancel: Callable[[], None] | None) -> bool:
+    """Waits without being cancelled; returns whether that was tried."""
+    cancelled = False
+    pid = os.getpid()
+    while not future.done():
+        try:
+            await asyncio.shield(future)
+        except asyncio.CancelledError:
+            if os.getpid() != pid:
+                # A forked child has the task, but not the worker.
+                raise
+            # Also if the result came in the same turn of the loop: it must not get lost.
+            if on_cancel is not None and not cancelled:
+                on_cancel()
+            cancelled = True
+        except GeneratorExit:
+            raise
+        except BaseException:
+            break
+    return cancelled
 
 
 def _resolve(
