@@ -97,7 +97,6 @@ class Conveyor:
         self._worker: Worker | None = None
         self._job: asyncio.Future[Any] | None = None
         self._job_started = 0.0
-        self._worker_hangs = False
         self._is_late = False
         self._rows_late = 0
         self._thread_id = 0
@@ -177,6 +176,8 @@ class Conveyor:
 
     def switch(self, sinks: Sequence[Sink], future: asyncio.Future[None], *, at_exit: bool = False) -> None:
         """Queues a change of sinks. At exit, what is not encoded in time for it is lost."""
+        if at_exit and self._worker is not None:
+            self._worker.hurries = True
         self._waiting.append(Switch(tuple(sinks), future))
         self._set_wake()
         self._watch(future, at_exit=at_exit)
@@ -225,6 +226,10 @@ class Conveyor:
 
     def _hold(self, future: asyncio.Future[Any]) -> None:
         self._job = future
+
+    def _is_wanted(self) -> bool:
+        """Whether the running job is waited for; called by the job, in the worker."""
+        return self._job is not None and not self._job.done()
 
     def _watch_job(self) -> None:
         """The loop is shutting down in the middle of a job."""
@@ -346,10 +351,9 @@ class Conveyor:
                 self._room.settle(batch.cost, batch.rows, LATE)
             return
         try:
-            encoded = await self._work(partial(encode, batches, self._store, self._ids))
+            encoded = await self._work(partial(encode, batches, self._store, self._ids, self._is_wanted))
         except TimeoutError as error:
-            # The worker hangs, in the system call of a sink as a rule.
-            self._worker_hangs = True
+            # The worker hangs, in the system call of a sink as a rule; or busy threads leave it no time.
             for batch in batches:
                 self._lose(batch, error)
             return
@@ -464,6 +468,7 @@ class Conveyor:
         for runner in runners:
             runner.start()
         self._on_sinks_changed()
+        self._worker.hurries = False
         self._hand_over([*equal, *old])
         _set_result(command.future)
 
@@ -501,7 +506,8 @@ class Conveyor:
         if not runners:
             return
         # Where the worker hangs all that time has passed already.
-        timeout = min(self._close_timeout, 0.5) if self._worker_hangs else self._close_timeout
+        is_stuck = self._worker is not None and self._worker.is_stuck
+        timeout = min(self._close_timeout, 0.5) if is_stuck else self._close_timeout
         await asyncio.gather(*(runner.close(timeout) for runner in runners))
         # One that went away in the last moment has left already.
         closed = [runner for runner in self.runners if runner in runners]

@@ -28,11 +28,16 @@ FORK_WAIT_SECS: Final = 5.0
 """How long a fork waits for a running job, which may hang on a disk."""
 
 
-class _LastPause(threading.local):
-    at = 0.0
+STUCK_SECS: Final = 0.5
+"""A worker that shows no sign of life for so long hangs, on a disk for instance."""
 
 
-_last_pause = _LastPause()
+class _OfThread(threading.local):
+    paused_at = 0.0
+    worker: Worker | None = None
+
+
+_here = _OfThread()
 
 
 def pause() -> None:
@@ -41,9 +46,14 @@ def pause() -> None:
     Not more often: a busy thread that gets the lock keeps it for several milliseconds.
     """
     now = time.perf_counter()
-    if now - _last_pause.at > PAUSE_SECS:
-        time.sleep(0)
-        _last_pause.at = time.perf_counter()
+    if now - _here.paused_at > PAUSE_SECS:
+        worker = _here.worker
+        if worker is None or not worker.hurries:
+            time.sleep(0)
+            now = time.perf_counter()
+        if worker is not None:
+            worker._alive_at = now
+        _here.paused_at = now
 
 
 class Worker:
@@ -52,6 +62,9 @@ class Worker:
     It lives as long as somebody holds a lease: :meth:`of` takes one, :meth:`release` gives it back.
     The thread outlives its event loop, so what is left can still be finished at interpreter exit, when
     new threads can no longer be started.
+
+    Attributes:
+        hurries: Whether jobs do without pauses: at exit, nobody has to be let run.
     """
 
     _by_loop: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, Worker]] = WeakKeyDictionary()
@@ -62,6 +75,8 @@ class Worker:
         self._jobs: deque[Callable[[], None] | None] = deque()
         self._wake = threading.Semaphore(0)
         self._leases = 0
+        self._alive_at = time.perf_counter()
+        self.hurries = False
         self._busy = threading.Lock()
         self._all.add(self)
         self._pid = os.getpid()
@@ -93,6 +108,11 @@ class Worker:
             self._leases -= 1
             if self._leases == 0:
                 self._put(None)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether a job hangs, unlike one that is slow because busy threads leave it little time."""
+        return self._busy.locked() and time.perf_counter() - self._alive_at > STUCK_SECS
 
     def submit(self, job: Callable[[], None]) -> None:
         """Runs a job some time soon; it must not raise."""
@@ -141,11 +161,13 @@ class Worker:
         self._wake.release()
 
     def _run(self) -> None:
+        _here.worker = self
         while True:
             self._wake.acquire()
             job = self._jobs.popleft()
             if job is None:
                 return
+            self._alive_at = time.perf_counter()
             with self._busy:
                 job()
             # Whatever the job held is let go before the next one is waited for.
