@@ -14,6 +14,7 @@ import pytest
 
 import aiorerun as rr
 import aiorerun.sync as blocking
+from aiorerun.sinks.base import SinkGone
 from aiorerun.sinks.memory import encode_stream
 from tests.reading import LoggedRow, rows_of, scalars_of
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from aiorerun.codec.messages import Message
 
 DROPPING: list[rr.OverflowPolicy] = ["drop_oldest", "drop_newest", "keep_latest"]
+POLICIES: list[rr.OverflowPolicy] = ["wait", *DROPPING]
 EACH_ROW = rr.ChunkBatcherConfig.ALWAYS()
 
 
@@ -314,3 +316,110 @@ class TestChecks:
         sink.overflow, sink.max_queued_bytes = None, -1
         with pytest.raises(ValueError, match="max_queued_bytes: -1"):
             await rec.set_sinks(sink)
+
+
+class LeavingSink(GatedSink):
+    """Its reader goes away when the gate opens."""
+
+    async def write(self, messages: Sequence[Message]) -> None:
+        await self.gate.wait()
+        raise SinkGone("the reader is gone")
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+async def test_what_a_sink_with_a_queue_gives_back_counts_towards_the_limit(
+    policy: rr.OverflowPolicy,
+) -> None:
+    leaving, later = LeavingSink(), GatedSink(is_open=True)
+    rec = stream(send_properties=False)
+    await rec.set_sinks(rr.QueuedSink(leaving, overflow=policy))
+    for number in range(5):
+        await rec.log("a", rr.Scalars(float(number)))
+    await until(lambda: rec.stats().sinks[0].rows_accepted == 5)
+    assert (rec._engine.room.ledger.in_flight > 0) == (policy == "wait")
+    leaving.gate.set()
+    await until(lambda: not rec.stats().sinks)
+    ledger = rec._engine.room.ledger
+    assert (ledger.in_flight > 0, ledger.aside) == (True, 0)
+    assert rec.stats().rows_pending == 5
+    assert_balanced(rec)
+    await rec.log("a", rr.Scalars(5.0))
+    await rec.set_sinks(later)
+    await rec.aclose()
+    assert later.scalars() == [0, 1, 2, 3, 4, 5]
+    stats = rec.stats()
+    assert (stats.rows_delivered, stats.rows_dropped, stats.pending_bytes) == (6, 0, 0)
+
+
+async def test_the_buffer_behind_a_sink_that_is_gone_keeps_the_limit(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    leaving, later = LeavingSink(), GatedSink(is_open=True)
+    rec = stream(send_properties=False, max_bytes_in_flight=200_000)
+    await rec.set_sinks(leaving)
+    await rec.log("a", rr.Scalars(-1.0), static=True)
+    for number in range(20):
+        await rec.log("a", rr.Scalars(np.full(500, float(number))))
+    leaving.gate.set()
+    await until(lambda: not rec._engine.conveyor.is_running)
+    for number in range(20, 100):
+        await rec.log("a", rr.Scalars(np.full(500, float(number))))
+    stats = rec.stats()
+    assert stats.rows_dropped > 20
+    assert stats.reasons == {"no sink after a disconnect": stats.rows_dropped}
+    assert stats.pending_bytes < 200_000
+    await rec.set_sinks(later)
+    await rec.aclose()
+    assert_balanced(rec)
+    values = [value for row in later.rows() for value in row.values["Scalars:scalars"]]
+    assert -1.0 in values
+    assert values[-1] == 99.0
+    assert rec.stats().rows_pending == 0
+    assert caplog.text.count("no sink after a disconnect") == 1
+
+
+async def test_rows_that_a_former_sink_lost_stay_lost() -> None:
+    first, second, later = LeavingSink(), LeavingSink(), GatedSink(is_open=True)
+    rec = stream(send_properties=False)
+    await rec.set_sinks(first, second)
+    await rec.log("a", rr.Scalars(1.0))
+    await until(lambda: rec.stats().sinks[1].rows_accepted == 1)
+    first.gate.set()
+    await until(lambda: len(rec.stats().sinks) == 1)
+    second.gate.set()
+    await until(lambda: not rec.stats().sinks)
+    await rec.set_sinks(later)
+    await rec.aclose()
+    assert later.scalars() == [1.0]
+    stats = rec.stats()
+    assert (stats.rows_delivered, stats.rows_dropped) == (0, 1)
+    assert stats.reasons == {"sink is gone: GatedSink()": 1}
+
+
+async def test_a_binary_stream_has_no_queue() -> None:
+    async with stream() as rec:
+        binary = await rec.binary_stream()
+        with pytest.raises(TypeError, match="pass overflow to the recording stream"):
+            rr.QueuedSink(binary)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+
+
+async def test_static_columns_outlive_temporal_ones() -> None:
+    """Also chunks that are sent ready-made are ranked."""
+    rec = stream(send_properties=False, overflow="drop_oldest", max_bytes_in_flight=400_000)
+    free = threading.Event()
+    sink = GatedSink(is_open=True)
+    await rec.set_sinks(sink)
+    worker = rec._engine.conveyor._worker
+    assert worker is not None
+    worker.submit(partial(wait_for, free))
+    await rec.send_columns("s", [], rr.Scalars.columns(scalars=np.arange(100.0)))
+    frames = np.arange(1000)
+    for _ in range(40):
+        columns = rr.Scalars.columns(scalars=np.arange(1000.0))
+        await rec.send_columns("t", [rr.TimeColumn("frame", sequence=frames)], columns)
+    assert rec.stats().rows_dropped > 10_000
+    free.set()
+    await rec.aclose()
+    assert_balanced(rec)
+    assert len(sink.scalars("/s")) == 100
+    assert 0 < len(sink.scalars("/t")) < 40_000
