@@ -43,6 +43,9 @@ T = TypeVar("T")
 JOB_BYTES: Final = 4 << 20
 """About how many bytes of rows are encoded in one go before the messages are passed on."""
 
+LOAD_SECS: Final = 60.0
+"""So long imports may take, on a busy machine."""
+
 LATE: Final = "not encoded in time at exit"
 """Why rows are lost that the worker had no time for."""
 
@@ -96,7 +99,7 @@ class Conveyor:
         self._wake: asyncio.Event | None = None
         self._worker: Worker | None = None
         self._job: asyncio.Future[Any] | None = None
-        self._job_started = 0.0
+        self._job_started = self._job_secs = 0.0
         self._is_late = False
         self._rows_late = 0
         self._thread_id = 0
@@ -201,15 +204,15 @@ class Conveyor:
                 each._log_destroy_pending = False  # type: ignore[attr-defined]
 
     def _watch(self, future: asyncio.Future[Any], *, at_exit: bool = False) -> None:
-        """While somebody waits for this future, no job is waited for longer than closing may take.
+        """While somebody waits for this future, no job is waited for longer than it may take.
 
-        At exit this holds for all jobs together.
+        At exit all jobs together may take as long as closing.
         """
         loop = asyncio.get_running_loop()
         timers: list[asyncio.TimerHandle] = []
 
         def look() -> None:
-            remaining = self._job_started + self._close_timeout - time.monotonic()
+            remaining = self._job_started + self._job_secs - time.monotonic()
             self._is_late = self._is_late or at_exit
             if self._job is not None and not self._job.done() and (at_exit or remaining <= 0):
                 self._job.set_exception(TimeoutError(f"no answer from the worker in {self._close_timeout} s"))
@@ -218,10 +221,10 @@ class Conveyor:
         timers.append(loop.call_later(self._close_timeout, look))
         future.add_done_callback(lambda _: timers[0].cancel())
 
-    async def _work(self, function: Callable[[], T]) -> T:
-        """Runs something in the worker. Raises ``TimeoutError`` if that hangs and somebody watches."""
+    async def _work(self, function: Callable[[], T], secs: float) -> T:
+        """Runs something in the worker. Raises ``TimeoutError`` if it takes longer and somebody watches."""
         assert self._worker is not None
-        self._job_started = time.monotonic()
+        self._job_started, self._job_secs = time.monotonic(), secs
         return await self._worker.run(function, hold=self._hold, on_cancel=self._watch_job)
 
     def _hold(self, future: asyncio.Future[Any]) -> None:
@@ -351,7 +354,8 @@ class Conveyor:
                 self._room.settle(batch.cost, batch.rows, LATE)
             return
         try:
-            encoded = await self._work(partial(encode, batches, self._store, self._ids, self._is_wanted))
+            job = partial(encode, batches, self._store, self._ids, self._is_wanted)
+            encoded = await self._work(job, self._close_timeout)
         except TimeoutError as error:
             # The worker hangs, in the system call of a sink as a rule; or busy threads leave it no time.
             for batch in batches:
@@ -437,7 +441,7 @@ class Conveyor:
     async def _switch(self, command: Switch) -> None:
         assert self._worker is not None
         if command.sinks:
-            await self._work(_load)
+            await self._work(_load, LOAD_SECS)
         # A sink that equals an old one uses the same file or port: the old one has to let go first.
         equal = [runner for runner in self.runners if runner.sink in command.sinks]
         await self._close(equal)
