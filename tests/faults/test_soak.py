@@ -119,7 +119,7 @@ asyncio.run(main(sys.argv[1], int(sys.argv[2]), 20))
 
 
 def test_memory_is_flat_over_many_chunks(tmp_path: Path, sized: Sized) -> None:
-    """The footer's bookkeeping is on disk: 96 bytes per chunk would show after 70,000 of them."""
+    """The footer's bookkeeping is on disk: 96 bytes per chunk would show after 80,000 of them."""
     chunks = sized(200_000, 1_000_000)
     path = tmp_path / "chunks.rrd"
     result = subprocess.run(
@@ -133,9 +133,9 @@ def test_memory_is_flat_over_many_chunks(tmp_path: Path, sized: Sized) -> None:
     figures = json.loads(result.stdout)
     print(figures)
     memory = figures["memory_kib"]
-    # Up to 4 MiB, or 43,000 chunks, are kept in memory before they go to disk. What the allocator keeps of
-    # that for itself it has after the second time.
-    early, late = sorted(memory[9:13])[2], sorted(memory[16:])[2]
+    # Up to 4 MiB, or 43,000 chunks, are kept in memory before they go to disk, and the allocator gives back
+    # what was freed when it likes: the highest figures tell, of times with two such moments each.
+    early, late = max(memory[3:12]), max(memory[12:])
     assert late - early < 4 * 1024, figures
     assert figures["chunks"] >= chunks
     assert_verified([path])
