@@ -81,6 +81,9 @@ if TYPE_CHECKING:
         SinkStats as SinkStats,
         StreamStats as StreamStats,
     )
+    from aiorerun.pipeline.overflow import (
+        OverflowPolicy as OverflowPolicy,
+    )
     from aiorerun.sending_api import (
         send_columns as send_columns,
         send_dataframe as send_dataframe,
@@ -95,6 +98,9 @@ if TYPE_CHECKING:
     )
     from aiorerun.sinks.file import (
         FileSink as FileSink,
+    )
+    from aiorerun.sinks.queued import (
+        QueuedSink as QueuedSink,
     )
     from aiorerun.stream import (
         AsyncRecordingStream as AsyncRecordingStream,
@@ -171,7 +177,9 @@ _HOMES: Final[dict[str, str]] = {
     "LogSinkLike": "aiorerun.binary",
     "LoggingHandler": "aiorerun.api",
     "MemoryRecording": "aiorerun.stream",
+    "OverflowPolicy": "aiorerun.pipeline.overflow",
     "QueueFullError": "aiorerun.errors",
+    "QueuedSink": "aiorerun.sinks.queued",
     "RECORDING_PROPERTIES_PATH": "aiorerun.types.sorbet",
     "RERUN_KIND": "aiorerun.types.sorbet",
     "RERUN_KIND_CONTROL": "aiorerun.types.sorbet",
@@ -269,7 +277,9 @@ __all__ = [
     "LogSinkLike",
     "LoggingHandler",
     "MemoryRecording",
+    "OverflowPolicy",
     "QueueFullError",
+    "QueuedSink",
     "RECORDING_PROPERTIES_PATH",
     "RERUN_KIND",
     "RERUN_KIND_CONTROL",

@@ -13,93 +13,46 @@ import importlib
 import logging
 import sys
 import threading
-from collections import deque
+import time
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from aiorerun import process
+from aiorerun.cargo import Encoded
+from aiorerun.config import MAX_BYTES_IN_FLIGHT
 from aiorerun.errors import SinkOpenError
-from aiorerun.sinks.runner import Delivery, SinkRunner
+from aiorerun.pipeline.overflow import QUIET_SECS
+from aiorerun.sinks.parcel import Parcel
+from aiorerun.sinks.runner import SinkRunner
+from aiorerun.waiting import Flush, Switch, Waiting
 from aiorerun.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from aiorerun.codec.messages import Message
-    from aiorerun.pipeline.capture import Cut
+    from aiorerun.pipeline.overflow import OverflowPolicy
     from aiorerun.room import Room
     from aiorerun.sinks.base import Sink
     from aiorerun.types.store import StoreId
     from aiorerun.types.tuid import TuidSource
+    from aiorerun.waiting import Cargo, Order
+
+T = TypeVar("T")
 
 JOB_BYTES: Final = 4 << 20
 """About how many bytes of rows are encoded in one go before the messages are passed on."""
 
+LOAD_SECS: Final = 60.0
+"""So long imports may take, on a busy machine."""
+
+LATE: Final = "not encoded in time at exit"
+"""Why rows are lost that the worker had no time for."""
+
+NO_SINK: Final = "no sink after a disconnect"
+"""Why rows are lost that nothing takes."""
+
 logger = logging.getLogger("aiorerun")
-
-
-class Batch:
-    """Rows that were cut off in one moment, still to be assembled and encoded.
-
-    Args:
-        cuts: The rows.
-        max_rows_if_unsorted: See :class:`aiorerun.ChunkBatcherConfig`.
-    """
-
-    __slots__ = ("cost", "cuts", "max_rows_if_unsorted", "rows")
-
-    def __init__(self, cuts: Sequence[Cut], max_rows_if_unsorted: int) -> None:
-        self.cuts: Sequence[Cut] = cuts
-        self.max_rows_if_unsorted = max_rows_if_unsorted
-        self.cost = sum(cut.cost for cut in cuts)
-        self.rows = sum(cut.num_rows for cut in cuts)
-
-
-class Ready:
-    """Something that becomes messages without any batching.
-
-    Args:
-        make: Makes the messages, in the worker.
-        rows: How many rows they hold.
-        cost: About how many bytes it holds on to.
-    """
-
-    __slots__ = ("cost", "make", "rows")
-
-    def __init__(self, make: Callable[[], list[Message]], rows: int, cost: int) -> None:
-        self.make = make
-        self.rows = rows
-        self.cost = cost
-
-
-class Encoded(Ready):
-    """Rows whose messages are made already, and counted.
-
-    Args:
-        messages: The messages.
-        rows: How many rows they hold.
-        cost: About how many bytes it holds on to.
-    """
-
-    __slots__ = ()
-
-    def __init__(self, messages: Sequence[Message], rows: int, cost: int) -> None:
-        kept = list(messages)
-        super().__init__(lambda: kept, rows, cost)
-
-
-class _Flush:
-    __slots__ = ("future",)
-
-    def __init__(self, future: asyncio.Future[None]) -> None:
-        self.future = future
-
-
-class _Switch:
-    __slots__ = ("future", "sinks")
-
-    def __init__(self, sinks: Sequence[Sink], future: asyncio.Future[None]) -> None:
-        self.sinks = sinks
-        self.future = future
 
 
 class Conveyor:
@@ -112,6 +65,8 @@ class Conveyor:
         close_timeout: Seconds that opening or closing a sink may take.
         on_sinks_changed: Called on the loop when the sinks were replaced.
         before_finish: Called on the loop before everything is finished, to queue what is not queued yet.
+        overflow: What happens to rows that are too many, and the policy of sinks that have none.
+        limit: Bytes that may wait for a sink with a queue of its own that names no limit.
 
     Attributes:
         runners: The attached sinks.
@@ -126,6 +81,8 @@ class Conveyor:
         close_timeout: float,
         on_sinks_changed: Callable[[], None],
         before_finish: Callable[[], None],
+        overflow: OverflowPolicy = "wait",
+        limit: int = MAX_BYTES_IN_FLIGHT,
     ) -> None:
         self._store = store
         self._ids = ids
@@ -133,14 +90,18 @@ class Conveyor:
         self._close_timeout = close_timeout
         self._on_sinks_changed = on_sinks_changed
         self._before_finish = before_finish
-        self._commands: deque[Batch | Ready | _Flush | _Switch] = deque()
-        self._backlog: deque[Batch | Ready] = deque()
+        self._overflow: OverflowPolicy = overflow
+        self._limit = limit
+        self._waiting = Waiting(room)
         self._undrained: list[Message] = []
-        self._trim_lock = threading.Lock()
         self._had_sinks = False
         self._task: asyncio.Task[None] | None = None
         self._wake: asyncio.Event | None = None
         self._worker: Worker | None = None
+        self._job: asyncio.Future[Any] | None = None
+        self._job_started = self._job_secs = 0.0
+        self._is_late = False
+        self._rows_late = 0
         self._thread_id = 0
         self.loop: asyncio.AbstractEventLoop | None = None
         self.runners: list[SinkRunner] = []
@@ -158,13 +119,13 @@ class Conveyor:
         """Whether the current thread is the one that runs its loop."""
         return threading.get_ident() == self._thread_id
 
-    def push(self, batch: Batch | Ready) -> None:
+    def push(self, cargo: Cargo) -> None:
         """Queues rows."""
-        self._commands.append(batch)
-        self._room.take(batch.cost)
+        self._waiting.append(cargo)
+        self._room.take(cargo.cost)
         if self._task is None:
             if self._had_sinks:
-                self._trim()
+                self._waiting.trim("drop_oldest" if self._overflow == "wait" else self._overflow, NO_SINK)
         elif self.is_on_own_thread:
             self._set_wake()
         else:
@@ -186,16 +147,10 @@ class Conveyor:
         if self._wake is not None:
             self._wake.set()
 
-    def _trim(self) -> None:
-        """After a disconnect nothing takes the rows: the oldest go first."""
-        ledger = self._room.ledger
-        with self._trim_lock:
-            while ledger.in_flight > ledger.limit:
-                waiting: deque[Any] = self._backlog or self._commands
-                if len(waiting) < 2:
-                    return
-                oldest = waiting.popleft()
-                self._room.settle(oldest.cost, oldest.rows, "no sink after a disconnect")
+    def make_room(self) -> None:
+        """Drops rows that are not encoded yet, if the policy says so; from any thread."""
+        if self._room.overflow in ("drop_oldest", "keep_latest"):
+            self._waiting.trim(self._room.overflow, f"overflow: {self._room.overflow}")
 
     # --- on the loop ---------------------------------------------------------------------------
 
@@ -215,16 +170,20 @@ class Conveyor:
         # An empty context: the task must not keep anything of the caller's alive.
         self._task = loop.create_task(self._run(), name="aiorerun-conveyor", context=contextvars.Context())
         conveyors.add(self)
+        process.finish_with_multiprocessing()
 
     def flush(self, future: asyncio.Future[None]) -> None:
         """Queues a flush; the future is done when everything queued before has passed through all sinks."""
-        self._commands.append(_Flush(future))
+        self._waiting.append(Flush(future))
         self._set_wake()
 
-    def switch(self, sinks: Sequence[Sink], future: asyncio.Future[None]) -> None:
-        """Queues a change of sinks."""
-        self._commands.append(_Switch(tuple(sinks), future))
+    def switch(self, sinks: Sequence[Sink], future: asyncio.Future[None], *, at_exit: bool = False) -> None:
+        """Queues a change of sinks. At exit, what is not encoded in time for it is lost."""
+        if at_exit and self._worker is not None:
+            self._worker.hurries = True
+        self._waiting.append(Switch(tuple(sinks), future))
         self._set_wake()
+        self._watch(future, at_exit=at_exit)
 
     async def finish(self) -> None:
         """Binds to the running loop, delivers everything and closes all sinks.
@@ -234,8 +193,51 @@ class Conveyor:
         self.bind()
         self._before_finish()
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.switch((), future)
+        self.switch((), future, at_exit=True)
         await future
+
+    def abandon(self) -> None:
+        """In a forked child: the tasks are the parent's, and nobody misses them here."""
+        task, self._task = self._task, None
+        for each in (task, *(runner.abandon() for runner in self.runners)):
+            if each is not None:
+                each._log_destroy_pending = False  # type: ignore[attr-defined]
+
+    def _watch(self, future: asyncio.Future[Any], *, at_exit: bool = False) -> None:
+        """While somebody waits for this future, no job is waited for longer than it may take.
+
+        At exit all jobs together may take as long as closing.
+        """
+        loop = asyncio.get_running_loop()
+        timers: list[asyncio.TimerHandle] = []
+
+        def look() -> None:
+            remaining = self._job_started + self._job_secs - time.monotonic()
+            self._is_late = self._is_late or at_exit
+            if self._job is not None and not self._job.done() and (at_exit or remaining <= 0):
+                self._job.set_exception(TimeoutError(f"no answer from the worker in {self._close_timeout} s"))
+            timers[:] = [loop.call_later(remaining if remaining > 0 else self._close_timeout, look)]
+
+        timers.append(loop.call_later(self._close_timeout, look))
+        future.add_done_callback(lambda _: timers[0].cancel())
+
+    async def _work(self, function: Callable[[], T], secs: float) -> T:
+        """Runs something in the worker. Raises ``TimeoutError`` if it takes longer and somebody watches."""
+        assert self._worker is not None
+        self._job_started, self._job_secs = time.monotonic(), secs
+        return await self._worker.run(function, hold=self._hold, on_cancel=self._watch_job)
+
+    def _hold(self, future: asyncio.Future[Any]) -> None:
+        self._job = future
+
+    def _is_wanted(self) -> bool:
+        """Whether the running job is waited for; called by the job, in the worker."""
+        return self._job is not None and not self._job.done()
+
+    def _watch_job(self) -> None:
+        """The loop is shutting down in the middle of a job."""
+        if self._job is not None:
+            self._watch(self._job)
 
     @property
     def close_timeout(self) -> float:
@@ -252,9 +254,12 @@ class Conveyor:
     async def _run(self) -> None:
         own_task = asyncio.current_task()
         try:
-            while (self.runners or self._commands) and self._is_current():
+            while (self.runners or self._waiting) and self._is_current():
                 await self._step()
+                await self._let_cancel()
         except asyncio.CancelledError:
+            if not self._is_current():
+                raise
             # The event loop is shutting down with sinks still open: finish them in order, in time.
             task = asyncio.current_task()
             assert task is not None
@@ -264,6 +269,15 @@ class Conveyor:
             raise
         finally:
             self._release(own_task)
+
+    async def _let_cancel(self) -> None:
+        """Lets a cancellation through that a job has put off, before the next job does so again."""
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:
+            return
+        if task is not None and task.cancelling():
+            await asyncio.sleep(0)
 
     def _is_current(self) -> bool:
         """Whether the running task is the one that owns the sinks now."""
@@ -285,85 +299,125 @@ class Conveyor:
             conveyors.discard(self)
 
     async def _finish(self) -> None:
-        for command in [*self._commands]:
-            if isinstance(command, _Flush | _Switch):
-                self._commands.remove(command)
-                command.future.cancel()
+        for order in self._waiting.take_orders():
+            order.future.cancel()
         self._before_finish()
-        while self.runners and self._commands:
-            await self._step()
-        await self._close(list(self.runners))
-        self._on_sinks_changed()
+        if self.runners:
+            # Other threads may go on logging: what comes from now on is no longer waited for.
+            finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self.switch((), finished, at_exit=True)
+            while not finished.done():
+                await self._step()
+
+    async def _wait(self) -> None:
+        """Waits for something to do, and meanwhile for the end of a run of losses."""
+        assert self._wake is not None
+        self._wake.clear()
+        while self._room.loses and not self._waiting:
+            try:
+                async with asyncio.timeout(QUIET_SECS):
+                    await self._wake.wait()
+            except TimeoutError:
+                self._room.end_losses(time.monotonic())
+        if not self._waiting:
+            await self._wake.wait()
 
     async def _step(self) -> None:
-        if not self._commands:
-            assert self._wake is not None
-            self._wake.clear()
-            if not self._commands:
-                await self._wake.wait()
+        if not self._waiting:
+            await self._wait()
             return
-        command = self._commands.popleft()
+        command = self._waiting.take()
         try:
             await self._handle(command)
         except Exception as error:
             # None of the errors that are expected: whoever waits learns of it, and the rest goes on.
             logger.exception("recording %r: unexpected error", self.name)
-            if isinstance(command, _Flush | _Switch) and not command.future.done():
+            if isinstance(command, Flush | Switch) and not command.future.done():
                 command.future.set_exception(error)
 
-    async def _handle(self, command: Batch | Ready | _Flush | _Switch) -> None:
-        if isinstance(command, _Switch):
+    async def _handle(self, command: Cargo | Order) -> None:
+        if isinstance(command, Switch):
             await self._switch(command)
-        elif isinstance(command, _Flush):
+        elif isinstance(command, Flush):
             self._flush(command)
         elif self.runners:
-            await self._deliver(self._collect(command))
+            await self._deliver(self._waiting.take_rows(command, JOB_BYTES))
         else:
-            self._backlog.append(command)
+            self._waiting.put_by(command)
 
-    def _collect(self, first: Batch | Ready) -> list[Batch | Ready]:
-        """What can be encoded in one go: everything up to the next flush or change of sinks."""
-        taken: list[Batch | Ready] = [first]
-        cost = first.cost
-        while self._commands and cost < JOB_BYTES:
-            command = self._commands[0]
-            if isinstance(command, _Flush | _Switch):
-                break
-            self._commands.popleft()
-            cost += command.cost
-            taken.append(command)
-        return taken
-
-    async def _deliver(self, batches: Sequence[Batch | Ready]) -> None:
+    async def _deliver(self, batches: Sequence[Cargo]) -> None:
         from aiorerun.jobs import encode
 
-        assert self._worker is not None
-        encoded = await self._worker.run(partial(encode, batches, self._store, self._ids))
+        if self._is_late:
+            for batch in batches:
+                self._rows_late += batch.rows
+                self._room.settle(batch.cost, batch.rows, LATE)
+            return
+        try:
+            job = partial(encode, batches, self._store, self._ids, self._is_wanted)
+            encoded = await self._work(job, self._close_timeout)
+        except TimeoutError as error:
+            # The worker hangs, in the system call of a sink as a rule; or busy threads leave it no time.
+            for batch in batches:
+                self._lose(batch, error)
+            return
         for batch, outcome in zip(batches, encoded, strict=True):
             if isinstance(outcome, Exception):
                 self._lose(batch, outcome)
                 continue
-            if not isinstance(batch, Encoded):
-                self._room.ledger.count_chunks(len(outcome))
-            if self.runners:
-                self._send(outcome, batch)
-            else:
-                # The last sink went away meanwhile.
-                self._backlog.append(Encoded(outcome, batch.rows, batch.cost))
+            if isinstance(batch, Encoded):
+                waited_for = self._count_waited_for()
+                self._put(outcome[0], waited_for, batch.rows, batch.cost, batch.lost_because)
+                continue
+            self._room.ledger.count_chunks(len(outcome))
+            self._send(outcome, batch.cost, batch.rows)
 
-    def _send(self, messages: Sequence[Message], batch: Batch | Ready | None) -> None:
-        cost, rows = (0, 0) if batch is None else (batch.cost, batch.rows)
-        settle = None if batch is None else partial(self._room.settle, cost, rows)
-        delivery = Delivery(messages, len(self.runners), settle, cost, rows)
-        for runner in self.runners:
-            runner.put(delivery)
+    def _send(self, messages: Sequence[Message], cost: int, rows: int) -> None:
+        """Queues new messages for all sinks: they share the cost by size, and their rows are counted."""
+        if not messages:
+            self._room.settle(cost, rows, None)
+            return
+        waited_for = self._count_waited_for()
+        if len(messages) > 1:
+            nbytes = sum(message.nbytes for message in messages)
+            rest = cost
+            for message in messages[:-1]:
+                share = cost * message.nbytes // nbytes
+                rest -= share
+                rows -= message.rows
+                self._put(message, waited_for, message.rows, share)
+            cost = rest
+        self._put(messages[-1], waited_for, rows, cost)
 
-    def _lose(self, batch: Batch | Ready, error: Exception) -> None:
+    def _put(
+        self, message: Message, waited_for: int, rows: int, cost: int, lost_because: str | None = None
+    ) -> None:
+        runners = self.runners
+        if not runners:
+            # The last sink went away meanwhile.
+            self._waiting.put_by(Encoded(message, rows, cost, lost_because))
+            return
+        parcel = Parcel(
+            message,
+            len(runners),
+            waited_for,
+            rows=rows,
+            cost=cost,
+            account=self._room,
+            lost_because=lost_because,
+        )
+        for runner in runners:
+            runner.put(parcel)
+
+    def _count_waited_for(self) -> int:
+        return sum([runner.is_waited_for for runner in self.runners])
+
+    def _lose(self, batch: Cargo, error: Exception) -> None:
         reason = f"could not be encoded: {type(error).__name__}"
         logger.error("%d rows of %r %s: %s", batch.rows, self.name, reason, error)
         self._room.settle(batch.cost, batch.rows, reason)
 
-    def _flush(self, command: _Flush) -> None:
+    def _flush(self, command: Flush) -> None:
         waiting = [runner.flush() for runner in self.runners]
         future = command.future
         if not waiting:
@@ -384,16 +438,14 @@ class Conveyor:
         for each in waiting:
             each.add_done_callback(settle)
 
-    async def _switch(self, command: _Switch) -> None:
+    async def _switch(self, command: Switch) -> None:
         assert self._worker is not None
-        await self._worker.run(_load)
+        if command.sinks:
+            await self._work(_load, LOAD_SECS)
         # A sink that equals an old one uses the same file or port: the old one has to let go first.
         equal = [runner for runner in self.runners if runner.sink in command.sinks]
         await self._close(equal)
-        runners = [
-            SinkRunner(sink, self._store, self._worker, self._hold_bytes, self._on_gone)
-            for sink in command.sinks
-        ]
+        runners = [self._make_runner(sink) for sink in command.sinks]
         try:
             for position, runner in enumerate(runners):
                 await self._open(runner, runners[:position])
@@ -402,10 +454,17 @@ class Conveyor:
             command.future.cancel()
             raise
         except Exception as error:
+            for runner in runners:
+                runner.discard()
             self._on_sinks_changed()
             if not command.future.done():
                 command.future.set_exception(error)
             return
+        if self._rows_late:
+            logger.error(
+                "%d rows of %r are lost: there was no time left for them", self._rows_late, self.name
+            )
+        self._rows_late, self._is_late = 0, False
         old = self.runners
         await self._close(old)
         self.runners = runners
@@ -413,8 +472,21 @@ class Conveyor:
         for runner in runners:
             runner.start()
         self._on_sinks_changed()
-        await self._hand_over([*equal, *old])
+        self._worker.hurries = False
+        self._hand_over([*equal, *old])
         _set_result(command.future)
+
+    def _make_runner(self, sink: Sink) -> SinkRunner:
+        assert self._worker is not None
+        return SinkRunner(
+            sink,
+            self._store,
+            self._worker,
+            self._overflow,
+            self._limit,
+            hold_bytes=self._hold_bytes,
+            on_gone=self._on_gone,
+        )
 
     async def _open(self, runner: SinkRunner, opened: Sequence[SinkRunner]) -> None:
         try:
@@ -437,14 +509,20 @@ class Conveyor:
     async def _close(self, runners: Sequence[SinkRunner]) -> None:
         if not runners:
             return
-        await asyncio.gather(*(runner.close(self._close_timeout) for runner in runners))
-        for runner in runners:
+        # Where the worker hangs all that time has passed already.
+        is_stuck = self._worker is not None and self._worker.is_stuck
+        timeout = min(self._close_timeout, 0.5) if is_stuck else self._close_timeout
+        await asyncio.gather(*(runner.close(timeout) for runner in runners))
+        # One that went away in the last moment has left already.
+        closed = [runner for runner in self.runners if runner in runners]
+        for runner in closed:
             if runner.gone is not None:
                 self._take_back(runner, is_lost=len(self.runners) > 1)
-        self.bytes_of_closed_sinks += sum(runner.bytes_written for runner in runners)
+        self.bytes_of_closed_sinks += sum(runner.bytes_written for runner in closed)
+        self._room.end_losses()
         self.runners = [runner for runner in self.runners if runner not in runners]
 
-    async def _hand_over(self, old: Sequence[SinkRunner]) -> None:
+    def _hand_over(self, old: Sequence[SinkRunner]) -> None:
         """Announces the recording to new sinks and gives them what no sink has taken for good."""
         for runner in old:
             take_messages = getattr(runner.sink, "take_messages", None)
@@ -453,9 +531,12 @@ class Conveyor:
         if not self.runners:
             return
         undrained, self._undrained = self._undrained, []
-        self._send([self._announce(), *undrained], None)
-        while self._backlog and self.runners:
-            await self._deliver([self._backlog.popleft()])
+        for message in (self._announce(), *undrained):
+            # Their rows, if any, were settled when the memory sink took them.
+            parcel = Parcel(message, len(self.runners), self._count_waited_for())
+            for runner in self.runners:
+                runner.put(parcel)
+        self._waiting.bring_forward()
 
     def _on_gone(self, runner: SinkRunner) -> None:
         """A sink can take nothing any more. The others go on; without any, rows wait in a buffer."""
@@ -472,18 +553,18 @@ class Conveyor:
         """Puts what a sink did not take back into the buffer, unless another sink has it."""
         from aiorerun.codec.framing import MessageKind
 
-        waiting: list[Batch | Ready] = []
-        for delivery in runner.take_unsent(is_lost=is_lost):
-            if is_lost:
-                delivery.done(f"sink is gone: {runner.sink!r}")
-                continue
-            # The next sink gets an announcement of its own.
-            messages = [each for each in delivery.messages if each.kind is not MessageKind.SET_STORE_INFO]
-            if delivery.cost or delivery.accepted:
-                waiting.append(Encoded(messages, delivery.accepted, delivery.cost))
+        if is_lost:
+            runner.lose_unsent()
+            return
+        waiting: list[Cargo] = []
+        for parcel in runner.take_unsent():
+            if parcel.is_settled:
+                # The next sink gets an announcement of its own.
+                if parcel.message.kind is not MessageKind.SET_STORE_INFO:
+                    self._undrained.append(parcel.message)
             else:
-                self._undrained.extend(messages)
-        self._backlog.extendleft(reversed(waiting))
+                waiting.append(Encoded(parcel.message, parcel.rows, parcel.reclaim(), parcel.lost_because))
+        self._waiting.put_back(waiting)
 
     def _hold_bytes(self, nbytes: int) -> None:
         """Counts what a sink keeps in memory towards the byte limit; from any thread."""

@@ -11,6 +11,8 @@ import logging
 import time
 from typing import TYPE_CHECKING, Final
 
+from aiorerun import process
+from aiorerun.cargo import Batch
 from aiorerun.config import (
     CLOSE_TIMEOUT_SECS,
     MAX_BYTES_IN_FLIGHT,
@@ -18,17 +20,19 @@ from aiorerun.config import (
     ChunkBatcherConfig,
     batcher_config_from_env,
 )
-from aiorerun.conveyor import Batch, Conveyor
+from aiorerun.conveyor import Conveyor
 from aiorerun.errors import strict_mode
 from aiorerun.pipeline.capture import FULL, OPEN, Capture
 from aiorerun.pipeline.ledger import StreamStats
+from aiorerun.pipeline.overflow import check_policy
 from aiorerun.room import PACE_BYTES, Room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from aiorerun.conveyor import Ready
+    from aiorerun.cargo import Ready
     from aiorerun.pipeline.capture import Accumulator, Cut
+    from aiorerun.pipeline.overflow import OverflowPolicy
     from aiorerun.sinks.base import Sink
     from aiorerun.types.store import StoreId
     from aiorerun.types.tuid import TuidSource
@@ -52,6 +56,7 @@ class Engine:
         max_bytes_in_flight: Over this many bytes callers wait.
         max_wait: Seconds that callers wait per stall before rows are refused.
         close_timeout: Seconds that closing a sink may take before what is left is dropped.
+        overflow: What happens over the limit, see :data:`aiorerun.OverflowPolicy`.
 
     Attributes:
         capture: Takes the rows.
@@ -69,9 +74,11 @@ class Engine:
         max_bytes_in_flight: int = MAX_BYTES_IN_FLIGHT,
         max_wait: float = MAX_WAIT_SECS,
         close_timeout: float = CLOSE_TIMEOUT_SECS,
+        overflow: OverflowPolicy = "wait",
     ) -> None:
         self._store = store
         self._explicit_config = config
+        self._overflow: OverflowPolicy = check_policy(overflow)
         self.config = config or batcher_config_from_env(ChunkBatcherConfig.DEFAULT())
         # The limit covers what is under way, what is cut off next, and what waits to be cut off.
         max_waiting = max_bytes_in_flight // 16
@@ -81,9 +88,17 @@ class Engine:
         self.capture.due = NEVER
         self.room = Room(self.capture, max_bytes_in_flight - 2 * max_waiting, max_wait, store.recording_id)
         self._make_conveyor: Callable[[], Conveyor] = lambda: Conveyor(
-            store, ids, self.room, close_timeout, self._configure, self._cut_all
+            store,
+            ids,
+            self.room,
+            close_timeout,
+            self._configure,
+            self._cut_all,
+            self._overflow,
+            max_bytes_in_flight,
         )
         self.conveyor = self._make_conveyor()
+        self.room.make_room = self.conveyor.make_room
         self._timer: asyncio.Handle | None = None
         self._tick_ns = 0
 
@@ -95,6 +110,9 @@ class Engine:
         Returns:
             Whether the caller should make way by calling ``room.pace()``.
         """
+        if process.check():
+            # What was captured since the fork cannot be told from what is the parent's.
+            return False
         self._push(self.capture.cut_full(accumulator))
         now = time.perf_counter_ns()
         capture, conveyor = self.capture, self.conveyor
@@ -154,7 +172,7 @@ class Engine:
             rows_refused=ledger.rows_refused,
             chunks=ledger.chunks,
             bytes_written=self.conveyor.bytes_of_closed_sinks + sum(sink.bytes_written for sink in sinks),
-            pending_bytes=ledger.in_flight + self.capture.waiting_bytes,
+            pending_bytes=ledger.in_flight + ledger.aside + self.capture.waiting_bytes,
             reasons=dict(ledger.reasons),
             sinks=sinks,
         )
@@ -170,11 +188,14 @@ class Engine:
     def start_empty(self) -> None:
         """Forgets everything, for a forked child: the rows and sinks belong to the parent."""
         gate = self.capture.gate
+        self.conveyor.abandon()
         self.capture.clear()
         self.capture.gate = OPEN if gate == FULL else gate
         self.capture.due = NEVER
         self.room.start_empty()
         self.conveyor = self._make_conveyor()
+        self.room.make_room = self.conveyor.make_room
+        self.room.overflow = "wait"
         self._timer = None
 
     # --- on the loop ---------------------------------------------------------------------------
@@ -232,6 +253,9 @@ class Engine:
         runners = self.conveyor.runners
         # Nobody waits for a buffer or a memory sink: the former drops the oldest rows, the latter grows.
         self.room.set_exempt(all(getattr(runner.sink, "is_memory", False) for runner in runners))
+        # A sink that is waited for is waited for, whatever becomes of rows that are not encoded yet.
+        waited_for = any(runner.is_waited_for for runner in runners)
+        self.room.overflow = "wait" if waited_for else self._overflow
         if self._explicit_config is None:
             self.config = batcher_config_from_env(self._default_config())
         self.capture.configure(self.config)

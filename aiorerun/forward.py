@@ -10,10 +10,11 @@ from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias, TypeVar, runtime_checkable
 
-from aiorerun.conveyor import Ready
+from aiorerun.cargo import Ready
 from aiorerun.errors import StreamClosedError, report
 from aiorerun.pipeline.capture import CLOSED, FULL, UNOPENED
 from aiorerun.room import PACE_BYTES
+from aiorerun.sinks.parcel import rank_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
@@ -82,6 +83,7 @@ class _Offer(NamedTuple):
 
     batch: pa.RecordBatch
     cost: int
+    rank: int
 
 
 class _WrongChunkError(Exception):
@@ -165,17 +167,19 @@ def _offer(item: Any) -> _Offer:
     if isinstance(item, Chunk):
         # What is wrong with the file it comes from is raised as it is.
         batch = item.to_record_batch()
-        return _Offer(batch, batch.nbytes + _OVERHEAD)
+        rank = rank_of(item.entity_path, is_static=item.is_static)
+        return _Offer(batch, batch.nbytes + _OVERHEAD, rank)
     try:
         batch = item if isinstance(item, pa.RecordBatch) else item.to_record_batch()
-        chunk_facts(batch)
+        facts = chunk_facts(batch)
     except RrdError as error:
         raise _WrongChunkError from ValueError(f"this record batch is no chunk: {error}")
     except AttributeError:
         raise _WrongChunkError from TypeError(
             f"expected chunks, or record batches of chunks, got {type(item).__name__}"
         )
-    return _Offer(batch, batch.nbytes + _OVERHEAD)
+    rank = rank_of(facts.entity_path, is_static=not facts.indexes)
+    return _Offer(batch, batch.nbytes + _OVERHEAD, rank)
 
 
 def _iterator(chunks: Any) -> Iterator[Any]:
@@ -287,7 +291,7 @@ def _report_gate(stream: BaseRecordingStream, name: str, gate: int) -> None:
 def _push(stream: BaseRecordingStream, offer: _Offer) -> None:
     rows = offer.batch.num_rows
     stream._capture.count_ready_rows(rows)
-    stream._engine.push(Ready(partial(_messages, stream._store, offer.batch), rows, offer.cost))
+    stream._engine.push(Ready(partial(_messages, stream._store, offer.batch), rows, offer.cost, offer.rank))
 
 
 def _messages(store: StoreId, batch: pa.RecordBatch) -> list[Message]:

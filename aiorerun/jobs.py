@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aiorerun.cargo import Batch
 from aiorerun.codec.messages import chunk_message
-from aiorerun.conveyor import Batch
 from aiorerun.pipeline.assemble import assemble
 from aiorerun.worker import pause
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from aiorerun.cargo import Ready
     from aiorerun.codec.messages import Message
-    from aiorerun.conveyor import Ready
     from aiorerun.types.store import StoreId
     from aiorerun.types.tuid import TuidSource
 
 
 def encode(
-    batches: Sequence[Batch | Ready], store: StoreId, ids: TuidSource
+    batches: Sequence[Batch | Ready],
+    store: StoreId,
+    ids: TuidSource,
+    is_wanted: Callable[[], bool] = lambda: True,
 ) -> list[list[Message] | Exception]:
     """Makes the messages of each batch, or gives the error that it met. The rows are let go.
 
@@ -27,9 +30,12 @@ def encode(
         batches: In order.
         store: The recording.
         ids: Where row and chunk ids come from.
+        is_wanted: Whether anybody waits for the outcome; otherwise what is left is left.
     """
     outcomes: list[list[Message] | Exception] = []
     for batch in batches:
+        if not is_wanted():
+            break
         try:
             outcomes.append(_messages(batch, store, ids))
         except Exception as error:

@@ -10,36 +10,34 @@ import logging
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, TypeVar
+import time
+from concurrent.futures import CancelledError
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from aiorerun import context, worker
+from aiorerun import context, process, worker
 from aiorerun.conveyor import conveyors
 from aiorerun.stream_base import streams
 from aiorerun.types.ids import ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from concurrent.futures import Future
 
     from aiorerun.conveyor import Conveyor
 
 FuncT = TypeVar("FuncT", bound="Callable[..., Any]")
 
+GRACE_SECS: Final = 3.0
+"""So much longer than its sinks may take an event loop in another thread is waited for."""
+
 logger = logging.getLogger("aiorerun")
 
-_finishers: list[Callable[[], None]] = []
-"""What finishes streams at exit, in order."""
+on_shutdown: Final[list[Callable[[], None]]] = []
+"""Called by :func:`rerun_shutdown` when recordings are finished, to let go of what they needed."""
 
 
 class _State:
-    pid = os.getpid()
     registered = True
-
-
-def finish_at_exit(function: Callable[[], None]) -> None:
-    """Runs a function at interpreter exit and in :func:`rerun_shutdown`, before those added earlier."""
-    _finishers.insert(0, function)
-    if _State.registered:
-        atexit.register(function)
 
 
 def is_registered() -> bool:
@@ -53,8 +51,9 @@ def rerun_shutdown() -> None:
     Interpreter exit does the same. Recordings that the running event loop of this very thread drives
     are finished as soon as it gets to it: inside coroutines, ``await recording.disconnect()`` waits.
     """
-    for finisher in _finishers:
-        finisher()
+    finish_all()
+    for function in on_shutdown:
+        function()
     for stream in list(streams):
         if stream._engine.has_sinks:
             stream._engine.disconnect_soon()
@@ -78,8 +77,6 @@ def unregister_shutdown() -> None:
     the private loop of the blocking API. Others are left as they are: files stay without footers.
     """
     _State.registered = False
-    for finisher in _finishers:
-        atexit.unregister(finisher)
 
 
 def shutdown_at_exit(func: FuncT) -> FuncT:
@@ -111,14 +108,13 @@ def shutdown_at_exit(func: FuncT) -> FuncT:
 
 def cleanup_if_forked_child() -> None:
     """In a forked child, lets go of what belongs to the parent, where that has not happened by itself."""
-    if os.getpid() != _State.pid:
-        _after_fork_in_child()
+    process.check()
 
 
 def finish_all() -> None:
-    """Finishes streams whose event loop is gone: delivers what they hold and closes their sinks.
+    """Finishes all streams but those of this very thread's loop: delivers what they hold, closes their sinks.
 
-    Runs at interpreter exit. Their workers still live, so no thread has to be started.
+    Workers whose event loop is gone still live, so no thread has to be started at interpreter exit.
     """
     finish_on_running_loops()
     left = [conveyor for conveyor in conveyors if _is_orphan(conveyor)]
@@ -145,16 +141,30 @@ def _run_to_end(call: Coroutine[Any, Any, None]) -> None:
 
 
 def finish_on_running_loops() -> None:
-    """Streams whose loop still runs in another thread (the facade's) are finished there."""
+    """Streams whose loop still runs in another thread (the facade's) are finished there, all at once."""
+    finishing: list[tuple[Conveyor, Future[None], float]] = []
     for conveyor in list(conveyors):
         loop = conveyor.loop
         if loop is None or not loop.is_running() or conveyor.is_on_own_thread:
             continue
+        ends = time.monotonic() + 2 * conveyor.close_timeout + GRACE_SECS
         try:
-            asyncio.run_coroutine_threadsafe(conveyor.finish(), loop).result(conveyor.close_timeout + 1)
-        except Exception as error:
-            # One line: a traceback through other threads would tell users nothing at exit.
+            finishing.append((conveyor, asyncio.run_coroutine_threadsafe(conveyor.finish(), loop), ends))
+        except RuntimeError as error:
+            # It was closed this moment.
             logger.error("%r could not be finished at exit: %s", conveyor.name, error)  # noqa: TRY400
+    for conveyor, future, ends in finishing:
+        try:
+            future.result(max(0.0, ends - time.monotonic()))
+        except TimeoutError:
+            # One line: a traceback through other threads would tell users nothing at exit.
+            logger.error(  # noqa: TRY400
+                "%r could not be finished at exit: its event loop is blocked", conveyor.name
+            )
+        except (Exception, CancelledError) as error:
+            logger.error(  # noqa: TRY400
+                "%r could not be finished at exit: %s", conveyor.name, str(error) or type(error).__name__
+            )
 
 
 async def _finish(left: list[Conveyor]) -> None:
@@ -164,6 +174,19 @@ async def _finish(left: list[Conveyor]) -> None:
             logger.error("%r could not be finished at exit: %s", conveyor.name, outcome)
 
 
+def report_lost() -> None:
+    """Says how many rows are lost because no sink ever took them; the last thing at exit."""
+    rows = recordings = 0
+    for stream in list(streams):
+        # One row is the start time, which nobody misses.
+        pending = stream.stats().rows_pending
+        if pending > 1:
+            rows += pending
+            recordings += 1
+    if rows:
+        logger.warning("%d rows of %d recordings are lost: no sink has taken them", rows, recordings)
+
+
 def _is_orphan(conveyor: Conveyor) -> bool:
     loop = conveyor.loop
     return loop is None or loop.is_closed() or not loop.is_running()
@@ -171,7 +194,6 @@ def _is_orphan(conveyor: Conveyor) -> bool:
 
 def _after_fork_in_child() -> None:
     """The child starts empty: the parent's rows and sinks stay with the parent."""
-    _State.pid = os.getpid()
     ids.reseed()
     context.after_fork_in_child()
     worker.after_fork_in_child()
@@ -183,10 +205,18 @@ def _after_fork_in_child() -> None:
     conveyors.clear()
 
 
-finish_at_exit(finish_all)
+def _at_exit() -> None:
+    if _State.registered:
+        finish_all()
+        report_lost()
+
+
+process.on_fork.append(_after_fork_in_child)
+process.at_exit.append(_at_exit)
+atexit.register(process.finish)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=worker.before_fork,
         after_in_parent=worker.after_fork_in_parent,
-        after_in_child=_after_fork_in_child,
+        after_in_child=process.note_fork,
     )

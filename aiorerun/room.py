@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Final
 from aiorerun.config import START_BUFFER_WARN_BYTES
 from aiorerun.pipeline.capture import FULL, OPEN
 from aiorerun.pipeline.ledger import Ledger
+from aiorerun.pipeline.overflow import Losses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aiorerun.pipeline.capture import Capture
+    from aiorerun.pipeline.overflow import OverflowPolicy
 
 PACE_BYTES: Final = 8 << 20
 """With more than this under way, ``log`` lets the pipeline catch up if it is making progress: what is
@@ -47,18 +49,21 @@ class Room:
 
     Attributes:
         ledger: What became of the rows.
-        on_refusal: Gets the text of the first refusal of a stall.
+        overflow: The policy in force at the gate. With any but ``wait`` nobody waits.
+        on_refusal: Gets the text of the first refusal of a run of them, in the calling thread.
+        make_room: Called when the limit is exceeded, to drop what a policy lets go of.
     """
 
     def __init__(self, capture: Capture, limit: int, max_wait: float, name: str) -> None:
         self.ledger = Ledger(limit)
+        self.overflow: OverflowPolicy = "wait"
         self.on_refusal: Callable[[str], None] = logger.warning
+        self.make_room: Callable[[], None] = _nothing
+        self._losses = Losses(logger.warning)
         self._capture = capture
         self._max_wait = max_wait
         self._name = name
-        self._lock = threading.Lock()
         self._stall_deadline = math.inf
-        self._warned_about_stall = False
         self._warned_about_buffer = False
         self._last_progress = 0.0
         self._pacers: deque[tuple[asyncio.AbstractEventLoop, Callable[[], None]]] = deque()
@@ -66,7 +71,8 @@ class Room:
     def start_empty(self) -> None:
         """Forgets everything, for a forked child. The locks are made anew: they may be held."""
         self.ledger = Ledger(self.ledger.limit)
-        self._lock = threading.Lock()
+        self._losses = Losses(logger.warning)
+        self._pacers.clear()
         self._stall_deadline = math.inf
 
     def take(self, cost: int) -> None:
@@ -74,9 +80,10 @@ class Room:
         ledger = self.ledger
         ledger.take(cost)
         if ledger.is_over and self._capture.gate == OPEN:
-            self._stall_deadline = time.monotonic() + self._max_wait
-            self._warned_about_stall = False
-            self._capture.gate = FULL
+            self.make_room()
+            if ledger.is_over:
+                self._stall_deadline = time.monotonic() + self._max_wait
+                self._capture.gate = FULL
         elif ledger.exempt and ledger.in_flight > START_BUFFER_WARN_BYTES and not self._warned_about_buffer:
             self._warned_about_buffer = True
             logger.warning(
@@ -85,9 +92,51 @@ class Room:
                 START_BUFFER_WARN_BYTES >> 20,
             )
 
-    def settle(self, cost: int, rows: int, lost_because: str | None) -> None:
-        """Counts the end of rows, and lets a waiting caller in."""
-        self.ledger.settle(cost, rows, lost_because)
+    def settle(
+        self,
+        cost: int,
+        rows: int,
+        lost_because: str | None,
+        *,
+        aside: bool = False,
+        ledger: Ledger | None = None,
+    ) -> None:
+        """Counts the end of rows, and lets a waiting caller in.
+
+        Args:
+            cost: Bytes that become free.
+            rows: How many rows.
+            lost_because: Why they did not arrive; ``None`` if they did.
+            aside: Whether the bytes were set aside before.
+            ledger: Where they were taken; nothing happens if the process has forked since.
+        """
+        if ledger is not None and ledger is not self.ledger:
+            return
+        self.ledger.settle(cost, rows, lost_because, aside=aside)
+        self._make_way()
+
+    def set_aside(self, cost: int, nbytes: int, ledger: Ledger | None = None) -> None:
+        """Bytes that are only kept for sinks with queues of their own: nobody waits for them."""
+        if ledger is None or ledger is self.ledger:
+            self.ledger.set_aside(cost, nbytes)
+            self._make_way()
+
+    def count_again(self, nbytes: int, ledger: Ledger | None = None) -> None:
+        """Bytes that were set aside count towards the limit again: no sink is there to take them."""
+        if ledger is None or ledger is self.ledger:
+            self.ledger.set_aside(-nbytes, -nbytes)
+
+    def drop(self, cost: int, rows: int, reason: str) -> None:
+        """Counts accepted rows that were dropped to make room; the first of a run are reported."""
+        self.settle(cost, rows, reason)
+        self._losses.add(
+            rows,
+            time.monotonic(),
+            lambda: f"recording {self._name!r} holds too much, rows are dropped: {reason}",
+        )
+
+    def _make_way(self) -> None:
+        """Notes progress, and lets a waiting caller in."""
         now = self._last_progress = time.monotonic()
         if self._capture.gate == FULL:
             # The sinks take something: whoever waits from now on waits in a new stall.
@@ -105,16 +154,40 @@ class Room:
         self.admit_next(turn_is_over=False)
 
     def refuse(self, reason: str = "over the byte limit", rows: int = 1) -> None:
-        """Counts rows that were not accepted; the first of a stall is reported."""
-        self.ledger.refuse(reason, rows)
-        with self._lock:
-            first, self._warned_about_stall = not self._warned_about_stall, True
-        if first:
-            self.on_refusal(
-                f"rows of recording {self._name!r} are refused: "
+        """Counts rows that were not taken; the first of a run are reported.
+
+        If callers wait, they were refused; if a policy drops rows instead, accepted and dropped.
+        """
+        if self.overflow == "wait":
+            self.ledger.refuse(reason, rows)
+        else:
+            self._capture.count_ready_rows(rows)
+            self.ledger.settle(0, rows, f"overflow: {self.overflow}")
+        self._losses.add(
+            rows,
+            time.monotonic(),
+            lambda: (
+                f"rows of recording {self._name!r} are {self._verb}: "
                 f"{self.ledger.in_flight} bytes are under way and "
                 f"its sinks do not keep up (limit {self.ledger.limit} bytes)"
-            )
+            ),
+            self.on_refusal,
+        )
+
+    @property
+    def loses(self) -> bool:
+        """Whether a run of losses goes on, whose end is to be told."""
+        return self._losses.rows > 0
+
+    def end_losses(self, now: float = math.inf) -> None:
+        """Tells the end of a run of losses, if it is over now."""
+        self._losses.end(
+            lambda rows: f"recording {self._name!r} takes everything again: {rows} rows were lost", now
+        )
+
+    @property
+    def _verb(self) -> str:
+        return "refused" if self.overflow == "wait" else f"dropped ({self.overflow})"
 
     def admit_next(self, *, turn_is_over: bool = True) -> None:
         """Lets the next waiting caller in, and opens the gate when there is room for more; from any thread.
@@ -219,4 +292,10 @@ class Room:
             now = time.monotonic()
 
     def _remaining_wait(self) -> float:
+        if self.overflow != "wait":
+            return 0.0
         return min(max(0.0, self._stall_deadline - time.monotonic()), self._max_wait)
+
+
+def _nothing() -> None:
+    """Where there is no policy that makes room."""

@@ -7,11 +7,12 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Any, Final
 
-from aiorerun.conveyor import Ready
+from aiorerun.cargo import Ready
 from aiorerun.errors import RerunWarning, caller_stacklevel, report, strict_scope
 from aiorerun.pipeline.capture import CLOSED, DISABLED, FULL, UNOPENED
 from aiorerun.pipeline.columns import capture_columns
 from aiorerun.room import PACE_BYTES
+from aiorerun.sinks.parcel import rank_of
 from aiorerun.stream_base import BaseRecordingStream
 from aiorerun.types.ids import ids
 from aiorerun.types.sorbet import AUTO_INDEX, RECORDING_PROPERTIES_PATH
@@ -112,7 +113,8 @@ class BaseSending(BaseRecordingStream):
         """
         job = _BlockJob(self._store, block, time.perf_counter_ns())
         self._capture.count_ready_rows(block.num_rows)
-        self._engine.push(Ready(job, block.num_rows, block.nbytes))
+        rank = rank_of(block.entity_path, is_static=not block.indexes)
+        self._engine.push(Ready(job, block.num_rows, block.nbytes, rank))
         return self._engine.room.ledger.in_flight > PACE_BYTES
 
 

@@ -49,9 +49,13 @@ class AsyncRecordingStream(AsyncSending):
         max_wait: Seconds that ``log`` waits per stall before rows are refused.
         close_timeout: Seconds that closing a sink may take before what is left is dropped and counted.
         make_context_default: Another name of ``make_thread_default``.
+        overflow: What happens over ``max_bytes_in_flight``, and when too much waits for a sink that has no
+            policy of its own; see :data:`aiorerun.OverflowPolicy`. With ``"wait"``, the default, ``log``
+            waits; with any other it never does, and what is dropped is counted in :meth:`stats`. Sinks may
+            have their own: see :class:`aiorerun.QueuedSink`.
 
     Raises:
-        ValueError: The application id is empty.
+        ValueError: The application id is empty, or there is no such policy.
     """
 
     _active: ClassVar[ActiveRecordings[AsyncRecordingStream]] = ActiveRecordings("aiorerun_active")

@@ -11,9 +11,10 @@ import warnings
 import weakref
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from aiorerun import process
+from aiorerun.cargo import Ready
 from aiorerun.config import CLOSE_TIMEOUT_SECS, MAX_BYTES_IN_FLIGHT, MAX_WAIT_SECS
 from aiorerun.context import ActiveRecordings, StoreTimes
-from aiorerun.conveyor import Ready
 from aiorerun.engine import Engine, retrieve
 from aiorerun.errors import (
     FlushTimeoutError,
@@ -28,6 +29,8 @@ from aiorerun.errors import (
     strict_scope,
 )
 from aiorerun.pipeline.capture import CLOSED, DISABLED, FULL, OPEN, UNOPENED
+from aiorerun.pipeline.overflow import ESSENTIAL, check_policy
+from aiorerun.sinks.queued import check_max_queued_bytes
 from aiorerun.types.ids import ids
 from aiorerun.types.store import StoreId, StoreKind, normalize_application_id, process_recording_id
 from aiorerun.types.time import time_value
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
     from aiorerun.codec.messages import Message
     from aiorerun.config import ChunkBatcherConfig
     from aiorerun.pipeline.ledger import StreamStats
+    from aiorerun.pipeline.overflow import OverflowPolicy
     from aiorerun.sinks.base import Sink
     from aiorerun.types.batches import AsComponents, DescribedComponentBatch
     from aiorerun.types.timeline import TimelineKind
@@ -83,6 +87,7 @@ class BaseRecordingStream:
         max_wait: float | None = None,
         close_timeout: float | None = None,
         make_context_default: bool = False,
+        overflow: OverflowPolicy = "wait",
     ) -> None:
         self._prepare()
         application_id = normalize_application_id(application_id)
@@ -97,6 +102,7 @@ class BaseRecordingStream:
             max_bytes_in_flight=MAX_BYTES_IN_FLIGHT if max_bytes_in_flight is None else max_bytes_in_flight,
             max_wait=MAX_WAIT_SECS if max_wait is None else max_wait,
             close_timeout=CLOSE_TIMEOUT_SECS if close_timeout is None else close_timeout,
+            overflow=overflow,
         )
         self._engine.room.on_refusal = _warn_about_refusal
         self._capture = self._engine.capture
@@ -144,7 +150,7 @@ class BaseRecordingStream:
             return [chunk_message(store, single_row_chunk(PROPERTIES_PATH, row, ids, clock_ns))]
 
         self._capture.count_ready_rows(1)
-        self._engine.push(Ready(make, 1, 1024))
+        self._engine.push(Ready(make, 1, 1024, ESSENTIAL))
 
     def log_nowait(
         self,
@@ -188,8 +194,9 @@ class BaseRecordingStream:
                 self._engine.attend(accumulator)
 
     def _refuse_now(self, strict: bool | None) -> None:
-        self._engine.room.refuse()
-        if strict_mode() if strict is None else strict:
+        room = self._engine.room
+        room.refuse()
+        if room.overflow == "wait" and (strict_mode() if strict is None else strict):
             raise QueueFullError(
                 f"log_nowait: {self!r} is over its byte limit and its sinks do not keep up; use "
                 "`await log(...)` to wait for room, or a larger max_bytes_in_flight"
@@ -358,6 +365,7 @@ class BaseRecordingStream:
 
     async def _on_engine_loop(self, call: Coroutine[Any, Any, None]) -> None:
         """Awaits a coroutine on the loop that drives the sinks, which may run in another thread."""
+        process.check()
         loop = self._engine.loop
         if loop is None or not loop.is_running() or loop is asyncio.get_running_loop():
             await call
@@ -475,6 +483,10 @@ def _check_sinks(sinks: tuple[Any, ...]) -> None:
     for position, sink in enumerate(sinks):
         if sink in sinks[:position]:
             raise ValueError(f"Duplicate sinks detected: {sink!r}")
+        policy = getattr(sink, "overflow", None)
+        if policy is not None:
+            check_policy(policy)
+        check_max_queued_bytes(getattr(sink, "max_queued_bytes", None))
 
 
 def _injection() -> int:

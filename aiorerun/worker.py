@@ -28,11 +28,16 @@ FORK_WAIT_SECS: Final = 5.0
 """How long a fork waits for a running job, which may hang on a disk."""
 
 
-class _LastPause(threading.local):
-    at = 0.0
+STUCK_SECS: Final = 0.5
+"""A worker that shows no sign of life for so long hangs, on a disk for instance."""
 
 
-_last_pause = _LastPause()
+class _OfThread(threading.local):
+    paused_at = 0.0
+    worker: Worker | None = None
+
+
+_here = _OfThread()
 
 
 def pause() -> None:
@@ -41,9 +46,14 @@ def pause() -> None:
     Not more often: a busy thread that gets the lock keeps it for several milliseconds.
     """
     now = time.perf_counter()
-    if now - _last_pause.at > PAUSE_SECS:
-        time.sleep(0)
-        _last_pause.at = time.perf_counter()
+    if now - _here.paused_at > PAUSE_SECS:
+        worker = _here.worker
+        if worker is None or not worker.hurries:
+            time.sleep(0)
+            now = time.perf_counter()
+        if worker is not None:
+            worker._alive_at = now
+        _here.paused_at = now
 
 
 class Worker:
@@ -52,6 +62,9 @@ class Worker:
     It lives as long as somebody holds a lease: :meth:`of` takes one, :meth:`release` gives it back.
     The thread outlives its event loop, so what is left can still be finished at interpreter exit, when
     new threads can no longer be started.
+
+    Attributes:
+        hurries: Whether jobs do without pauses: at exit, nobody has to be let run.
     """
 
     _by_loop: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, Worker]] = WeakKeyDictionary()
@@ -62,6 +75,8 @@ class Worker:
         self._jobs: deque[Callable[[], None] | None] = deque()
         self._wake = threading.Semaphore(0)
         self._leases = 0
+        self._alive_at = time.perf_counter()
+        self.hurries = False
         self._busy = threading.Lock()
         self._all.add(self)
         self._pid = os.getpid()
@@ -78,6 +93,15 @@ class Worker:
             worker._leases += 1
             return worker
 
+    @classmethod
+    def private(cls) -> Worker:
+        """A worker for one sink alone; takes the only lease."""
+        worker = cls()
+        worker._leases = 1
+        # It writes and imports nothing: a fork need not wait for it, whose disk may hang.
+        cls._all.discard(worker)
+        return worker
+
     def release(self) -> None:
         """Gives a lease back; the last one ends the thread after the jobs submitted so far."""
         with self._registry_lock:
@@ -85,18 +109,37 @@ class Worker:
             if self._leases == 0:
                 self._put(None)
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether a job hangs, unlike one that is slow because busy threads leave it little time."""
+        return self._busy.locked() and time.perf_counter() - self._alive_at > STUCK_SECS
+
     def submit(self, job: Callable[[], None]) -> None:
         """Runs a job some time soon; it must not raise."""
         self._put(job)
 
-    async def run(self, function: Callable[[], T]) -> T:
+    async def run(
+        self,
+        function: Callable[[], T],
+        *,
+        hold: Callable[[asyncio.Future[T]], None] | None = None,
+        on_cancel: Callable[[], None] | None = None,
+    ) -> T:
         """Runs a function in the worker and waits for its result.
 
         Only tasks that aiorerun owns call this. It cannot be cancelled: a job that has begun to write
         is waited for, and a cancellation that came meanwhile takes effect at the next suspension.
+
+        Args:
+            function: The job.
+            hold: Gets the future of the result. Who holds it may end the waiting with an exception; the job
+                itself goes on.
+            on_cancel: Called when a cancellation is put off.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
+        if hold is not None:
+            hold(future)
 
         def job() -> None:
             try:
@@ -107,17 +150,7 @@ class Worker:
                 _resolve(loop, future, result, None)
 
         self._put(job)
-        cancelled = False
-        while not future.done():
-            try:
-                await asyncio.shield(future)
-            except asyncio.CancelledError:
-                if future.done():
-                    break
-                cancelled = True
-            except BaseException:
-                break
-        if cancelled:
+        if await _wait_for(future, on_cancel):
             task = asyncio.current_task()
             if task is not None:
                 task.cancel()
@@ -128,11 +161,13 @@ class Worker:
         self._wake.release()
 
     def _run(self) -> None:
+        _here.worker = self
         while True:
             self._wake.acquire()
             job = self._jobs.popleft()
             if job is None:
                 return
+            self._alive_at = time.perf_counter()
             with self._busy:
                 job()
             # Whatever the job held is let go before the next one is waited for.
@@ -160,6 +195,28 @@ def after_fork_in_child() -> None:
     Worker._registry_lock = threading.Lock()
     Worker._all.clear()
     _held_for_fork.clear()
+
+
+async def _wait_for(future: asyncio.Future[Any], on_cancel: Callable[[], None] | None) -> bool:
+    """Waits without being cancelled; returns whether that was tried."""
+    cancelled = False
+    pid = os.getpid()
+    while not future.done():
+        try:
+            await asyncio.shield(future)
+        except asyncio.CancelledError:
+            if os.getpid() != pid:
+                # A forked child has the task, but not the worker.
+                raise
+            # Also if the result came in the same turn of the loop: it must not get lost.
+            if on_cancel is not None and not cancelled:
+                on_cancel()
+            cancelled = True
+        except GeneratorExit:
+            raise
+        except BaseException:
+            break
+    return cancelled
 
 
 def _resolve(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import struct
 from enum import IntEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import xxhash
+
+if TYPE_CHECKING:
+    from aiorerun.codec.chunk_template import Segment
 
 RERUN_VERSION: Final = (0, 41, 0)
 """The release whose format is written."""
@@ -50,11 +53,14 @@ def stream_header() -> bytes:
     return STREAM_HEADER.pack(MAGIC, *RERUN_VERSION, 0, COMPRESSION_LZ4, SERIALIZER_PROTOBUF, 0)
 
 
-def stream_footer(start: int, payload: bytes) -> bytes:
-    """The last bytes of a stream whose footer payload starts at this byte."""
-    return STREAM_FOOTER.pack(start, len(payload), checksum(payload), FOOTER_MAGIC, 1)
+def stream_footer(start: int, *payload: Segment) -> bytes:
+    """The last bytes of a stream whose footer payload, in pieces, starts at this byte."""
+    return STREAM_FOOTER.pack(start, sum(map(len, payload)), checksum(*payload), FOOTER_MAGIC, 1)
 
 
-def checksum(data: bytes) -> int:
-    """The checksum of a footer payload."""
-    return xxhash.xxh32_intdigest(data, seed=_CRC_SEED)
+def checksum(*data: Segment) -> int:
+    """The checksum of a footer payload, in pieces."""
+    digest = xxhash.xxh32(seed=_CRC_SEED)
+    for piece in data:
+        digest.update(piece)
+    return digest.intdigest()

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from aiorerun.pipeline.overflow import OverflowPolicy
+
 
 @dataclass(frozen=True, slots=True)
 class SinkStats:
@@ -17,8 +19,12 @@ class SinkStats:
 
     Attributes:
         name: What the sink is.
+        overflow: The policy in force for it, see :data:`aiorerun.OverflowPolicy`.
+        rows_accepted: Rows that were queued for it: ``rows_written + rows_dropped + rows_pending``.
         rows_written: Rows it has taken.
-        rows_dropped: Rows it failed to take.
+        rows_dropped: Rows it failed to take, or that were dropped because too much waited for it.
+        rows_pending: Rows that wait for it now, or are being written.
+        reasons: Why rows were dropped, and how many.
         messages_written: Messages it has taken: chunks, and those that announce the recording.
         bytes_written: Encoded bytes of those messages, without the framing of the file.
         queued_bytes: Encoded bytes that wait for it now.
@@ -26,8 +32,12 @@ class SinkStats:
     """
 
     name: str
+    overflow: OverflowPolicy
+    rows_accepted: int
     rows_written: int
     rows_dropped: int
+    rows_pending: int
+    reasons: dict[str, int]
     messages_written: int
     bytes_written: int
     queued_bytes: int
@@ -41,7 +51,8 @@ class StreamStats:
     Attributes:
         rows_accepted: Rows that ``log`` has taken.
         rows_delivered: Rows that every sink has written.
-        rows_dropped: Accepted rows that at least one sink did not get, or that could not be encoded.
+        rows_dropped: Accepted rows that at least one sink did not get, that an overflow policy dropped, or
+            that could not be encoded.
         rows_pending: Accepted rows still under way, or waiting for a sink.
         rows_refused: Rows that were never accepted because the pipeline was over its byte limit.
         chunks: Chunks made so far.
@@ -70,13 +81,15 @@ class Ledger:
         limit: Bytes that may be under way before callers have to wait.
 
     Attributes:
-        in_flight: Bytes that were cut off and are not written yet.
+        in_flight: Bytes that were cut off and are not written yet, apart from:
+        aside: Encoded bytes that wait only for sinks with queues of their own.
         exempt: Whether the limit does not apply (start buffer, memory sink).
     """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.in_flight = 0
+        self.aside = 0
         self.exempt = True
         self.rows_delivered = 0
         self.rows_dropped = 0
@@ -97,13 +110,27 @@ class Ledger:
         with self._lock:
             self.in_flight += cost
 
-    def settle(self, cost: int, rows: int, lost_because: str | None) -> None:
-        """Counts the end of rows: delivered, or lost for a reason."""
+    def set_aside(self, cost: int, nbytes: int) -> None:
+        """Bytes no longer count towards the limit, though they are not written everywhere yet.
+
+        Args:
+            cost: What they have counted.
+            nbytes: What they are now, encoded.
+        """
         with self._lock:
             self.in_flight -= cost
+            self.aside += nbytes
+
+    def settle(self, cost: int, rows: int, lost_because: str | None, *, aside: bool = False) -> None:
+        """Counts the end of rows: delivered, or lost for a reason."""
+        with self._lock:
+            if aside:
+                self.aside -= cost
+            else:
+                self.in_flight -= cost
             if lost_because is None:
                 self.rows_delivered += rows
-            else:
+            elif rows:
                 self.rows_dropped += rows
                 self.reasons[lost_because] += rows
 

@@ -53,6 +53,10 @@ class Sink(Protocol):
     All methods are coroutines and are called by one task that aiorerun owns, never two at a time.
     None of them is cancelled, unless the time allowed for closing is over.
 
+    A sink may have the attributes ``overflow``, one of :data:`aiorerun.OverflowPolicy`, and
+    ``max_queued_bytes``: what happens when so much waits for it. :class:`aiorerun.QueuedSink` gives them to
+    any sink.
+
     A sink that raises from ``write`` loses the messages of that call: they are counted and reported,
     and the next messages are tried again.
     """

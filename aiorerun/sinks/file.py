@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
+import tempfile
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aiorerun.errors import SinkOpenError
+from aiorerun.pipeline.overflow import check_policy
+from aiorerun.sinks.queued import check_max_queued_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import BinaryIO
 
     from aiorerun.codec.chunk_template import Segment
     from aiorerun.codec.messages import Message
     from aiorerun.codec.rrd import RrdEncoder
+    from aiorerun.pipeline.overflow import OverflowPolicy
     from aiorerun.sinks.base import SinkContext
+
+logger = logging.getLogger("aiorerun")
 
 _MAX_SEGMENTS: Final = 512
 """Buffers handed to one system call; Linux allows 1024."""
@@ -29,17 +37,37 @@ class FileSink:
     random access needs is written when the sink is closed. A failed write (full disk) is undone up to
     the last complete message, so the file stays readable and later messages are tried again.
 
+    What the footer will say is kept in memory up to 4 MiB, and beyond that in a nameless temporary file in
+    the same directory, about a hundred bytes per chunk: memory stays flat. A file of more than 2**25 chunks,
+    or 2**16 combinations of entity and columns, gets no footer; a warning says so when it happens. The
+    official programs still read all of it, from front to back.
+
     Args:
         path: The file; overwritten if it exists. Its directory must exist.
         write_footer: Whether to finish the file with a footer.
+        overflow: The policy of this sink; by default that of the stream. See :data:`aiorerun.OverflowPolicy`.
+        max_queued_bytes: Encoded bytes that may wait for it under a policy other than ``"wait"``; by default
+            as many as may be under way in the whole stream.
+
+    Raises:
+        ValueError: There is no such policy, or the limit is not positive.
     """
 
     is_file = True
     """Chunks of single rows deserve a warning."""
 
-    def __init__(self, path: str | os.PathLike[str], *, write_footer: bool = True) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        write_footer: bool = True,
+        overflow: OverflowPolicy | None = None,
+        max_queued_bytes: int | None = None,
+    ) -> None:
         self.path = Path(path)
         self.write_footer = write_footer
+        self.overflow = None if overflow is None else check_policy(overflow)
+        self.max_queued_bytes = check_max_queued_bytes(max_queued_bytes)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, FileSink):
@@ -79,7 +107,8 @@ class FileSink:
     def _open(self) -> None:
         from aiorerun.codec.rrd import RrdEncoder
 
-        self._encoder: RrdEncoder = RrdEncoder()
+        self._encoder: RrdEncoder = RrdEncoder(self._scratch)
+        self._told = False
         self._end = 0
         try:
             self._fd = os.open(
@@ -104,12 +133,33 @@ class FileSink:
         except OSError:
             self._encoder.undo(len(messages))
             raise
+        if self.write_footer:
+            self._encoder.settle()
+            self._tell_if_too_large()
+
+    def _scratch(self) -> BinaryIO:
+        """A nameless file for the bookkeeping of the footer, on the same disk if that is possible."""
+        try:
+            return tempfile.TemporaryFile(buffering=0, dir=self.path.parent)
+        except OSError:
+            return tempfile.TemporaryFile(buffering=0)
+
+    def _tell_if_too_large(self) -> None:
+        if self._encoder.is_too_large and not self._told:
+            self._told = True
+            logger.warning(
+                "%r gets no footer, it has too many chunks: it can be read from front to back only; "
+                "begin another file in time with save()",
+                str(self.path),
+            )
 
     def _close(self) -> None:
         try:
             self._append(self._encoder.finish(write_footer=self.write_footer))
+            self._tell_if_too_large()
         finally:
             os.close(self._fd)
+            self._encoder.release()
 
     def _append(self, segments: Sequence[Segment]) -> None:
         """Writes buffers at the end of the file, or leaves it as it was."""

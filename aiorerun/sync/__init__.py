@@ -35,12 +35,18 @@ if TYPE_CHECKING:
         SinkStats as SinkStats,
         StreamStats as StreamStats,
     )
+    from aiorerun.pipeline.overflow import (
+        OverflowPolicy as OverflowPolicy,
+    )
     from aiorerun.sinks.base import (
         Sink as Sink,
         SinkContext as SinkContext,
     )
     from aiorerun.sinks.file import (
         FileSink as FileSink,
+    )
+    from aiorerun.sinks.queued import (
+        QueuedSink as QueuedSink,
     )
     from aiorerun.sync import (
         archetypes as archetypes,
@@ -168,7 +174,9 @@ _HOMES: Final[dict[str, str]] = {
     "LogSinkLike": "aiorerun.sync.binary",
     "LoggingHandler": "aiorerun.sync.api",
     "MemoryRecording": "aiorerun.sync.stream",
+    "OverflowPolicy": "aiorerun.pipeline.overflow",
     "QueueFullError": "aiorerun.errors",
+    "QueuedSink": "aiorerun.sinks.queued",
     "RECORDING_PROPERTIES_PATH": "aiorerun.types.sorbet",
     "RERUN_KIND": "aiorerun.types.sorbet",
     "RERUN_KIND_CONTROL": "aiorerun.types.sorbet",
@@ -265,7 +273,9 @@ __all__ = [
     "LogSinkLike",
     "LoggingHandler",
     "MemoryRecording",
+    "OverflowPolicy",
     "QueueFullError",
+    "QueuedSink",
     "RECORDING_PROPERTIES_PATH",
     "RERUN_KIND",
     "RERUN_KIND_CONTROL",

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import atexit
 import sys
 import threading
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
-from aiorerun import lifecycle
+from aiorerun import lifecycle, process
 from aiorerun.context import ActiveRecordings
 from aiorerun.errors import report, strict_scope
 from aiorerun.pipeline.capture import CLOSED, FULL, UNOPENED
-from aiorerun.stream_base import check_timeout, logger, streams
+from aiorerun.stream_base import check_timeout, streams
 from aiorerun.sync.sending import Sending
 
 if TYPE_CHECKING:
@@ -309,19 +308,18 @@ class MemoryRecording:
             self._stream.flush()
 
 
-def disconnect_all() -> None:
-    """Disconnects all blocking streams: files get their footers."""
+def _release_all() -> None:
+    """Lets go of the private loop where nothing needs it any more."""
     for stream in list(streams):
-        if isinstance(stream, RecordingStream):
-            try:
-                stream.disconnect()
-            except Exception as error:
-                logger.error("%r could not be finished at exit: %s: %s", stream, type(error).__name__, error)
+        if isinstance(stream, RecordingStream) and not stream._engine.has_sinks:
+            stream._release()
 
 
 def _shut_down() -> None:
-    """Runs at interpreter exit."""
-    # Streams whose last reference went without a disconnect are still being finished.
+    """Runs at interpreter exit: files get their footers, then the private loop is stopped.
+
+    Streams whose last reference went without a disconnect, and are still being finished, are waited for.
+    """
     if lifecycle.is_registered():
         lifecycle.finish_on_running_loops()
     # It has to be stopped in any case, or the interpreter would not end.
@@ -330,6 +328,5 @@ def _shut_down() -> None:
         portal.shut_down()
 
 
-# In reverse: streams are disconnected, then the loop is stopped.
-atexit.register(_shut_down)
-lifecycle.finish_at_exit(disconnect_all)
+lifecycle.on_shutdown.append(_release_all)
+process.at_exit.append(_shut_down)

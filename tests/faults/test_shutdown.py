@@ -139,12 +139,12 @@ def test_without_the_exit_handler_the_private_loop_ends_in_order(tmp_path: Path)
 
 
 def test_a_child_whose_fork_python_did_not_see(monkeypatch: pytest.MonkeyPatch) -> None:
-    from aiorerun import lifecycle
+    from aiorerun import lifecycle, process
 
     cleaned: list[int] = []
-    monkeypatch.setattr(lifecycle, "_after_fork_in_child", lambda: cleaned.append(os.getpid()))
+    monkeypatch.setattr(process, "on_fork", [lambda: cleaned.append(os.getpid())])
     lifecycle.cleanup_if_forked_child()
     assert cleaned == []
-    monkeypatch.setattr(lifecycle._State, "pid", 1)
+    monkeypatch.setattr(process._Current, "pid", 1)
     lifecycle.cleanup_if_forked_child()
     assert cleaned == [os.getpid()]

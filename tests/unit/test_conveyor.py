@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import aiorerun as rr
+from aiorerun import conveyor
 from aiorerun.conveyor import conveyors
 from aiorerun.sinks.memory import encode_stream
 from tests.reading import scalars_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from aiorerun.codec.messages import Message
 
@@ -215,3 +218,12 @@ async def test_an_unexpected_error_is_told_and_the_rest_goes_on(caplog: pytest.L
     await rec.log("a", rr.Scalars(1.0))
     await rec.disconnect()
     assert good.scalars() == [1.0]
+
+
+async def test_imports_may_take_longer_than_closing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(conveyor, "_load", lambda: time.sleep(0.3))
+    rec = rr.AsyncRecordingStream("app", recording_id="slow", send_properties=False, close_timeout=0.1)
+    await rec.save(tmp_path / "slow.rrd")
+    await rec.log("a", rr.Scalars(1.0))
+    await rec.aclose()
+    assert scalars_of(tmp_path / "slow.rrd", "/a") == [1.0]

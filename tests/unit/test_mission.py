@@ -26,7 +26,14 @@ FN: Final = "fn"
 """A plain function in both."""
 
 OURS: Final = {
-    "RecordingStream": {"max_bytes_in_flight", "max_wait", "close_timeout", "make_context_default"},
+    "FileSink": {"overflow", "max_queued_bytes"},
+    "RecordingStream": {
+        "max_bytes_in_flight",
+        "max_wait",
+        "close_timeout",
+        "make_context_default",
+        "overflow",
+    },
     "recording.load_archive": {"on_error"},
     "recording.load_recording": {"on_error"},
 }

@@ -64,7 +64,9 @@ def test_a_very_large_buffer_is_reported_once(
     assert caplog.text.count("holds more than 1 MiB") == 1
 
 
-def test_refusals_are_counted_and_the_first_of_a_stall_is_reported(room: Room) -> None:
+def test_refusals_are_counted_and_the_first_of_a_run_is_reported(
+    room: Room, caplog: pytest.LogCaptureFixture
+) -> None:
     told: list[str] = []
     room.on_refusal = told.append
     for stall in range(2):
@@ -73,7 +75,10 @@ def test_refusals_are_counted_and_the_first_of_a_stall_is_reported(room: Room) -
             room.refuse()
         assert len(told) == stall + 1
         room.settle(101, 1, None)
+        assert room.loses
+        room.end_losses()
     assert room.ledger.rows_refused == 6
+    assert caplog.text.count("takes everything again: 3 rows were lost") == 2
     assert room.ledger.reasons == {"over the byte limit": 6}
     assert "'room'" in told[0]
     assert "limit 100 bytes" in told[0]

@@ -169,3 +169,49 @@ def test_pausing_gives_way_once_per_millisecond(monkeypatch: pytest.MonkeyPatch)
         pause()
         calls += 1
     assert 1 <= len(slept) <= 51 < calls
+
+
+async def test_a_worker_that_hangs_and_one_that_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_module, "STUCK_SECS", 0.05)
+    worker = Worker.of(asyncio.get_running_loop())
+    proceed, started = threading.Event(), threading.Event()
+    lives: list[bool] = []
+
+    def job() -> None:
+        for _ in range(5):
+            time.sleep(0.02)
+            pause()
+            lives.append(worker.is_stuck)
+        started.set()
+        proceed.wait()
+
+    task = asyncio.create_task(worker.run(job))
+    while not worker.is_stuck:  # noqa: ASYNC110 - nothing tells that a job has hung for some time
+        await asyncio.sleep(0.01)
+    assert started.is_set()
+    assert lives == [False] * 5
+    proceed.set()
+    await task
+    assert not await worker.run(lambda: worker.is_stuck)
+    worker.release()
+
+
+async def test_at_exit_nobody_is_made_way_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = Worker.of(asyncio.get_running_loop())
+    pauses: list[float] = []
+
+    def job() -> None:
+        monkeypatch.setattr(time, "sleep", pauses.append)
+        for _ in range(3):
+            ends = time.perf_counter() + 0.002
+            while time.perf_counter() < ends:
+                pass
+            pause()
+        monkeypatch.undo()
+
+    await worker.run(job)
+    assert pauses == [0, 0, 0]
+    worker.hurries = True
+    await worker.run(job)
+    assert pauses == [0, 0, 0]
+    worker.release()

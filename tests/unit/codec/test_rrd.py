@@ -109,13 +109,10 @@ def test_the_bookkeeping_is_small() -> None:
     message = chunk_message(STORE, scalar_chunk())
     for _ in range(10_000):
         encoder.encode(message)
-    kept = (
-        sum(len(group.records) for group in encoder._groups)
-        + 8 * len(encoder._ends)
-        + 8 * len(encoder._which)
-    )
+    log = encoder._log
+    kept = sum(len(group.records) for group in log.groups) + 8 * len(log._ends) + 8 * len(log._which)
     assert kept / 10_000 < 200
-    assert len(encoder._groups) == 1
+    assert len(log.groups) == 1
 
 
 @pytest.mark.parametrize("write_footer", [True, False])

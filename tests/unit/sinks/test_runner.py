@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aiorerun.codec.messages import store_info_message
-from aiorerun.sinks.runner import MAX_WRITE_BYTES, Delivery, SinkRunner
+from aiorerun.pipeline.ledger import Ledger
+from aiorerun.sinks.parcel import Parcel
+from aiorerun.sinks.runner import MAX_WRITE_BYTES, SinkRunner
 from aiorerun.types.ids import ids
 from aiorerun.types.store import StoreId, StoreKind
 from aiorerun.worker import Worker
@@ -74,51 +76,53 @@ async def started(make: Callable[[Sink], SinkRunner], sink: Sink) -> SinkRunner:
 
 
 class Outcome:
-    """How deliveries ended."""
+    """How parcels ended."""
 
     def __init__(self) -> None:
         self.reasons: list[str | None] = []
+        self.ledger = Ledger(100)
 
-    def delivery(self, count: int = 1, sinks: int = 1) -> Delivery:
-        return Delivery([message() for _ in range(count)], sinks, self.reasons.append)
+    def settle(
+        self, cost: int, rows: int, lost_because: str | None, *, aside: bool = False, ledger: Any
+    ) -> None:
+        assert not aside
+        assert ledger is self.ledger
+        self.reasons.append(lost_because)
 
+    def set_aside(self, cost: int, nbytes: int, ledger: Any) -> None:
+        raise AssertionError("somebody waits for all of these sinks")
 
-def test_a_delivery_is_settled_by_its_last_sink() -> None:
-    outcome = Outcome()
-    delivery = outcome.delivery(2, sinks=3)
-    assert delivery.nbytes == sum(each.nbytes for each in delivery.messages)
-    delivery.done(None)
-    delivery.done("first reason")
-    assert outcome.reasons == []
-    delivery.done("second reason")
-    assert outcome.reasons == ["first reason"]
-    assert delivery.messages == ()
-    Delivery([], 1, None).done(None)
+    def count_again(self, nbytes: int, ledger: Any) -> None:
+        raise AssertionError("nothing was set aside")
+
+    def parcel(self) -> Parcel:
+        return Parcel(message(), 1, 1, account=self)
 
 
 async def test_what_is_queued_is_written_in_order(make: Callable[[Sink], SinkRunner]) -> None:
     sink, outcome = Sink(), Outcome()
     runner = await started(make, sink)
-    for count in (1, 2, 3):
-        runner.put(outcome.delivery(count))
+    for _ in range(6):
+        runner.put(outcome.parcel())
     assert runner.stats().queued_bytes > 0
     await runner.flush()
-    runner.put(outcome.delivery(4))
+    for _ in range(4):
+        runner.put(outcome.parcel())
     await runner.close(1)
     assert sink.calls == ["open", 6, "flush", 4, "aclose"]
-    assert outcome.reasons == [None] * 4
+    assert outcome.reasons == [None] * 10
     stats = runner.stats()
     assert (stats.name, stats.messages_written, stats.queued_bytes, stats.error) == ("Sink()", 10, 0, None)
     assert stats.bytes_written > 0
 
 
-async def test_large_deliveries_are_written_one_by_one(make: Callable[[Sink], SinkRunner]) -> None:
+async def test_large_parcels_are_written_one_by_one(make: Callable[[Sink], SinkRunner]) -> None:
     sink, outcome = Sink(), Outcome()
     runner = await started(make, sink)
     for _ in range(3):
-        delivery = outcome.delivery()
-        delivery.nbytes = MAX_WRITE_BYTES
-        runner.put(delivery)
+        parcel = outcome.parcel()
+        parcel.nbytes = MAX_WRITE_BYTES
+        runner.put(parcel)
     await runner.close(1)
     assert sink.calls == ["open", 1, 1, 1, "aclose"]
 
@@ -130,17 +134,17 @@ async def test_a_failed_write_is_told_to_the_next_flush(
     runner = await started(make, sink)
     sink.errors["write"] = ConnectionError("gone")
     for _ in range(2):
-        runner.put(outcome.delivery())
+        runner.put(outcome.parcel())
         with pytest.raises(ConnectionError, match="gone"):
             await runner.flush()
     sink.errors.clear()
     await runner.flush()
-    runner.put(outcome.delivery())
+    runner.put(outcome.parcel())
     await runner.flush()
     assert outcome.reasons == ["sink error: ConnectionError"] * 2 + [None]
     assert caplog.text.count("gone") == 1
     sink.errors["write"] = ConnectionError("gone again")
-    runner.put(outcome.delivery())
+    runner.put(outcome.parcel())
     await runner.close(1)
     assert caplog.text.count("gone again") == 1
     assert runner.stats().error == "ConnectionError: gone again"
@@ -180,9 +184,9 @@ async def test_closing_takes_only_so_long(make: Callable[[Sink], SinkRunner], wh
     sink, outcome = Sink(), Outcome()
     sink.gates[where] = asyncio.Event()
     runner = await started(make, sink)
-    runner.put(outcome.delivery())
+    runner.put(outcome.parcel())
     flushed = runner.flush()
-    runner.put(outcome.delivery())
+    runner.put(outcome.parcel())
     await runner.close(0.05)
     assert sink.calls[-1] == "aclose"
     if where == "aclose":
@@ -206,7 +210,7 @@ async def test_a_sink_that_does_not_let_itself_be_cancelled(make: Callable[[Sink
 
     sink, outcome = Stubborn(), Outcome()
     runner = await started(make, sink)
-    runner.put(outcome.delivery())
+    runner.put(outcome.parcel())
     await runner.close(0.02)
     assert runner._task is not None
     await asyncio.wait([runner._task], timeout=5)
@@ -222,7 +226,7 @@ async def test_the_event_loop_cancelling_everything_does_not_stop_the_writing(
     assert runner._task is not None
     runner._task.cancel()
     await asyncio.sleep(0)
-    runner.put(outcome.delivery())
+    runner.put(outcome.parcel())
     await runner.close(1)
     assert outcome.reasons == [None]
 
@@ -235,7 +239,7 @@ def test_after_its_loop_was_closed_it_goes_on_in_another() -> None:
     async def begin() -> SinkRunner:
         runner = SinkRunner(sink, STORE, Worker.of(first))
         await runner.open(1)
-        runner.put(outcome.delivery())
+        runner.put(outcome.parcel())
         return runner
 
     runner = first.run_until_complete(begin())

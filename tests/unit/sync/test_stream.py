@@ -313,10 +313,12 @@ good, bad = (rr.RecordingStream("exit", recording_id=name, send_properties=False
 good.save(sys.argv[1])
 good.log("a", rr.Scalars(1.0))
 
-def fail():
+bad.save(sys.argv[1] + ".bad.rrd")
+
+async def fail():
     raise RuntimeError("on purpose")
 
-bad.disconnect = fail
+bad._engine.conveyor.finish = fail
 """
 
 
@@ -326,7 +328,7 @@ def test_one_stream_that_fails_at_exit_does_not_harm_the_others(tmp_path: Path) 
         [sys.executable, "-c", EXIT, str(path)], capture_output=True, text=True, timeout=30, check=False
     )
     assert result.returncode == 0, result.stderr
-    assert "could not be finished at exit: RuntimeError: on purpose" in result.stderr
+    assert "'bad' could not be finished at exit: on purpose" in result.stderr
     assert scalars_of(path, "/a") == [1.0]
     assert_verified([path])
 

@@ -1,0 +1,125 @@
+"""What waits to be encoded: rows that were cut off, and what becomes messages without batching."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiorerun.pipeline.overflow import TEMPORAL
+from aiorerun.sinks.parcel import message_rank, rank_of
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Callable, Hashable, Iterable, Sequence
+
+    from aiorerun.codec.messages import Message
+    from aiorerun.pipeline.capture import Cut
+
+
+class Batch:
+    """Rows that were cut off in one moment, still to be assembled and encoded.
+
+    Args:
+        cuts: The rows.
+        max_rows_if_unsorted: See :class:`aiorerun.ChunkBatcherConfig`.
+    """
+
+    __slots__ = ("cost", "cuts", "max_rows_if_unsorted", "rows")
+
+    def __init__(self, cuts: Sequence[Cut], max_rows_if_unsorted: int) -> None:
+        self.cuts: Sequence[Cut] = cuts
+        self.max_rows_if_unsorted = max_rows_if_unsorted
+        self.cost = sum(cut.cost for cut in cuts)
+        self.rows = sum(cut.num_rows for cut in cuts)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything was dropped."""
+        return not self.cuts
+
+    def units(self) -> Iterable[Unit]:
+        """What may be dropped of it."""
+        for cut in self.cuts:
+            path, timelines, columns = cut.source.group
+            rank = rank_of(path, is_static=not timelines)
+            yield Unit(self, cut, cut.cost, cut.num_rows, rank, (path, timelines, columns))
+
+    def drop(self, lost: set[object]) -> None:
+        """Lets go of some of the cuts."""
+        self.cuts = [cut for cut in self.cuts if cut not in lost]
+        self.cost = sum(cut.cost for cut in self.cuts)
+        self.rows = sum(cut.num_rows for cut in self.cuts)
+
+
+class Ready:
+    """Something that becomes messages without any batching.
+
+    Args:
+        make: Makes the messages, in the worker.
+        rows: How many rows they hold.
+        cost: About how many bytes it holds on to.
+        rank: How late it is dropped, see :mod:`aiorerun.pipeline.overflow`.
+    """
+
+    __slots__ = ("cost", "is_empty", "make", "rank", "rows")
+
+    def __init__(self, make: Callable[[], list[Message]], rows: int, cost: int, rank: int = TEMPORAL) -> None:
+        self.make = make
+        self.rows = rows
+        self.cost = cost
+        self.rank = rank
+        self.is_empty = False
+
+    def units(self) -> Iterable[Unit]:
+        """What may be dropped of it: all or nothing. Nothing is known to replace it."""
+        yield Unit(self, self, self.cost, self.rows, self.rank, id(self))
+
+    def drop(self, lost: set[object]) -> None:
+        """Lets go of everything."""
+        self.make = list
+        self.cost = self.rows = 0
+        self.is_empty = True
+
+
+class Encoded(Ready):
+    """A message that is made already, and counted; it waits for a sink.
+
+    Args:
+        message: The message.
+        rows: How many rows it stands for.
+        cost: About how many bytes it holds on to.
+        lost_because: Why a sink did not get it that it was meant for before, if that is so.
+    """
+
+    __slots__ = ("lost_because",)
+
+    def __init__(self, message: Message, rows: int, cost: int, lost_because: str | None = None) -> None:
+        super().__init__(lambda: [message], rows, cost, message_rank(message))
+        self.lost_because = lost_because
+
+
+class Unit:
+    """A part of what waits to be encoded."""
+
+    __slots__ = ("key", "nbytes", "of", "part", "rank", "rows")
+
+    def __init__(
+        self, of: Batch | Ready, part: object, nbytes: int, rows: int, rank: int, key: Hashable
+    ) -> None:
+        self.of = of
+        self.part = part
+        self.nbytes = nbytes
+        self.rows = rows
+        self.rank = rank
+        self.key = key
+
+
+def remove_empty(commands: deque[Any]) -> None:
+    """Takes out what was dropped as a whole; others may append meanwhile."""
+    if not any(map(_is_empty, [*commands])):
+        return
+    kept = [commands.popleft() for _ in range(len(commands))]
+    commands.extendleft(each for each in reversed(kept) if not _is_empty(each))
+
+
+def _is_empty(command: object) -> bool:
+    return isinstance(command, Batch | Ready) and command.is_empty
