@@ -1,6 +1,6 @@
 """Runs one script with the official SDK: only its imports are changed.
 
-``python tests/conformance/running_snippet.py SCRIPT``
+``python tests/conformance/running_snippet.py SCRIPT [ARGUMENTS]``
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ def official(source: str) -> str:
 
 
 if __name__ == "__main__":
-    script = Path(sys.argv[1])
+    del sys.argv[0]
+    script = Path(sys.argv[0])
     # Under its own name, so that what lies beside it is found.
     code = compile(official(script.read_text()), str(script), "exec")
     exec(code, {"__name__": "__main__", "__file__": str(script)})
