@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 NEVER: Final = (1 << 63) - 1
 """A due time that does not come."""
 
+LONG_TICK_NS: Final = 1_000_000_000
+"""With a longer tick the first row after an idle one waits for others, too."""
+
 logger = logging.getLogger("aiorerun")
 
 
@@ -126,14 +129,16 @@ class Engine:
         overdue = capture.due != 0
         # Nobody else shall ask for this tick again before it has had time to run.
         capture.due = now + self._tick_ns
+        # A lone row goes at once, unless the tick says that rows shall be collected for long.
+        tick = self._arm if not overdue and self._tick_ns > LONG_TICK_NS else self._on_tick
         if not conveyor.is_on_own_thread:
-            if not conveyor.call_threadsafe(self._on_tick):
+            if not conveyor.call_threadsafe(tick):
                 capture.due = NEVER
             return False
         if overdue:
             self._on_tick()
             return True
-        self._timer = loop.call_soon(self._on_tick)
+        self._timer = loop.call_soon(tick)
         return False
 
     def push(self, ready: Ready) -> None:

@@ -63,6 +63,32 @@ async def test_every_so_many_rows() -> None:
     await rec.disconnect()
 
 
+async def test_with_a_long_tick_the_first_row_waits_for_others() -> None:
+    sink = ListSink()
+    rec = stream(batcher_config=rr.ChunkBatcherConfig(flush_tick=10, flush_num_rows=3))
+    await rec.set_sinks(sink)
+    for number in range(6):
+        await rec.log("a", rr.Scalars(float(number)))
+        await asyncio.sleep(0.01)
+    await rec.flush()
+    assert sink.rows == [3, 3]
+    await rec.disconnect()
+
+
+async def test_a_long_tick_comes_all_the_same() -> None:
+    sink = ListSink()
+    rec = stream(batcher_config=rr.ChunkBatcherConfig(flush_tick=1.1))
+    await rec.set_sinks(sink)
+    await rec.log("a", rr.Scalars(1.0))
+    await asyncio.to_thread(rec.log_nowait, "a", rr.Scalars(2.0))
+    await sink.wait()
+    assert sink.rows == [2]
+    await asyncio.to_thread(rec.log_nowait, "a", rr.Scalars(3.0))
+    await sink.wait()
+    assert sink.rows == [2, 1]
+    await rec.disconnect()
+
+
 async def test_every_so_many_bytes() -> None:
     sink = ListSink()
     rec = stream(batcher_config=rr.ChunkBatcherConfig(flush_tick=1e12, flush_num_bytes=10_000))
