@@ -6,8 +6,6 @@ import operator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from aiorerun import errors
 from aiorerun.archetypes._base import converted, told_of
 from aiorerun.archetypes.image import DepthImageFields, ImageFields, SegmentationImageFields
@@ -16,7 +14,6 @@ from aiorerun.types.coerce.catalog import CHANNEL_DATATYPE, COLOR_MODEL, PIXEL_F
 from aiorerun.types.coerce.foreign import plain_array
 from aiorerun.types.coerce.structs import Packed, pack_image_format
 from aiorerun.types.encoding import BLOB, FIXED
-from aiorerun.types.pool import MIN_BYTES, copied_bytes
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -330,6 +327,8 @@ def texture(image: Any) -> tuple[Any, Packed]:
 
 def _pixels(image: Any) -> npt.NDArray[Any]:
     """What was given as an array in little-endian order; it may still be the user's own."""
+    import numpy as np
+
     array = image if type(image) is np.ndarray else np.asarray(plain_array(image))
     if array.dtype.byteorder == ">":
         array = array.astype(array.dtype.newbyteorder("<"))
@@ -348,6 +347,8 @@ def _datatype_of(dtype: Any) -> int | None:
 
 def _own_bytes(array: npt.NDArray[Any]) -> Any:
     """The one copy that is made of pixels."""
+    from aiorerun.types.pool import MIN_BYTES, copied_bytes
+
     return array.tobytes() if array.nbytes < MIN_BYTES else OwnBytes(copied_bytes(array))
 
 
@@ -415,6 +416,8 @@ def _format_of_bytes(color_model: Any, pixel_format: Any, datatype: Any, width: 
 
 
 def _datatype(value: Any) -> int:
+    import numpy as np
+
     if isinstance(value, type | np.dtype):
         name = converted("datatype", np.dtype, value).name
         if name not in _DATATYPES:
@@ -425,6 +428,8 @@ def _datatype(value: Any) -> int:
 
 def _single_buffer(value: Any) -> Any:
     """Bytes of one image, whatever the number of axes they come in."""
+    import numpy as np
+
     if isinstance(value, np.ndarray):
         return _pixels(value).tobytes()
     return value
@@ -454,6 +459,8 @@ def _array_of(image: Any) -> tuple[npt.NDArray[Any], str | None]:
     number = described["color_model"]
     model = None if number is None else next(name for name, value in _MODELS.items() if value == number)
     channels = 1 if model is None else _CHANNELS[model]
+    import numpy as np
+
     array = np.frombuffer(data, _DTYPES[described["channel_datatype"]])
     size = (described["height"], described["width"])
     return array.reshape(size if channels == 1 else (*size, channels)), model
@@ -490,6 +497,8 @@ def _pillow() -> Any:
 
 def _encoded(array: npt.NDArray[Any], kind: str, **options: Any) -> bytes:
     import io
+
+    import numpy as np
 
     target = io.BytesIO()
     _pillow().fromarray(np.ascontiguousarray(array)).save(target, kind, **options)

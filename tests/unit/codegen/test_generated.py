@@ -183,3 +183,14 @@ def test_nothing_is_loaded_before_it_is_used() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[] set()\n"
+
+
+def test_all_archetypes_together_load_nothing_heavy() -> None:
+    code = (
+        "import sys, aiorerun.archetypes as a\n"
+        "for name in a.__all__:\n"
+        "    getattr(a, name)\n"
+        "print({'numpy', 'pyarrow', 'PIL', 'av'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
