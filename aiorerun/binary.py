@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aiorerun.sinks.base import Sink
 from aiorerun.sinks.binary_stream import TAKE_BYTES, BinarySink, parts
+from aiorerun.sinks.scratch import scratch_file
 from aiorerun.stream_base import check_timeout
 
 if TYPE_CHECKING:
@@ -103,21 +104,25 @@ class BinaryStream:
         """
         from aiorerun.codec.rrd import RrdEncoder
 
-        encoder = RrdEncoder()
-        for part in parts(encoder.start()):
-            yield part
-        while True:
-            was_open = self.log_sink.is_open
-            taken = self.log_sink.take(TAKE_BYTES)
-            if taken:
-                for part in parts(segment for message in taken for segment in encoder.encode(message)):
-                    yield part
-            elif was_open:
-                await self._wait()
-            else:
-                break
-        for part in parts(await asyncio.to_thread(encoder.finish, write_footer)):
-            yield part
+        encoder = RrdEncoder(scratch_file, write_footer=write_footer)
+        try:
+            for part in parts(encoder.start()):
+                yield part
+            while True:
+                was_open = self.log_sink.is_open
+                taken = self.log_sink.take(TAKE_BYTES)
+                if taken:
+                    for part in parts(segment for message in taken for segment in encoder.encode(message)):
+                        yield part
+                    await asyncio.to_thread(encoder.settle)
+                elif was_open:
+                    await self._wait()
+                else:
+                    break
+            for part in parts(await asyncio.to_thread(encoder.finish)):
+                yield part
+        finally:
+            encoder.release()
 
     async def _wait(self) -> None:
         """Waits for messages, or that there will be no more."""

@@ -33,13 +33,18 @@ class RrdEncoder:
 
     Args:
         scratch: Makes an empty temporary file, when it is first needed.
+        write_footer: Whether the stream ends with a footer. Without, it ends with the last message; it can
+            still be read, but only from front to back. Then nothing is kept after :meth:`settle`.
     """
 
-    __slots__ = ("_log", "_position")
+    __slots__ = ("_log", "_position", "_write_footer")
 
-    def __init__(self, scratch: Callable[[], BinaryIO] | None = None) -> None:
+    def __init__(self, scratch: Callable[[], BinaryIO] | None = None, *, write_footer: bool = True) -> None:
         self._position = 0
+        self._write_footer = write_footer
         self._log = FooterLog(scratch, len(framing.stream_header()))
+        if not write_footer:
+            self._log.close()
 
     @property
     def nbytes(self) -> int:
@@ -49,7 +54,7 @@ class RrdEncoder:
     @property
     def is_too_large(self) -> bool:
         """Whether there will be no footer, because nothing could read it."""
-        return self._log.is_closed
+        return self._write_footer and self._log.is_closed
 
     def start(self) -> list[Segment]:
         """The header of the stream."""
@@ -71,17 +76,13 @@ class RrdEncoder:
         """Forgets the last messages, which could not be written; none from before :meth:`settle`."""
         self._position = self._log.undo(count)
 
-    def finish(self, write_footer: bool = True) -> list[Segment]:
+    def finish(self) -> list[Segment]:
         """The end of the stream.
-
-        Args:
-            write_footer: Whether there is one. Without, the stream ends with the last message; it can
-                still be read, but only from front to back.
 
         Raises:
             OSError: The scratch file could not be written.
         """
-        if not write_footer or self._log.is_closed:
+        if self._log.is_closed:
             return []
         payload: list[Segment] = []
         for manifest in ManifestBuilder(self._log).manifests():

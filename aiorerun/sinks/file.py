@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import tempfile
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aiorerun.errors import SinkOpenError
 from aiorerun.pipeline.overflow import check_policy
 from aiorerun.sinks.queued import check_max_queued_bytes
+from aiorerun.sinks.scratch import scratch_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -107,7 +107,7 @@ class FileSink:
     def _open(self) -> None:
         from aiorerun.codec.rrd import RrdEncoder
 
-        self._encoder: RrdEncoder = RrdEncoder(self._scratch)
+        self._encoder: RrdEncoder = RrdEncoder(self._scratch, write_footer=self.write_footer)
         self._told = False
         self._end = 0
         try:
@@ -133,16 +133,12 @@ class FileSink:
         except OSError:
             self._encoder.undo(len(messages))
             raise
-        if self.write_footer:
-            self._encoder.settle()
-            self._tell_if_too_large()
+        self._encoder.settle()
+        self._tell_if_too_large()
 
     def _scratch(self) -> BinaryIO:
-        """A nameless file for the bookkeeping of the footer, on the same disk if that is possible."""
-        try:
-            return tempfile.TemporaryFile(buffering=0, dir=self.path.parent)
-        except OSError:
-            return tempfile.TemporaryFile(buffering=0)
+        """For the bookkeeping of the footer."""
+        return scratch_file(self.path.parent)
 
     def _tell_if_too_large(self) -> None:
         if self._encoder.is_too_large and not self._told:
@@ -155,7 +151,7 @@ class FileSink:
 
     def _close(self) -> None:
         try:
-            self._append(self._encoder.finish(write_footer=self.write_footer))
+            self._append(self._encoder.finish())
             self._tell_if_too_large()
         finally:
             os.close(self._fd)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from aiorerun.errors import SinkOpenError
 from aiorerun.sinks.base import SinkGone
 from aiorerun.sinks.file import write_all
+from aiorerun.sinks.scratch import scratch_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -83,7 +84,7 @@ class StdoutSink:
         from aiorerun.codec.rrd import RrdEncoder
 
         self._context = context
-        self._encoder: RrdEncoder = RrdEncoder()
+        self._encoder: RrdEncoder = RrdEncoder(scratch_file, write_footer=self.write_footer)
         self._has_started = False
         self._fd = _take()
         self._thread = _WriterThread()
@@ -117,11 +118,16 @@ class StdoutSink:
                 _give_back(self._fd)
             # Otherwise it stays as it is: nobody would read what is printed there.
             # After what the thread may still be writing.
-            self._thread.stop(partial(os.close, self._fd))
+            self._thread.stop(self._let_go)
+
+    def _let_go(self) -> None:
+        os.close(self._fd)
+        self._encoder.release()
 
     def _write(self, segments: Sequence[Segment]) -> None:
         try:
             write_all(self._fd, segments, self._wait)
+            self._encoder.settle()
         except OSError as error:
             self._is_gone = True
             reason = (
@@ -134,7 +140,7 @@ class StdoutSink:
 
     def _finish(self) -> None:
         if self._has_started and not self._is_gone:
-            self._write(self._encoder.finish(write_footer=self.write_footer))
+            self._write(self._encoder.finish())
         # What was printed meanwhile belongs to standard error, also if it is still in Python's buffer.
         if sys.stdout is not None:
             with contextlib.suppress(OSError, ValueError):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aiorerun.sinks.base import Sink
 from aiorerun.sinks.binary_stream import TAKE_BYTES, BinarySink, parts
+from aiorerun.sinks.scratch import scratch_file
 from aiorerun.stream_base import check_timeout
 
 if TYPE_CHECKING:
@@ -100,18 +101,22 @@ class BinaryStream:
         """
         from aiorerun.codec.rrd import RrdEncoder
 
-        encoder = RrdEncoder()
-        yield from parts(encoder.start())
-        while True:
-            was_open = self.log_sink.is_open
-            taken = self.log_sink.take(TAKE_BYTES)
-            if taken:
-                yield from parts(segment for message in taken for segment in encoder.encode(message))
-            elif was_open:
-                self._wait()
-            else:
-                break
-        yield from parts(encoder.finish(write_footer))
+        encoder = RrdEncoder(scratch_file, write_footer=write_footer)
+        try:
+            yield from parts(encoder.start())
+            while True:
+                was_open = self.log_sink.is_open
+                taken = self.log_sink.take(TAKE_BYTES)
+                if taken:
+                    yield from parts(segment for message in taken for segment in encoder.encode(message))
+                    encoder.settle()
+                elif was_open:
+                    self._wait()
+                else:
+                    break
+            yield from parts(encoder.finish())
+        finally:
+            encoder.release()
 
     def _wait(self) -> None:
         """Waits for messages, or that there will be no more."""

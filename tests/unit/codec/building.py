@@ -93,11 +93,11 @@ def messages_of(*chunks: Chunk, store: StoreId = STORE) -> list[Message]:
 
 def stream_of(messages: Iterable[Message], *, write_footer: bool = True) -> bytes:
     """A complete RRD stream."""
-    encoder = RrdEncoder()
+    encoder = RrdEncoder(write_footer=write_footer)
     segments = [*encoder.start()]
     for message in messages:
         segments += encoder.encode(message)
-    segments += encoder.finish(write_footer)
+    segments += encoder.finish()
     data = b"".join(segments)
     assert encoder.nbytes == len(data)
     return data

@@ -117,11 +117,23 @@ def test_the_bookkeeping_is_small() -> None:
 
 @pytest.mark.parametrize("write_footer", [True, False])
 def test_the_size_is_known_at_any_time(write_footer: bool) -> None:
-    encoder = RrdEncoder()
+    encoder = RrdEncoder(write_footer=write_footer)
     written = 0
     for message in [None, *messages_of(scalar_chunk())]:
         pieces = encoder.start() if message is None else encoder.encode(message)
         written += sum(map(len, pieces))
         assert encoder.nbytes == written
-    written += sum(map(len, encoder.finish(write_footer)))
+    written += sum(map(len, encoder.finish()))
     assert encoder.nbytes == written
+
+
+def test_without_a_footer_nothing_is_kept() -> None:
+    encoder = RrdEncoder(write_footer=False)
+    encoder.start()
+    for message in messages_of(*[scalar_chunk()] * 100):
+        encoder.encode(message)
+        encoder.settle()
+    log = encoder._log
+    assert (len(log.groups), len(log._ends), len(log._which)) == (0, 0, 0)
+    assert not encoder.is_too_large
+    assert encoder.finish() == []
