@@ -180,7 +180,7 @@ class Conveyor:
     def switch(self, sinks: Sequence[Sink], future: asyncio.Future[None], *, at_exit: bool = False) -> None:
         """Queues a change of sinks. At exit, what is not encoded in time for it is lost."""
         if at_exit and self._worker is not None:
-            self._worker.hurries = True
+            self._worker.hurry()
         self._waiting.append(Switch(tuple(sinks), future))
         self._set_wake()
         self._watch(future, at_exit=at_exit)
@@ -472,7 +472,7 @@ class Conveyor:
         for runner in runners:
             runner.start()
         self._on_sinks_changed()
-        self._worker.hurries = False
+        self._worker.stop_hurrying()
         self._hand_over([*equal, *old])
         _set_result(command.future)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 import time
 from collections import deque
@@ -30,6 +31,10 @@ FORK_WAIT_SECS: Final = 5.0
 
 STUCK_SECS: Final = 0.5
 """A worker that shows no sign of life for so long hangs, on a disk for instance."""
+
+
+HURRY_SWITCH_SECS: Final = 0.0005
+"""How long other threads keep the interpreter lock while a worker hurries."""
 
 
 class _OfThread(threading.local):
@@ -64,12 +69,14 @@ class Worker:
     new threads can no longer be started.
 
     Attributes:
-        hurries: Whether jobs do without pauses: at exit, nobody has to be let run.
+        hurries: Whether jobs do without pauses; :meth:`hurry` sets it.
     """
 
     _by_loop: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, Worker]] = WeakKeyDictionary()
     _registry_lock = threading.Lock()
     _all: ClassVar[WeakSet[Worker]] = WeakSet()
+    _hurrying: ClassVar[set[Worker]] = set()
+    _usual_switch_secs: ClassVar[float] = 0.005
 
     def __init__(self) -> None:
         self._jobs: deque[Callable[[], None] | None] = deque()
@@ -113,6 +120,28 @@ class Worker:
     def is_stuck(self) -> bool:
         """Whether a job hangs, unlike one that is slow because busy threads leave it little time."""
         return self._busy.locked() and time.perf_counter() - self._alive_at > STUCK_SECS
+
+    def hurry(self) -> None:
+        """At exit, nobody has to be let run: jobs do without pauses, and busy threads have to share more.
+
+        With three of them, each of the many times that the worker and its loop need the interpreter lock
+        would take 15 ms, and two seconds would not do for closing a file.
+        """
+        self.hurries = True
+        with self._registry_lock:
+            if not self._hurrying:
+                Worker._usual_switch_secs = sys.getswitchinterval()
+                sys.setswitchinterval(min(HURRY_SWITCH_SECS, Worker._usual_switch_secs))
+            self._hurrying.add(self)
+
+    def stop_hurrying(self) -> None:
+        """Gives other threads their usual time again, unless another worker hurries."""
+        self.hurries = False
+        with self._registry_lock:
+            if self in self._hurrying:
+                self._hurrying.discard(self)
+                if not self._hurrying:
+                    sys.setswitchinterval(Worker._usual_switch_secs)
 
     def submit(self, job: Callable[[], None]) -> None:
         """Runs a job some time soon; it must not raise."""
@@ -194,6 +223,9 @@ def after_fork_in_child() -> None:
     """Forgets the workers: their threads are the parent's. Locks are made anew, they may be held."""
     Worker._registry_lock = threading.Lock()
     Worker._all.clear()
+    if Worker._hurrying:
+        Worker._hurrying.clear()
+        sys.setswitchinterval(Worker._usual_switch_secs)
     _held_for_fork.clear()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 import threading
 import time
 
@@ -215,3 +216,19 @@ async def test_at_exit_nobody_is_made_way_for(monkeypatch: pytest.MonkeyPatch) -
     await worker.run(job)
     assert pauses == [0, 0, 0]
     worker.release()
+
+
+def test_busy_threads_share_more_while_a_worker_hurries() -> None:
+    usual = sys.getswitchinterval()
+    workers = [Worker.private(), Worker.private()]
+    for worker in workers:
+        worker.hurry()
+    assert sys.getswitchinterval() < usual
+    workers[0].stop_hurrying()
+    assert sys.getswitchinterval() < usual
+    workers[1].stop_hurrying()
+    assert sys.getswitchinterval() == pytest.approx(usual)
+    workers[1].stop_hurrying()
+    assert sys.getswitchinterval() == pytest.approx(usual)
+    for worker in workers:
+        worker.release()
