@@ -5,8 +5,11 @@ The table is the contract, written down by hand; the rows in ``NOT_YET`` are pro
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
@@ -312,6 +315,22 @@ NOT_YET: Final = {
 """What is promised and not there yet. Whoever adds one of these takes it out: the list only gets shorter."""
 
 
+CALLED_BY_OTHERS: Final = {"LoggingHandler.emit"}
+"""What tests reach through another library only."""
+
+MODULE: Final = r"(?:rr|aiorerun|sync|rerun|face)"
+"""What tests call the module they test."""
+
+TESTS: Final = Path(__file__).parents[1]
+
+
+@functools.cache
+def text_of_tests() -> str:
+    """All other tests that run something."""
+    files = (path for path in TESTS.rglob("*.py") if "typing" not in path.parts and path != Path(__file__))
+    return "\n".join(path.read_text() for path in files)
+
+
 def find(face: ModuleType, name: str) -> Any:
     """What a promised name stands for in one of the APIs; ``None`` if it is not there."""
     found: Any = face
@@ -358,6 +377,13 @@ def test_what_is_promised_is_there(name: str, face: str) -> None:
     assert found is not None
     assert parameters_of(found, OURS.get(name, set())) == row.parameters
     assert inspect.iscoroutinefunction(found) == (row.kind == CO and face == "asyncio")
+
+
+@pytest.mark.parametrize("name", sorted(ROWS.keys() - NOT_YET - CALLED_BY_OTHERS))
+def test_what_is_promised_is_used_by_another_test(name: str) -> None:
+    owner, _, last = name.rpartition(".")
+    used = rf"\b(?<!rr)(?<!aiorerun)\.{last}\b" if owner else rf"\b{MODULE}\.{last}\b|\b(?<!\.){last}\("
+    assert re.search(used, text_of_tests()), f"no test uses {name}"
 
 
 @pytest.mark.parametrize("face", FACES)
