@@ -225,7 +225,11 @@ class Conveyor:
         """Runs something in the worker. Raises ``TimeoutError`` if it takes longer and somebody watches."""
         assert self._worker is not None
         self._job_started, self._job_secs = time.monotonic(), secs
-        return await self._worker.run(function, hold=self._hold, on_cancel=self._watch_job)
+        try:
+            return await self._worker.run(function, hold=self._hold, on_cancel=self._watch_job)
+        finally:
+            # It holds the result: the messages, whose memory the next job is to use again.
+            self._job = None
 
     def _hold(self, future: asyncio.Future[Any]) -> None:
         self._job = future
