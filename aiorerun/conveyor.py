@@ -359,29 +359,30 @@ class Conveyor:
             return
         try:
             job = partial(encode, batches, self._store, self._ids, self._is_wanted)
-            encoded = await self._work(job, self._close_timeout)
+            with self._room.encoding():
+                encoded = await self._work(job, self._close_timeout)
         except TimeoutError as error:
             # The worker hangs, in the system call of a sink as a rule; or busy threads leave it no time.
             for batch in batches:
                 self._lose(batch, error)
             return
+        waited_for = self._count_waited_for()
+        chunks = 0
         for batch, outcome in zip(batches, encoded, strict=True):
             if isinstance(outcome, Exception):
                 self._lose(batch, outcome)
-                continue
-            if isinstance(batch, Encoded):
-                waited_for = self._count_waited_for()
+            elif isinstance(batch, Encoded):
                 self._put(outcome[0], waited_for, batch.rows, batch.cost, batch.lost_because)
-                continue
-            self._room.ledger.count_chunks(len(outcome))
-            self._send(outcome, batch.cost, batch.rows)
+            else:
+                chunks += len(outcome)
+                self._send(outcome, waited_for, batch.cost, batch.rows)
+        self._room.ledger.count_chunks(chunks)
 
-    def _send(self, messages: Sequence[Message], cost: int, rows: int) -> None:
+    def _send(self, messages: Sequence[Message], waited_for: int, cost: int, rows: int) -> None:
         """Queues new messages for all sinks: they share the cost by size, and their rows are counted."""
         if not messages:
             self._room.settle(cost, rows, None)
             return
-        waited_for = self._count_waited_for()
         if len(messages) > 1:
             nbytes = sum(message.nbytes for message in messages)
             rest = cost

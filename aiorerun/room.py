@@ -17,7 +17,7 @@ from aiorerun.pipeline.ledger import Ledger
 from aiorerun.pipeline.overflow import Losses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from aiorerun.pipeline.capture import Capture
     from aiorerun.pipeline.overflow import OverflowPolicy
@@ -66,12 +66,14 @@ class Room:
         self._stall_deadline = math.inf
         self._warned_about_buffer = False
         self._last_progress = 0.0
+        self._encodes = False
         self._pacers: deque[tuple[asyncio.AbstractEventLoop, Callable[[], None]]] = deque()
 
     def start_empty(self) -> None:
         """Forgets everything, for a forked child. The locks are made anew: they may be held."""
         self.ledger = Ledger(self.ledger.limit)
         self._losses = Losses(logger.warning)
+        self._encodes = False
         self._pacers.clear()
         self._stall_deadline = math.inf
 
@@ -138,15 +140,29 @@ class Room:
     def _make_way(self) -> None:
         """Notes progress, and lets a waiting caller in."""
         now = self._last_progress = time.monotonic()
+        if self._pacers and not self._encodes:
+            self._wake_pacers()
         if self._capture.gate == FULL:
             # The sinks take something: whoever waits from now on waits in a new stall.
             self._stall_deadline = now + self._max_wait
+            self.admit_next(turn_is_over=False)
+
+    def _wake_pacers(self) -> None:
         while self._pacers:
             loop, wake = self._pacers.popleft()
             # A loop that was closed meanwhile has nobody who waits.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(wake)
-        self.admit_next(turn_is_over=False)
+
+    @contextlib.contextmanager
+    def encoding(self) -> Iterator[None]:
+        """Around the job of the worker that encodes rows: callers that make way come back after it."""
+        self._encodes = True
+        try:
+            yield
+        finally:
+            self._encodes = False
+            self._wake_pacers()
 
     def set_exempt(self, exempt: bool) -> None:
         """Whether the limit does not apply now: nobody waits for a buffer or a memory sink."""
@@ -258,7 +274,7 @@ class Room:
         """Lets an overdue flush run, and the pipeline catch up if it is making progress; at most 5 ms."""
         now = time.monotonic()
         flushed = now + FLUSH_TURN_SECS
-        deadline = now + PACE_SECS
+        deadline = now + PACE_SECS if self.ledger.in_flight > PACE_BYTES else now
         await asyncio.sleep(0)
         while (self.ledger.in_flight and now < flushed) or (self._is_catching_up(now) and now < deadline):
             await self._progress(flushed - now if now < flushed else deadline - now)
@@ -281,7 +297,10 @@ class Room:
             timer.cancel()
 
     def _is_catching_up(self, now: float) -> bool:
-        return self.ledger.in_flight > PACE_BYTES and now - self._last_progress < PROGRESS_SECS
+        # Encoding and the copies that `log` makes take the interpreter lock from each other: side by side
+        # both are slower, while the write that comes next does without it.
+        is_busy = self._encodes or self.ledger.in_flight > PACE_BYTES
+        return is_busy and now - self._last_progress < PROGRESS_SECS
 
     def pace_blocking(self) -> None:
         """Like :meth:`pace`, for a thread of its own."""

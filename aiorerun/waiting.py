@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from aiorerun.cargo import Batch, Ready, remove_empty
 from aiorerun.pipeline.overflow import choose_losses
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from aiorerun.pipeline.overflow import OverflowPolicy
     from aiorerun.room import Room
     from aiorerun.sinks.base import Sink
+
+
+AT_ONCE: Final = 256
+"""So many batches become one job at most: for each of them the event loop has some microseconds of work."""
 
 
 class Flush:
@@ -82,7 +86,7 @@ class Waiting:
         taken = [first]
         cost = first.cost
         with self._lock:
-            while self._queue and cost < nbytes:
+            while self._queue and cost < nbytes and len(taken) < AT_ONCE:
                 command = self._queue[0]
                 if isinstance(command, Flush | Switch):
                     break

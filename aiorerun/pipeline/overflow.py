@@ -39,6 +39,9 @@ NEVER: Final = 3
 QUIET_SECS: Final = 1.0
 """After so long without another loss a run of them is over."""
 
+AT_ONCE: Final = 512
+"""So many units are taken at once at most."""
+
 Unit = TypeVar("Unit", bound="Droppable")
 Marker = TypeVar("Marker")
 
@@ -153,10 +156,13 @@ class Backlog(Generic[Unit, Marker]):
         return self._markers.popleft()[1]
 
     def take(self, nbytes: int) -> list[Unit]:
-        """Takes units off the front: about so many bytes, at least one, none behind a marker."""
+        """Takes units off the front: about so many bytes, at least one, none behind a marker.
+
+        Not more than some hundred: each of them has to be settled on the event loop afterwards.
+        """
         taken: list[Unit] = []
         size = 0
-        while size < nbytes:
+        while size < nbytes and len(taken) < AT_ONCE:
             lane = self._first_lane()
             if lane is None or (self._markers and self._markers[0][0] < lane.first):
                 break

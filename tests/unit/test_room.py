@@ -208,6 +208,21 @@ class TestPace:
         task.cancel()
         assert turns > 2
 
+    async def test_it_ends_with_the_encoding_that_is_under_way(self) -> None:
+        room = make_room(limit=1 << 30)
+        room.take(PACE_BYTES + 2)
+        room.settle(1, 1, None)  # progress, so that it waits at all
+        with room.encoding():
+            pacing = asyncio.create_task(room.pace())
+            await asyncio.sleep(0)
+            room.settle(PACE_BYTES + 1, 1, None)
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert not pacing.done()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert pacing.done()
+
     @pytest.mark.may_block
     async def test_it_never_takes_long(self) -> None:
         room = make_room(limit=1 << 30)
