@@ -33,6 +33,14 @@ class SinkOpenError(OSError, RuntimeError):
     """A sink could not be opened: missing directory, no permission, disk full."""
 
 
+class InvalidUrlError(ValueError, RuntimeError):
+    """A URL that names no Rerun message proxy."""
+
+
+class BadMemoryLimitError(ValueError, RuntimeError):
+    """A text that is no memory limit."""
+
+
 class StreamClosedError(RuntimeError):
     """The recording stream was closed; nothing can be logged to it any more."""
 

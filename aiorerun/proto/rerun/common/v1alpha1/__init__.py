@@ -9,8 +9,14 @@ __all__ = (
     "DataframePart",
     "EncoderVersion",
     "Schema",
+    "SchemaId",
     "StoreId",
     "StoreKind",
+    "TableId",
+    "TimeRange",
+    "TimeType",
+    "Timeline",
+    "TimelineTime",
     "Tuid",
 )
 
@@ -104,6 +110,37 @@ class StoreKind(betterproto2.Enum):
         }
 
 
+class TimeType(betterproto2.Enum):
+    UNSPECIFIED = 0
+
+    SEQUENCE = 1
+
+    DURATION_NS = 2
+
+    TIMESTAMP_NS = 3
+    """
+    Since the Unix epoch.
+    """
+
+    @classmethod
+    def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
+        return {
+            0: "TIME_TYPE_UNSPECIFIED",
+            1: "TIME_TYPE_SEQUENCE",
+            2: "TIME_TYPE_DURATION_NS",
+            3: "TIME_TYPE_TIMESTAMP_NS",
+        }
+
+    @classmethod
+    def betterproto_renamed_proto_names_to_value(cls) -> dict[str, int]:
+        return {
+            "TIME_TYPE_UNSPECIFIED": 0,
+            "TIME_TYPE_SEQUENCE": 1,
+            "TIME_TYPE_DURATION_NS": 2,
+            "TIME_TYPE_TIMESTAMP_NS": 3,
+        }
+
+
 @dataclass(eq=False, repr=False)
 class ApplicationId(betterproto2.Message):
     id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -132,9 +169,7 @@ class DataframePart(betterproto2.Message):
         3, betterproto2.TYPE_ENUM, default_factory=lambda: Compression(0)
     )
 
-    uncompressed_size: "int | None" = betterproto2.field(
-        4, betterproto2.TYPE_UINT64, optional=True
-    )
+    uncompressed_size: "int" = betterproto2.field(4, betterproto2.TYPE_UINT64)
 
 
 default_message_pool.register_message(
@@ -157,6 +192,20 @@ default_message_pool.register_message("rerun.common.v1alpha1", "Schema", Schema)
 
 
 @dataclass(eq=False, repr=False)
+class SchemaId(betterproto2.Message):
+    """
+    The checksum of a schema.
+    """
+
+    sha256: "bytes | None" = betterproto2.field(
+        1, betterproto2.TYPE_BYTES, optional=True
+    )
+
+
+default_message_pool.register_message("rerun.common.v1alpha1", "SchemaId", SchemaId)
+
+
+@dataclass(eq=False, repr=False)
 class StoreId(betterproto2.Message):
     """
     The name of a recording or blueprint.
@@ -174,6 +223,46 @@ class StoreId(betterproto2.Message):
 
 
 default_message_pool.register_message("rerun.common.v1alpha1", "StoreId", StoreId)
+
+
+@dataclass(eq=False, repr=False)
+class TableId(betterproto2.Message):
+    id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+
+default_message_pool.register_message("rerun.common.v1alpha1", "TableId", TableId)
+
+
+@dataclass(eq=False, repr=False)
+class Timeline(betterproto2.Message):
+    name: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+
+default_message_pool.register_message("rerun.common.v1alpha1", "Timeline", Timeline)
+
+
+@dataclass(eq=False, repr=False)
+class TimelineTime(betterproto2.Message):
+    time: "int" = betterproto2.field(1, betterproto2.TYPE_INT64)
+
+
+default_message_pool.register_message(
+    "rerun.common.v1alpha1", "TimelineTime", TimelineTime
+)
+
+
+@dataclass(eq=False, repr=False)
+class TimeRange(betterproto2.Message):
+    """
+    Both ends belong to it.
+    """
+
+    start: "int" = betterproto2.field(1, betterproto2.TYPE_INT64)
+
+    end: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
+
+
+default_message_pool.register_message("rerun.common.v1alpha1", "TimeRange", TimeRange)
 
 
 @dataclass(eq=False, repr=False)

@@ -1,0 +1,136 @@
+"""Cuts messages into DATA frames of HTTP/2."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from aiorerun.codec.chunk_template import Segment
+    from aiorerun.net.logmsg import Framed
+
+MIN_FRAME: Final = 256
+"""Peers count shorter frames against the connection, and close it when there are too many."""
+
+WRITE_SIZE: Final = 128 << 10
+"""About so many bytes are handed to the transport at once."""
+
+_JOINED: Final = 16 << 10
+"""Pieces up to this size are joined before they are cut."""
+
+_PLAIN_DATA: Final = b"\0\0"
+"""The type of a DATA frame, and no flags."""
+
+
+def blocks(messages: Iterable[Framed]) -> Iterator[memoryview]:
+    """The bytes of messages in pieces worth cutting: small ones joined, big ones as they are, not copied."""
+    small: list[Segment] = []
+    size = 0
+    for message in messages:
+        if message.nbytes <= _JOINED:
+            small.extend(message.segments)
+            size += message.nbytes
+        else:
+            for segment in message.segments:
+                if len(segment) <= _JOINED:
+                    small.append(segment)
+                    size += len(segment)
+                    continue
+                if small:
+                    yield memoryview(b"".join(small))
+                    small, size = [], 0
+                yield memoryview(segment).cast("B")
+        if size >= WRITE_SIZE:
+            yield memoryview(b"".join(small))
+            small, size = [], 0
+    if small:
+        yield memoryview(b"".join(small))
+
+
+class FrameCutter:
+    """The bytes of one burst of messages, to be taken as DATA frames from the front.
+
+    Args:
+        messages: What to send.
+        stream_id: The HTTP/2 stream of the frames.
+    """
+
+    __slots__ = ("_at", "_blocks", "_header", "_header_size", "_left", "_pending", "_stream", "taken")
+
+    def __init__(self, messages: Iterable[Framed], stream_id: int) -> None:
+        self._blocks = blocks(messages)
+        self._pending: deque[memoryview] = deque()
+        # Where in the first pending block the next frame begins.
+        self._at = 0
+        self._left = 0
+        self._stream = _PLAIN_DATA + stream_id.to_bytes(4, "big")
+        # Nearly all frames are as long as the one before.
+        self._header, self._header_size = b"", -1
+        self.taken = 0
+
+    def ready(self, wanted: int) -> int:
+        """How many bytes are left, looking at no more of the messages than it takes to have ``wanted``."""
+        while self._left < wanted:
+            block = next(self._blocks, None)
+            if block is None:
+                break
+            self._pending.append(block)
+            self._left += len(block)
+        return self._left
+
+    def take(self, limit: int, max_frame: int) -> tuple[list[Segment], int]:
+        """Takes frames for at most ``limit`` bytes of the messages.
+
+        No frame is shorter than ``MIN_FRAME`` as long as more follows and the limit allows it.
+
+        Args:
+            limit: Bytes that the windows allow, and that should be written at once.
+            max_frame: The longest frame that the peer takes.
+
+        Returns:
+            The frames with their headers, in pieces, and how many bytes of the messages they hold.
+        """
+        pieces: list[Segment] = []
+        taken = 0
+        left = self.ready(limit + MIN_FRAME)
+        while taken < limit and left:
+            size = _frame_size(left, limit - taken, max_frame)
+            if taken and size < MIN_FRAME and size < left:
+                # What is left of the limit is not worth a frame: it comes with the next ones.
+                break
+            if size != self._header_size:
+                self._header, self._header_size = size.to_bytes(3, "big") + self._stream, size
+            pieces.append(self._header)
+            self._cut(size, pieces)
+            taken += size
+            left -= size
+        self._left = left
+        self.taken += taken
+        return pieces, taken
+
+    def _cut(self, size: int, pieces: list[Segment]) -> None:
+        """Moves bytes from the front of what is pending."""
+        pending = self._pending
+        while size:
+            first = pending[0]
+            start = self._at
+            stop = start + size
+            if stop < len(first):
+                pieces.append(first[start:stop])
+                self._at = stop
+                return
+            pieces.append(first[start:])
+            size = stop - len(first)
+            pending.popleft()
+            self._at = 0
+
+
+def _frame_size(left: int, limit: int, max_frame: int) -> int:
+    """The length of the next frame when so many bytes are left."""
+    size = min(max_frame, limit)
+    if left <= size:
+        return left
+    # A short rest is filled up from this frame.
+    return left - MIN_FRAME if left < size + MIN_FRAME and size >= 2 * MIN_FRAME else size
