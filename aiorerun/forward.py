@@ -10,10 +10,10 @@ from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias, TypeVar, runtime_checkable
 
-from aiorerun.cargo import Ready
+from aiorerun.engine.cargo import Ready
+from aiorerun.engine.room import PACE_BYTES
 from aiorerun.errors import StreamClosedError, report
 from aiorerun.pipeline.capture import CLOSED, FULL, UNOPENED
-from aiorerun.room import PACE_BYTES
 from aiorerun.sinks.parcel import rank_of
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from aiorerun import context, process, worker
-from aiorerun.conveyor import conveyors
+from aiorerun.engine.conveyor import conveyors
 from aiorerun.stream_base import streams
 from aiorerun.types.ids import ids
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from concurrent.futures import Future
 
-    from aiorerun.conveyor import Conveyor
+    from aiorerun.engine.conveyor import Conveyor
 
 FuncT = TypeVar("FuncT", bound="Callable[..., Any]")
 

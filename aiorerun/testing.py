@@ -130,7 +130,7 @@ class BaseCaptureSink:
         return [
             stream
             for stream in list(streams)
-            for runner in stream._engine.conveyor.runners
+            for runner in stream._engine.conveyor.sinks.runners
             # It may be wrapped, see QueuedSink.
             if self is runner.sink or self is getattr(runner.sink, "sink", None)
         ]

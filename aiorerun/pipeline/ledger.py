@@ -21,14 +21,16 @@ class SinkStats:
         name: What the sink is.
         overflow: The policy in force for it, see :data:`aiorerun.OverflowPolicy`.
         rows_accepted: Rows that were queued for it: ``rows_written + rows_dropped + rows_pending``.
-        rows_written: Rows it has taken.
-        rows_dropped: Rows it failed to take, or that were dropped because too much waited for it.
+        rows_written: Rows it has taken, without those that it lost later.
+        rows_dropped: Rows it failed to take, that were dropped because too much waited for it, or that it had
+            taken and lost later, as when a connection breaks.
         rows_pending: Rows that wait for it now, or are being written.
         reasons: Why rows were dropped, and how many.
-        messages_written: Messages it has taken: chunks, and those that announce the recording.
+        messages_written: Messages it has taken, lost or not: chunks, and those that announce the recording.
         bytes_written: Encoded bytes of those messages, without the framing of the file.
         queued_bytes: Encoded bytes that wait for it now.
         error: The last error, if any.
+        state: What a sink says about its connection; ``None`` if it has none.
     """
 
     name: str
@@ -42,6 +44,7 @@ class SinkStats:
     bytes_written: int
     queued_bytes: int
     error: str | None
+    state: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,10 @@ class StreamStats:
         rows_accepted: Rows that ``log`` has taken.
         rows_delivered: Rows that every sink has written.
         rows_dropped: Accepted rows that at least one sink did not get, that an overflow policy dropped, or
-            that could not be encoded.
+            that could not be encoded. Rows that a sink loses after it had taken them move here from
+            ``rows_delivered``, by number: with one sink exactly those, with several at most as many as count
+            as delivered at that moment, since rows that wait for another sink, or that it did not get
+            either, are not among them.
         rows_pending: Accepted rows still under way, or waiting for a sink.
         rows_refused: Rows that were never accepted because the pipeline was over its byte limit.
         chunks: Chunks made so far.
@@ -133,6 +139,21 @@ class Ledger:
             elif rows:
                 self.rows_dropped += rows
                 self.reasons[lost_because] += rows
+
+    def lose(self, rows: int, reason: str) -> int:
+        """Rows that were delivered turn out to be lost.
+
+        Returns:
+            How many of them count as dropped now: at most as many as were delivered.
+        """
+        with self._lock:
+            rows = max(0, min(rows, self.rows_delivered))
+            if rows:
+                # In this order: whoever reads the other way round meanwhile never counts rows twice.
+                self.rows_delivered -= rows
+                self.rows_dropped += rows
+                self.reasons[reason] += rows
+        return rows
 
     def refuse(self, reason: str, rows: int = 1) -> None:
         """Counts rows that were not accepted."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from heapq import heappop, heappush
 from math import inf
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Protocol, TypeAlias, TypeVar, get_args
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable, Sequence
 
 OverflowPolicy: TypeAlias = Literal["wait", "drop_oldest", "drop_newest", "keep_latest"]
 """What happens when more waits for a sink, or in a stream, than its limit in bytes allows.
@@ -96,7 +97,7 @@ def choose_losses(units: Iterable[Unit], policy: OverflowPolicy, excess: int) ->
 
 
 class Backlog(Generic[Unit, Marker]):
-    """What waits, in order, within a limit in bytes. Not thread-safe. Every operation has a constant cost.
+    """What waits, in order, within a limit in bytes. Not thread-safe. No operation gets much dearer, however many wait.
 
     Args:
         policy: What is dropped; ``"wait"`` drops nothing.
@@ -106,7 +107,7 @@ class Backlog(Generic[Unit, Marker]):
         nbytes: Bytes that wait.
     """
 
-    __slots__ = ("_count", "_lanes", "_markers", "_numbers", "_policy", "limit", "nbytes")
+    __slots__ = ("_before", "_count", "_lanes", "_markers", "_numbers", "_policy", "limit", "nbytes")
 
     def __init__(self, policy: OverflowPolicy, limit: int) -> None:
         self._policy = policy
@@ -114,6 +115,8 @@ class Backlog(Generic[Unit, Marker]):
         self.nbytes = 0
         self._count = 0
         self._numbers = 0
+        # Numbers of what was put back: below all others.
+        self._before = 0
         self._lanes: tuple[_Lane[Unit], ...] = tuple(
             # Nothing looks at what is replaced in the others.
             _Lane(follows=rank in (STATIC, ESSENTIAL) or (rank == TEMPORAL and policy == "keep_latest"))
@@ -141,6 +144,16 @@ class Backlog(Generic[Unit, Marker]):
             return []
         return self.shrink()
 
+    def put_back(self, units: Sequence[Unit]) -> list[Unit]:
+        """Puts units that were taken off in front of everything; returns what had to go for them."""
+        for unit in reversed(units):
+            self._before -= 1
+            lane = self._lanes[TEMPORAL if self._policy == "wait" else unit.rank]
+            lane.prepend(self._before, unit)
+            self._count += 1
+            self.nbytes += unit.nbytes
+        return [] if self.nbytes <= self.limit or self._policy == "wait" else self.shrink()
+
     def mark(self, marker: Marker) -> None:
         """Adds a marker, which is never dropped."""
         self._numbers += 1
@@ -154,6 +167,12 @@ class Backlog(Generic[Unit, Marker]):
         if lane is not None and lane.first < self._markers[0][0]:
             return None
         return self._markers.popleft()[1]
+
+    def take_markers(self) -> list[Marker]:
+        """Takes all markers off, wherever they are."""
+        markers = [marker for _, marker in self._markers]
+        self._markers.clear()
+        return markers
 
     def take(self, nbytes: int) -> list[Unit]:
         """Takes units off the front: about so many bytes, at least one, none behind a marker.
@@ -216,7 +235,7 @@ class _Lane(Generic[Unit]):
     def __init__(self, *, follows: bool) -> None:
         # Unlike a plain dict it gives its first entry at a constant cost, however many were taken off.
         self.units: OrderedDict[int, Unit] = OrderedDict()
-        self.replaced: OrderedDict[int, None] = OrderedDict()
+        self.replaced = _Numbers()
         self._newest: dict[Hashable, int] = {}
         self._follows = follows
 
@@ -231,22 +250,64 @@ class _Lane(Generic[Unit]):
         if self._follows:
             former = self._newest.get(unit.key)
             if former is not None:
-                self.replaced[former] = None
+                self.replaced.add(former)
             self._newest[unit.key] = number
+
+    def prepend(self, number: int, unit: Unit) -> None:
+        """Adds a unit that is older than all others."""
+        self.units[number] = unit
+        self.units.move_to_end(number, last=False)
+        if self._follows:
+            if unit.key in self._newest:
+                self.replaced.add(number)
+            else:
+                self._newest[unit.key] = number
 
     def pop(self, *, newest: bool) -> Unit:
         """Takes off the newest or the oldest unit."""
         number, unit = self.units.popitem(last=newest)
         if self._follows:
-            self.replaced.pop(number, None)
+            self.replaced.discard(number)
             if self._newest.get(unit.key) == number:
                 del self._newest[unit.key]
         return unit
 
     def pop_replaced(self) -> Unit:
-        """Takes off the unit that was replaced first."""
-        number, _ = self.replaced.popitem(last=False)
-        return self.units.pop(number)
+        """Takes off the oldest unit that a newer one replaces."""
+        return self.units.pop(self.replaced.pop())
+
+
+class _Numbers:
+    """A set of numbers that gives the least one."""
+
+    __slots__ = ("_heap", "_members")
+
+    def __init__(self) -> None:
+        self._members: set[int] = set()
+        # Numbers that were discarded stay in it until they come up, or are too many.
+        self._heap: list[int] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._members)
+
+    def add(self, number: int) -> None:
+        """Adds a number."""
+        self._members.add(number)
+        heappush(self._heap, number)
+
+    def discard(self, number: int) -> None:
+        """Takes a number out, if it is there."""
+        self._members.discard(number)
+        if len(self._heap) > 2 * len(self._members) + 64:
+            self._heap = sorted(self._members)
+
+    def pop(self) -> int:
+        """Takes the least number out."""
+        while True:
+            number = heappop(self._heap)
+            if number in self._members:
+                self._members.discard(number)
+                return number
 
 
 def _first_number(lane: _Lane[Any]) -> int:

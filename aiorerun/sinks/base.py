@@ -37,6 +37,29 @@ class SinkContext(Protocol):
         """Whether the time for closing the sink is over, and nobody waits for it any more."""
         ...
 
+    def lose(self, rows: int, reason: str) -> None:
+        """Tells that rows which the sink had taken are lost after all; on the event loop.
+
+        They count as dropped from now on, in the statistics of the sink and of the stream.
+
+        Args:
+            rows: How many.
+            reason: Why; a constant text, since rows are counted by reason.
+        """
+        ...
+
+
+class SinkUnavailable(ConnectionError):
+    """Raised by ``write`` of a sink that can take nothing for now: it has taken nothing of this call.
+
+    Nothing is lost. The messages stay at the front of the queue, in order, and are tried again when
+    ``wait_available`` returns, or every half a second if the sink has no such method. Meanwhile the queue
+    fills up as that of a slow sink does: by the policy of the sink callers wait, or rows are dropped. Flushes
+    get this error, those that wait as well as those that come before the sink is tried again.
+
+    Raised by ``flush`` it is told to those who wait for that flush, and no more.
+    """
+
 
 class SinkGone(Exception):
     """Raised by a sink whose reader went away for good: it can take nothing, now or later.
@@ -56,6 +79,16 @@ class Sink(Protocol):
     A sink may have the attributes ``overflow``, one of :data:`aiorerun.OverflowPolicy`, and
     ``max_queued_bytes``: what happens when so much waits for it. :class:`aiorerun.QueuedSink` gives them to
     any sink.
+
+    It may have more than the four methods:
+
+    - ``async wait_available()`` returns when it makes sense to try a sink again that has raised
+      :class:`SinkUnavailable`. Unlike the others it may be cancelled.
+    - ``async flush_acknowledged()`` goes further than ``flush``, which it stands in for in a flush that asks
+      for it: it returns when the other side has confirmed everything.
+    - ``reopened()`` gives a fresh sink to the same target. A forked child, where the sinks of the parent are
+      of no use, attaches it in their place when the stream is first used on an event loop there.
+    - ``connection_state``, a text, is shown in :class:`aiorerun.SinkStats`.
 
     A sink that raises from ``write`` loses the messages of that call: they are counted and reported,
     and the next messages are tried again.

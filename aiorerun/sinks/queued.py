@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiorerun.pipeline.overflow import check_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from aiorerun.codec.messages import Message
     from aiorerun.pipeline.overflow import OverflowPolicy
@@ -41,14 +42,19 @@ class QueuedSink:
                 "recording; pass overflow to the recording stream"
             )
         self.sink = sink
-        self.overflow = check_policy(overflow)
+        self.overflow: OverflowPolicy = check_policy(overflow)
         self.max_queued_bytes = check_max_queued_bytes(max_queued_bytes)
 
     def __getattr__(self, name: str) -> Any:
         if name == "sink":
             raise AttributeError(name)
         # What else the stream wants to know of a sink: whether it is a file, how it likes to be batched.
-        return getattr(self.sink, name)
+        found = getattr(self.sink, name)
+        return partial(self._wrapped, found) if name == "reopened" else found
+
+    def _wrapped(self, reopened: Callable[[], Sink]) -> QueuedSink:
+        """A fresh sink with a queue like this one's."""
+        return QueuedSink(reopened(), overflow=self.overflow, max_queued_bytes=self.max_queued_bytes)
 
     def __eq__(self, other: object) -> bool:
         # The same target is the same sink, whatever the queue in front of it.

@@ -6,19 +6,20 @@ import asyncio
 import contextvars
 import logging
 import time
-from collections import Counter
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from aiorerun.config import MAX_BYTES_IN_FLIGHT
-from aiorerun.pipeline.ledger import SinkStats
 from aiorerun.pipeline.overflow import QUIET_SECS, Backlog, Losses, check_policy
-from aiorerun.sinks.base import SinkGone
+from aiorerun.sinks.base import SinkGone, SinkUnavailable
+from aiorerun.sinks.counters import SinkCounters
+from aiorerun.sinks.outage import Outage
 from aiorerun.sinks.queued import check_max_queued_bytes
 from aiorerun.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from aiorerun.pipeline.ledger import SinkStats
     from aiorerun.pipeline.overflow import OverflowPolicy
     from aiorerun.sinks.base import Sink
     from aiorerun.sinks.parcel import Parcel
@@ -38,6 +39,27 @@ ABORT_SECS: Final = 1.0
 logger = logging.getLogger("aiorerun")
 
 
+class FlushMarker(NamedTuple):
+    """A place in the queue up to which everything is to be written and flushed.
+
+    Attributes:
+        future: Done then.
+        acknowledged: Whether the other side has to confirm it.
+    """
+
+    future: asyncio.Future[None]
+    acknowledged: bool
+
+    def finish(self, error: Exception | None = None) -> None:
+        """Tells whoever waits, if somebody still does."""
+        if self.future.done():
+            return
+        if error is None:
+            self.future.set_result(None)
+        else:
+            self.future.set_exception(error)
+
+
 class SinkRunner:
     """Feeds one sink: a queue, and the task that owns the sink.
 
@@ -53,6 +75,7 @@ class SinkRunner:
         overflow: The policy of sinks that have none.
         limit: Bytes that may wait for sinks that have no limit.
         hold_bytes: See :class:`aiorerun.sinks.SinkContext`.
+        on_lost: Told of rows that were delivered and turn out to be lost: how many, and why.
         on_gone: Called on the loop when the sink can take nothing any more; what it did not take is
             fetched with :meth:`take_unsent`.
 
@@ -60,6 +83,7 @@ class SinkRunner:
         overflow: The policy in force.
         limit: Bytes that may wait; not in force while the policy is ``wait``.
         gone: Why the sink can take nothing any more.
+        counters: What it has taken and lost.
     """
 
     def __init__(
@@ -71,6 +95,7 @@ class SinkRunner:
         limit: int = MAX_BYTES_IN_FLIGHT,
         *,
         hold_bytes: Callable[[int], None] = lambda nbytes: None,
+        on_lost: Callable[[int, str], None] = lambda rows, reason: None,
         on_gone: Callable[[SinkRunner], None] = lambda runner: None,
     ) -> None:
         self.sink = sink
@@ -79,10 +104,11 @@ class SinkRunner:
         self.overflow: OverflowPolicy = overflow if own_policy is None else check_policy(own_policy)
         self.limit = check_max_queued_bytes(getattr(sink, "max_queued_bytes", None)) or limit
         self._hold_bytes = hold_bytes
+        self._on_lost = on_lost
         self._on_gone = on_gone
         self._own_worker = own_policy not in (None, "wait")
         self._worker = Worker.private() if self._own_worker else worker
-        self._queue: Backlog[Parcel, asyncio.Future[None]] = Backlog(self.overflow, self.limit)
+        self._queue: Backlog[Parcel, FlushMarker] = Backlog(self.overflow, self.limit)
         self._overflow_losses = Losses(logger.warning)
         self._write_losses = Losses(logger.warning)
         self._wake = asyncio.Event()
@@ -92,16 +118,10 @@ class SinkRunner:
         self._job: asyncio.Future[Any] | None = None
         self._flush_error: Exception | None = None
         self._failing = False
+        self._outage = Outage(sink)
         self._refused: Sequence[Parcel] = ()
         self.gone: SinkGone | None = None
-        self.reasons: Counter[str] = Counter()
-        self.rows_accepted = 0
-        self.rows_written = 0
-        self.rows_dropped = 0
-        self.messages_written = 0
-        self.bytes_written = 0
-        self.queued_bytes = 0
-        self.error: Exception | None = None
+        self.counters = SinkCounters()
 
     async def run_blocking(self, function: Callable[[], T]) -> T:
         """See :class:`aiorerun.sinks.SinkContext`."""
@@ -115,6 +135,16 @@ class SinkRunner:
     def has_given_up(self) -> bool:
         """See :class:`aiorerun.sinks.SinkContext`."""
         return self._aborted
+
+    def lose(self, rows: int, reason: str) -> None:
+        """See :class:`aiorerun.sinks.SinkContext`."""
+        lost = self.counters.lose(rows, reason)
+        if not lost:
+            return
+        self._on_lost(lost, reason)
+        self._write_losses.add(
+            lost, time.monotonic(), lambda: f"{self.sink!r} has lost rows that it had taken: {reason}"
+        )
 
     @property
     def is_closing(self) -> bool:
@@ -161,8 +191,9 @@ class SinkRunner:
 
     def put(self, parcel: Parcel) -> None:
         """Queues a message, and drops by the policy if that is too much."""
-        self.rows_accepted += parcel.rows
-        self.queued_bytes += parcel.nbytes
+        counters = self.counters
+        counters.rows_accepted += parcel.rows
+        counters.queued_bytes += parcel.nbytes
         lost = self._queue.put(parcel)
         if lost:
             self._drop(lost)
@@ -180,15 +211,21 @@ class SinkRunner:
             ),
         )
 
-    def flush(self) -> asyncio.Future[None]:
+    def flush(self, *, acknowledged: bool = False) -> asyncio.Future[None]:
         """Queues a flush; the future is done when everything queued before is written and flushed.
 
-        It gets an exception if anything was lost since the flush before.
+        It gets an exception if anything was lost since the flush before, or the sink is unavailable.
+
+        Args:
+            acknowledged: Whether the other side has to confirm it, where the sink knows how to ask.
         """
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.mark(future)
+        marker = FlushMarker(asyncio.get_running_loop().create_future(), acknowledged)
+        if self._outage.error is not None:
+            marker.finish(self._outage.error)
+            return marker.future
+        self._queue.mark(marker)
         self._wake.set()
-        return future
+        return marker.future
 
     async def close(self, timeout: float) -> None:
         """Writes what is queued and closes the sink, within the time given.
@@ -205,37 +242,45 @@ class SinkRunner:
             # Once more, for its `aclose`.
             self._abort()
             await asyncio.wait({self._task}, timeout=ABORT_SECS)
+        reason = self._late
         if self.gone is None:
-            self._drop_queue(LATE)
+            self._drop_queue(reason)
         self._end_losses()
         self.discard()
-        late = self.reasons[LATE]
+        late = sum(self.counters.reasons[each] for each in {LATE, reason})
         if late:
-            logger.error("%r did not finish within %s s: %d rows are lost", self.sink, timeout, late)
+            why = "" if reason == LATE else f" ({reason})"
+            logger.error("%r did not finish within %s s: %d rows are lost%s", self.sink, timeout, late, why)
+
+    @property
+    def _late(self) -> str:
+        """Why rows are lost that are left when the time for closing is over."""
+        return self._outage.reason or LATE
 
     def take_unsent(self) -> list[Parcel]:
         """What a sink that is gone did not take, in order. It is not lost, so flushes are done."""
         unsent = [*self._refused]
         self._refused = ()
         while self._queue:
-            flush = self._queue.take_marker()
-            if flush is None:
+            marker = self._queue.take_marker()
+            if marker is None:
                 unsent += self._queue.take(MAX_WRITE_BYTES)
-            elif not flush.done():
-                flush.set_result(None)
-        self.queued_bytes -= sum(parcel.nbytes for parcel in unsent)
+            else:
+                marker.finish()
+        self.counters.queued_bytes -= sum(parcel.nbytes for parcel in unsent)
         return unsent
 
     def lose_unsent(self) -> None:
         """Counts what a sink that is gone did not take as lost; whoever waits for a flush is told."""
         assert self.gone is not None
-        dropped = self.rows_dropped
+        dropped = self.counters.rows_dropped
         reason = f"sink is gone: {self.sink!r}"
         self._settle(self._refused, reason)
         self._refused = ()
         self._drop_queue(reason, self.gone)
-        if self.rows_dropped > dropped:
-            logger.warning("%r is gone: %d rows are lost", self.sink, self.rows_dropped - dropped)
+        lost = self.counters.rows_dropped - dropped
+        if lost:
+            logger.warning("%r is gone: %d rows are lost", self.sink, lost)
 
     def discard(self) -> None:
         """Lets go of the worker; once it is closed, or if it could not be opened."""
@@ -245,22 +290,7 @@ class SinkRunner:
 
     def stats(self) -> SinkStats:
         """Counters."""
-        # Read in this order, what goes on meanwhile can only make the pending rows look more.
-        written, dropped = self.rows_written, self.rows_dropped
-        accepted = self.rows_accepted
-        return SinkStats(
-            name=repr(self.sink),
-            overflow=self.overflow,
-            rows_accepted=accepted,
-            rows_written=written,
-            rows_dropped=dropped,
-            rows_pending=accepted - written - dropped,
-            reasons=dict(self.reasons),
-            messages_written=self.messages_written,
-            bytes_written=self.bytes_written,
-            queued_bytes=self.queued_bytes,
-            error=None if self.error is None else f"{type(self.error).__name__}: {self.error}",
-        )
+        return self.counters.stats(self.sink, self.overflow)
 
     async def _run(self) -> None:
         while self._task is asyncio.current_task():
@@ -298,14 +328,17 @@ class SinkRunner:
             self._wake.clear()
             await self._wait()
             return
-        flush = self._queue.take_marker()
-        if flush is not None:
-            await self._flush(flush)
+        if self._outage.error is not None:
+            await self._wait_available()
+            return
+        marker = self._queue.take_marker()
+        if marker is not None:
+            await self._flush(marker)
         else:
             await self._write(self._queue.take(MAX_WRITE_BYTES))
 
     async def _write(self, parcels: Sequence[Parcel]) -> None:
-        lost_because: str | None = LATE
+        lost_because: str | None = self._late
         try:
             await self.sink.write([parcel.message for parcel in parcels])
             lost_because = None
@@ -313,13 +346,20 @@ class SinkRunner:
             self._refused, parcels = parcels, ()
             self._note_gone(error)
             raise _Finished from None
+        except SinkUnavailable as error:
+            if not self._aborted:
+                refused, parcels = parcels, ()
+                self._begin_outage(error, refused)
+                return
         except Exception as error:
-            lost_because = LATE if self._aborted else f"sink error: {type(error).__name__}"
+            lost_because = self._late if self._aborted else f"sink error: {type(error).__name__}"
             self._flush_error = error
             self._report("writing to", error)
         finally:
             self._settle(parcels, lost_because)
         if lost_because is None:
+            if self._outage.reason is not None:
+                self._outage.end(is_told=self._write_losses.rows > 0)
             if self._write_losses.rows:
                 self._write_losses.end(lambda rows: f"{self.sink!r} takes data again: {rows} rows are lost")
         else:
@@ -328,6 +368,28 @@ class SinkRunner:
             self._write_losses.add(rows, time.monotonic(), str, _tell_nobody)
         if self._overflow_losses.rows:
             self._end_overflow(time.monotonic())
+
+    def _begin_outage(self, error: SinkUnavailable, refused: Sequence[Parcel]) -> None:
+        """Nothing can be written for now: what was refused waits at the front, and nobody for a flush."""
+        self.counters.error = error
+        self._outage.begin(error)
+        # Its frames would keep the messages alive, dropped or not.
+        error.__traceback__ = None
+        lost = self._queue.put_back(refused)
+        if lost:
+            self._drop(lost)
+        for marker in self._queue.take_markers():
+            marker.finish(error)
+
+    async def _wait_available(self) -> None:
+        try:
+            await self._outage.wait()
+        except SinkGone as error:
+            self._note_gone(error)
+            raise _Finished from None
+        except Exception as error:
+            self._report("waiting for", error)
+            await self._outage.wait_a_while()
 
     async def _wait(self) -> None:
         """Waits for something to do, and meanwhile for the end of a run of losses."""
@@ -345,40 +407,34 @@ class SinkRunner:
         )
 
     def _settle(self, parcels: Sequence[Parcel], lost_because: str | None) -> None:
-        for parcel in parcels:
-            self.queued_bytes -= parcel.nbytes
-            if lost_because is None:
-                self._failing = False
-                self.rows_written += parcel.rows
-                self.messages_written += 1
-                self.bytes_written += parcel.nbytes
-            else:
-                self.rows_dropped += parcel.rows
-                if parcel.rows:
-                    self.reasons[lost_because] += parcel.rows
-            parcel.done(lost_because, waited_for=self.is_waited_for)
+        if lost_because is None:
+            self._failing = False
+        self.counters.settle(parcels, lost_because, waited_for=self.is_waited_for)
 
-    async def _flush(self, future: asyncio.Future[None]) -> None:
+    async def _flush(self, marker: FlushMarker) -> None:
         error, self._flush_error = self._flush_error, None
+        flush = self.sink.flush
+        if marker.acknowledged:
+            flush = getattr(self.sink, "flush_acknowledged", flush)
         try:
-            await self.sink.flush()
+            await flush()
+        except SinkUnavailable as unavailable:
+            # The next write tells of it.
+            error = error or unavailable
+            self.counters.error = unavailable
         except Exception as flush_error:
             error = error or flush_error
             self._report("flushing", flush_error)
         finally:
-            if not future.done():
-                if error is None:
-                    future.set_result(None)
-                else:
-                    future.set_exception(error)
+            marker.finish(error)
 
     def _drop_queue(self, reason: str, error: Exception | None = None) -> None:
         while self._queue:
-            flush = self._queue.take_marker()
-            if flush is None:
+            marker = self._queue.take_marker()
+            if marker is None:
                 self._settle(self._queue.take(MAX_WRITE_BYTES), reason)
-            elif not flush.done():
-                flush.set_exception(error or TimeoutError(f"{self.sink!r} was closed: {reason}"))
+            else:
+                marker.finish(error or TimeoutError(f"{self.sink!r} was closed: {reason}"))
 
     def _end_losses(self) -> None:
         self._overflow_losses.end(
@@ -388,11 +444,11 @@ class SinkRunner:
 
     def _note_gone(self, error: SinkGone) -> None:
         if self.gone is None:
-            self.gone = self.error = error
+            self.gone = self.counters.error = error
             logger.warning("%s", error)
 
     def _report(self, doing: str, error: Exception) -> None:
-        self.error = error
+        self.counters.error = error
         if self._failing:
             return
         # Once per run of failures: a full disk must not fill the log as well.

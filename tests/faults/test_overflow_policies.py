@@ -188,7 +188,7 @@ async def test_rows_that_cannot_be_encoded_in_time_are_dropped_too(
     rec = stream(overflow=policy, max_bytes_in_flight=128 << 10, send_properties=False)
     sink = GatedSink(is_open=True)
     await rec.set_sinks(rr.QueuedSink(sink, max_queued_bytes=64 << 20))
-    worker = rec._engine.conveyor._worker
+    worker = rec._engine.conveyor._worker.worker
     assert worker is not None
     go_on = threading.Event()
     worker.submit(partial(wait_for, go_on))
@@ -282,7 +282,7 @@ async def test_a_file_with_a_policy_of_its_own_has_a_disk_of_its_own(tmp_path: P
     rec = stream(close_timeout=5, send_properties=False)
     await rec.set_sinks(rr.FileSink(tmp_path / "fast.rrd"), slow)
     disk = threading.Event()
-    rec._engine.conveyor.runners[1]._worker.submit(partial(wait_for, disk))
+    rec._engine.conveyor.sinks.runners[1]._worker.submit(partial(wait_for, disk))
     await log_scalars(rec, 300)
     await until(lambda: rec.stats().sinks[0].rows_written == 300)
     assert rec.stats().sinks[1].rows_written == 0
@@ -409,7 +409,7 @@ async def test_static_columns_outlive_temporal_ones() -> None:
     free = threading.Event()
     sink = GatedSink(is_open=True)
     await rec.set_sinks(sink)
-    worker = rec._engine.conveyor._worker
+    worker = rec._engine.conveyor._worker.worker
     assert worker is not None
     worker.submit(partial(wait_for, free))
     await rec.send_columns("s", [], rr.Scalars.columns(scalars=np.arange(100.0)))

@@ -10,6 +10,7 @@ from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import aiorerun as rr
+from aiorerun.sinks.base import SinkUnavailable
 from aiorerun.sinks.memory import encode_stream
 from tests.reading import rows_of
 
@@ -23,27 +24,36 @@ policies = st.sampled_from(POLICIES)
 
 
 class FitfulSink:
-    """Slow, failing, or well, as it is told."""
+    """Slow, failing, unavailable, or well, as it is told; and it may lose what it had taken."""
 
     def __init__(self, overflow: rr.OverflowPolicy | None, max_queued_bytes: int | None) -> None:
         self.overflow = overflow
         self.max_queued_bytes = max_queued_bytes
         self.gate = asyncio.Event()
         self.fails = False
+        self.available = asyncio.Event()
+        self.available.set()
+        self.context: Any = None
         self.taken: list[Message] = []
         self.rows = 0
 
     def __repr__(self) -> str:
         return f"FitfulSink({self.overflow})"
 
-    async def open(self, context: Any) -> None: ...
+    async def open(self, context: Any) -> None:
+        self.context = context
 
     async def write(self, messages: Sequence[Message]) -> None:
         await self.gate.wait()
+        if not self.available.is_set():
+            raise SinkUnavailable("on purpose")
         if self.fails:
             raise OSError("on purpose")
         self.taken.extend(messages)
         self.rows += sum(message.rows for message in messages)
+
+    async def wait_available(self) -> None:
+        await self.available.wait()
 
     async def flush(self) -> None:
         await self.gate.wait()
@@ -109,6 +119,34 @@ class Overflowing(RuleBasedStateMachine):
         else:
             sink.gate.clear()
 
+    @rule(number=st.integers(0, 2), available=st.booleans())
+    @precondition(lambda self: bool(self.sinks))
+    def come_or_go(self, number: int, available: bool) -> None:
+        sink = self.sinks[number % len(self.sinks)]
+        if available:
+            sink.available.set()
+        else:
+            sink.available.clear()
+
+    @rule(number=st.integers(0, 2), rows=st.integers(0, 40))
+    @precondition(lambda self: bool(self.sinks))
+    def lose(self, number: int, rows: int) -> None:
+        sink = self.sinks[number % len(self.sinks)]
+        before = self.rec.stats()
+
+        async def lose() -> None:
+            sink.context.lose(rows, "connection lost")
+
+        self.run(lose())
+        stats = self.rec.stats()
+        moved = stats.rows_dropped - before.rows_dropped
+        assert 0 <= moved <= rows
+        if len(self.sinks) == 1:
+            # All that it has written since it was attached was delivered, as far as it was not lost already.
+            lost = stats.sinks[0].rows_dropped - before.sinks[0].rows_dropped
+            assert lost == min(rows, before.sinks[0].rows_written)
+            assert moved <= lost
+
     @rule(turns=st.integers(1, 30))
     def let_time_pass(self, turns: int) -> None:
         async def turn() -> None:
@@ -145,6 +183,7 @@ class Overflowing(RuleBasedStateMachine):
         for sink in self.sinks:
             sink.fails = False
             sink.gate.set()
+            sink.available.set()
         before = self.rec.stats()
         self.run(self.rec.disconnect())
         self.runner.close()

@@ -14,7 +14,7 @@ import pytest
 import aiorerun as rr
 import aiorerun.sync as blocking
 from aiorerun import lifecycle, portal
-from aiorerun.conveyor import conveyors
+from aiorerun.engine.conveyor import conveyors
 from aiorerun.pipeline.capture import FULL, OPEN
 from tests.reading import assert_verified, scalars_of
 

@@ -78,3 +78,14 @@ def test_bytes_balance(entries: list[tuple[int, int, bool]]) -> None:
         ledger.settle(cost, rows, "lost" if lost else None)
     assert ledger.in_flight == 0
     assert ledger.rows_delivered + ledger.rows_dropped == sum(rows for _, rows, _ in entries)
+
+
+def test_what_was_delivered_may_be_lost_later() -> None:
+    ledger = Ledger(100)
+    ledger.settle(0, 5, None)
+    assert ledger.lose(3, "connection lost") == 3
+    assert (ledger.rows_delivered, ledger.rows_dropped) == (2, 3)
+    assert ledger.lose(10, "connection lost") == 2
+    assert ledger.lose(1, "nothing left") == 0
+    assert (ledger.rows_delivered, ledger.rows_dropped) == (0, 5)
+    assert ledger.reasons == {"connection lost": 5}

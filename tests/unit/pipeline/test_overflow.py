@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from aiorerun.pipeline.overflow import (
     ESSENTIAL,
@@ -217,3 +217,72 @@ def test_losses_are_told_once_with_their_count() -> None:
     losses.add(1, 0.0, lambda: "begins again", lambda text: told.append(f"elsewhere: {text}"))
     losses.end(lambda rows: f"{rows} lost")
     assert told == ["begins", "7 lost", "elsewhere: begins again", "1 lost"]
+
+
+@pytest.mark.parametrize("policy", get_args(OverflowPolicy))
+def test_what_was_taken_can_be_put_back_in_front(policy: OverflowPolicy) -> None:
+    mixed = [Unit("i", rank=NEVER), *units("a1 b1"), Unit("s", rank=STATIC), *units("a2 c")]
+    queue = backlog(policy, mixed)
+    taken = queue.take(30)
+    queue.put(Unit("d"))
+    assert queue.put_back(taken) == []
+    assert (len(queue), queue.nbytes) == (7, 70)
+    again = queue.take(20)
+    assert queue.put_back(again) == []
+    assert names(queue.take(1000)) == ["i", "a1", "b1", "s", "a2", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "lost", "left"),
+    [
+        ("drop_oldest", ["a1", "b1"], ["a2", "c", "a3", "d"]),
+        ("drop_newest", ["d", "a3"], ["a1", "b1", "a2", "c"]),
+        ("keep_latest", ["a1", "a2"], ["b1", "c", "a3", "d"]),
+    ],
+)
+def test_what_is_put_back_is_dropped_like_the_rest(
+    policy: OverflowPolicy, lost: list[str], left: list[str]
+) -> None:
+    queue = backlog(policy, units("a1 b1 a2"), limit=40)
+    taken = queue.take(1000)
+    for unit in units("c a3 d"):
+        assert queue.put(unit) == []
+    assert names(queue.put_back(taken)) == lost
+    assert names(queue.take(1000)) == left
+
+
+def test_all_markers_can_be_taken() -> None:
+    queue = backlog("wait", [])
+    queue.mark("first")
+    queue.put(Unit("a"))
+    queue.mark("second")
+    taken = queue.take(10)
+    assert taken == []
+    assert queue.take_markers() == ["first", "second"]
+    assert queue.take_markers() == []
+    assert names(queue.take(10)) == ["a"]
+
+
+@given(
+    st.sampled_from(get_args(OverflowPolicy)),
+    st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(1, 40), st.integers(0, 3), st.integers(0, 60))),
+    st.integers(20, 150),
+)
+@example(
+    "drop_oldest", [("a", 24, 2, 0), ("c", 20, 2, 0), ("c", 20, 2, 0), ("a", 24, 2, 1), ("a", 1, 0, 0)], 88
+)
+def test_putting_back_changes_nothing_else(
+    policy: OverflowPolicy, puts: list[tuple[str, int, int, int]], limit: int
+) -> None:
+    """With what was taken put back each time, the same goes and the same is left as without."""
+    plain: Backlog[Unit, str] = Backlog(policy, limit)
+    other: Backlog[Unit, str] = Backlog(policy, limit)
+    for number, (name, nbytes, rank, take) in enumerate(puts):
+        unit = Unit(f"{name}{number}", nbytes, rank)
+        expected = plain.put(unit)
+        lost = other.put(unit)
+        assert lost == expected
+        if take:
+            assert other.put_back(other.take(take)) == []
+        assert other.nbytes == plain.nbytes
+    assert other.take(10**9) == plain.take(10**9)

@@ -10,7 +10,7 @@ from aiorerun.codec.messages import blueprint_activation_message, chunk_message
 from aiorerun.pipeline.overflow import ESSENTIAL, NEVER, STATIC, TEMPORAL
 from aiorerun.sinks.parcel import Parcel, is_property
 from tests.unit.codec.building import BLUEPRINT, STORE, announcement, chunk, component, scalar_chunk
-from tests.unit.test_room import make_room
+from tests.unit.engine.test_room import make_room
 
 if TYPE_CHECKING:
     from aiorerun.codec.messages import Message

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from aiorerun.pipeline.overflow import TEMPORAL
 from aiorerun.sinks.parcel import message_rank, rank_of
+from aiorerun.types.store import StoreKind
 
 if TYPE_CHECKING:
     from collections import deque
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
     from aiorerun.codec.messages import Message
     from aiorerun.pipeline.capture import Cut
+    from aiorerun.types.timeline import Timeline
 
 
 class Batch:
@@ -41,7 +44,8 @@ class Batch:
         for cut in self.cuts:
             path, timelines, columns = cut.source.group
             rank = rank_of(path, is_static=not timelines)
-            yield Unit(self, cut, cut.cost, cut.num_rows, rank, (path, timelines, columns))
+            key = (path, *_contents(timelines, columns))
+            yield Unit(self, cut, cut.cost, cut.num_rows, rank, key)
 
     def drop(self, lost: set[object]) -> None:
         """Lets go of some of the cuts."""
@@ -90,11 +94,16 @@ class Encoded(Ready):
         lost_because: Why a sink did not get it that it was meant for before, if that is so.
     """
 
-    __slots__ = ("lost_because",)
+    __slots__ = ("_key", "lost_because")
 
     def __init__(self, message: Message, rows: int, cost: int, lost_because: str | None = None) -> None:
         super().__init__(lambda: [message], rows, cost, message_rank(message))
+        self._key = _message_key(message)
         self.lost_because = lost_because
+
+    def units(self) -> Iterable[Unit]:
+        """What may be dropped of it: all or nothing. Newer rows of the same replace it, encoded or not."""
+        yield Unit(self, self, self.cost, self.rows, self.rank, id(self) if self._key is None else self._key)
 
 
 class Unit:
@@ -111,6 +120,22 @@ class Unit:
         self.rows = rows
         self.rank = rank
         self.key = key
+
+
+def _message_key(message: Message) -> Hashable:
+    """The key of the cuts that such a message is made of; ``None`` if there are none."""
+    if message.index is None:
+        return None
+    path, columns = message.index.group.entity_path, message.index.group.columns
+    key = (path, frozenset(columns.timelines), frozenset(columns.descriptors))
+    # Rows that are not encoded yet are the recording's.
+    return key if message.store.kind is StoreKind.RECORDING else (message.store, *key)
+
+
+@lru_cache(maxsize=1024)
+def _contents(timelines: tuple[Timeline, ...], columns: frozenset[Any]) -> tuple[Hashable, Hashable]:
+    """Timelines and components of a group of cuts, whatever their order and their encodings."""
+    return frozenset(timelines), frozenset(descriptor for descriptor, _ in columns)
 
 
 def remove_empty(commands: deque[Any]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import aiorerun as rr
-from aiorerun.engine import NEVER, retrieve
+from aiorerun.engine.engine import NEVER, retrieve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

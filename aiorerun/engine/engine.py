@@ -12,7 +12,6 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from aiorerun import process
-from aiorerun.cargo import Batch
 from aiorerun.config import (
     CLOSE_TIMEOUT_SECS,
     MAX_BYTES_IN_FLIGHT,
@@ -20,17 +19,19 @@ from aiorerun.config import (
     ChunkBatcherConfig,
     batcher_config_from_env,
 )
-from aiorerun.conveyor import Conveyor
+from aiorerun.engine.cargo import Batch
+from aiorerun.engine.conveyor import Conveyor
+from aiorerun.engine.inheritance import Inheritance
+from aiorerun.engine.room import PACE_BYTES, Room
 from aiorerun.errors import strict_mode
 from aiorerun.pipeline.capture import FULL, OPEN, Capture
 from aiorerun.pipeline.ledger import StreamStats
 from aiorerun.pipeline.overflow import check_policy
-from aiorerun.room import PACE_BYTES, Room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from aiorerun.cargo import Ready
+    from aiorerun.engine.cargo import Ready
     from aiorerun.pipeline.capture import Accumulator, Cut
     from aiorerun.pipeline.overflow import OverflowPolicy
     from aiorerun.sinks.base import Sink
@@ -66,6 +67,7 @@ class Engine:
         room: What happens when there are too many.
         conveyor: Moves them to the sinks.
         config: The batching in force.
+        inheritance: The sinks that a forked child attaches again.
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class Engine:
         self.room.make_room = self.conveyor.make_room
         self._timer: asyncio.Handle | None = None
         self._tick_ns = 0
+        self.inheritance = Inheritance(store.recording_id)
 
     # --- from any thread -----------------------------------------------------------------------
 
@@ -122,9 +125,11 @@ class Engine:
         if now < capture.due:
             return self.room.ledger.in_flight > PACE_BYTES
         loop = conveyor.loop
-        if not conveyor.runners or loop is None or loop.is_closed():
+        if not conveyor.sinks.runners or loop is None or loop.is_closed():
             # What waits is finished when the stream is used again, or at exit.
             capture.due = NEVER
+            if self.inheritance.sinks:
+                self._use_first()
             return False
         overdue = capture.due != 0
         # Nobody else shall ask for this tick again before it has had time to run.
@@ -144,6 +149,8 @@ class Engine:
     def push(self, ready: Ready) -> None:
         """Queues something that needs no batching."""
         self.conveyor.push(ready)
+        if self.inheritance.sinks:
+            self._use_first()
 
     def _push(self, cuts: Sequence[Cut]) -> None:
         if cuts:
@@ -154,8 +161,8 @@ class Engine:
 
     @property
     def has_sinks(self) -> bool:
-        """Whether anything takes the data."""
-        return bool(self.conveyor.runners)
+        """Whether anything takes the data, or is about to."""
+        return bool(self.conveyor.sinks.runners) or self.inheritance.reopening is not None
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
@@ -165,9 +172,9 @@ class Engine:
     def stats(self) -> StreamStats:
         """Counters."""
         ledger = self.room.ledger
-        sinks = tuple(runner.stats() for runner in list(self.conveyor.runners))
-        # Read in this order, what is delivered meanwhile can only make the pending rows look more.
-        delivered, dropped = ledger.rows_delivered, ledger.rows_dropped
+        sinks = tuple(runner.stats() for runner in list(self.conveyor.sinks.runners))
+        # Read in this order, what is delivered or lost meanwhile can only make the pending rows look more.
+        dropped, delivered = ledger.rows_dropped, ledger.rows_delivered
         accepted = self.capture.accepted_rows
         return StreamStats(
             rows_accepted=accepted,
@@ -176,7 +183,7 @@ class Engine:
             rows_pending=accepted - delivered - dropped,
             rows_refused=ledger.rows_refused,
             chunks=ledger.chunks,
-            bytes_written=self.conveyor.bytes_of_closed_sinks + sum(sink.bytes_written for sink in sinks),
+            bytes_written=self.conveyor.sinks.bytes_of_closed + sum(sink.bytes_written for sink in sinks),
             pending_bytes=ledger.in_flight + ledger.aside + self.capture.waiting_bytes,
             reasons=dict(ledger.reasons),
             sinks=sinks,
@@ -191,12 +198,17 @@ class Engine:
         self.conveyor.call_threadsafe(disconnect)
 
     def start_empty(self) -> None:
-        """Forgets everything, for a forked child: the rows and sinks belong to the parent."""
+        """Forgets everything, for a forked child: the rows and sinks belong to the parent.
+
+        Sinks that can be reopened are, when the stream is first used.
+        """
         gate = self.capture.gate
+        self.inheritance.take_over(runner.sink for runner in self.conveyor.sinks.runners)
         self.conveyor.abandon()
         self.capture.clear()
         self.capture.gate = OPEN if gate == FULL else gate
-        self.capture.due = NEVER
+        # The first row calls `attend`.
+        self.capture.due = 0 if self.inheritance.sinks else NEVER
         self.room.start_empty()
         self.conveyor = self._make_conveyor()
         self.room.make_room = self.conveyor.make_room
@@ -205,8 +217,13 @@ class Engine:
 
     # --- on the loop ---------------------------------------------------------------------------
 
-    def flush(self) -> asyncio.Future[None]:
-        """Cuts everything off; the future is done when it has passed through all sinks."""
+    def flush(self, *, acknowledged: bool = False) -> asyncio.Future[None]:
+        """Cuts everything off; the future is done when it has passed through all sinks.
+
+        Args:
+            acknowledged: Whether the other sides have to confirm it, where sinks know how to ask.
+        """
+        self.reopen()
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if not self.has_sinks and not self.conveyor.is_running:
             # What the start buffer holds waits for its first sink.
@@ -214,7 +231,7 @@ class Engine:
             return future
         self.conveyor.bind()
         self._cut_all()
-        self.conveyor.flush(future)
+        self.conveyor.flush(future, acknowledged=acknowledged)
         return future
 
     def switch(self, sinks: Sequence[Sink]) -> asyncio.Future[None]:
@@ -224,15 +241,39 @@ class Engine:
         ones are open; it gets a :class:`SinkOpenError` (or what the sink raised) if a new one could not
         be opened: the old ones stay then.
         """
+        if sinks:
+            self.inheritance.give_up()
+        else:
+            self.reopen()
+        return self._switch(sinks)
+
+    def _switch(self, sinks: Sequence[Sink]) -> asyncio.Future[None]:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.conveyor.bind()
         self._cut_all()
         self.conveyor.switch(sinks, future)
         return future
 
+    def reopen(self) -> None:
+        """In a forked child that has taken rows, attaches again the sinks that allow it, once.
+
+        If that fails the rows go on waiting for a sink; the log says why.
+        """
+        if not self.inheritance.sinks or not self.capture.accepted_rows:
+            return
+        sinks = self.inheritance.take_reopened()
+        if sinks:
+            self.inheritance.follow(self._switch(sinks))
+
+    def _use_first(self) -> None:
+        self.inheritance.use_first(self.reopen)
+        if self.inheritance.sinks:
+            # Not here and not now: the next row asks again.
+            self.capture.due = 0
+
     def _on_tick(self) -> None:
         self._timer = None
-        if not self.has_sinks:
+        if not self.conveyor.sinks.runners:
             self.capture.due = NEVER
             return
         cuts = self.capture.cut_all()
@@ -255,7 +296,7 @@ class Engine:
 
     def _configure(self) -> None:
         """Adjusts the limit and the batching to the sinks there are now."""
-        runners = self.conveyor.runners
+        runners = self.conveyor.sinks.runners
         # Nobody waits for a buffer or a memory sink: the former drops the oldest rows, the latter grows.
         self.room.set_exempt(all(getattr(runner.sink, "is_memory", False) for runner in runners))
         # A sink that is waited for is waited for, whatever becomes of rows that are not encoded yet.
@@ -275,7 +316,7 @@ class Engine:
 
     def _default_config(self) -> ChunkBatcherConfig:
         wishes: list[ChunkBatcherConfig | None] = [
-            getattr(runner.sink, "default_batcher_config", None) for runner in self.conveyor.runners
+            getattr(runner.sink, "default_batcher_config", None) for runner in self.conveyor.sinks.runners
         ]
         if len(wishes) == 1 and wishes[0] is not None:
             return wishes[0]
@@ -283,7 +324,7 @@ class Engine:
 
     def _advise(self) -> None:
         tiny = self.config.flush_num_rows == 0 or self.config.flush_num_bytes == 0
-        files = any(getattr(runner.sink, "is_file", False) for runner in self.conveyor.runners)
+        files = any(getattr(runner.sink, "is_file", False) for runner in self.conveyor.sinks.runners)
         if tiny and files and not strict_mode():
             logger.warning(
                 "%r writes every row into a chunk of its own: the file will be large and slow to read; raise "

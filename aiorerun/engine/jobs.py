@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from aiorerun.cargo import Batch
 from aiorerun.codec.messages import chunk_message
+from aiorerun.engine.cargo import Batch
 from aiorerun.pipeline.assemble import assemble
 from aiorerun.worker import pause
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from aiorerun.cargo import Ready
     from aiorerun.codec.messages import Message
+    from aiorerun.engine.cargo import Ready
     from aiorerun.types.store import StoreId
     from aiorerun.types.tuid import TuidSource
 
@@ -48,4 +49,6 @@ def _messages(batch: Batch | Ready, store: StoreId, ids: TuidSource) -> list[Mes
     if not isinstance(batch, Batch):
         return batch.make()
     cuts, batch.cuts = batch.cuts, ()
-    return [chunk_message(store, chunk) for chunk in assemble(cuts, ids, batch.max_rows_if_unsorted, pause)]
+    chunks = assemble(cuts, ids, batch.max_rows_if_unsorted, pause)
+    # Not a loop: its variable would keep each chunk until the next one is made.
+    return list(map(partial(chunk_message, store), chunks))

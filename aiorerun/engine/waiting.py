@@ -6,15 +6,15 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from aiorerun.cargo import Batch, Ready, remove_empty
+from aiorerun.engine.cargo import Batch, Ready, remove_empty
 from aiorerun.pipeline.overflow import choose_losses
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Sequence
 
+    from aiorerun.engine.room import Room
     from aiorerun.pipeline.overflow import OverflowPolicy
-    from aiorerun.room import Room
     from aiorerun.sinks.base import Sink
 
 
@@ -27,12 +27,14 @@ class Flush:
 
     Args:
         future: Done when everything that waits before it has passed through.
+        acknowledged: Whether the other sides have to confirm it, where sinks know how to ask.
     """
 
-    __slots__ = ("future",)
+    __slots__ = ("acknowledged", "future")
 
-    def __init__(self, future: asyncio.Future[None]) -> None:
+    def __init__(self, future: asyncio.Future[None], *, acknowledged: bool = False) -> None:
         self.future = future
+        self.acknowledged = acknowledged
 
 
 class Switch:

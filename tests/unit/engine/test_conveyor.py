@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import aiorerun as rr
-from aiorerun import conveyor
-from aiorerun.conveyor import conveyors
+from aiorerun.engine import conveyor
+from aiorerun.engine.conveyor import conveyors
 from aiorerun.sinks.memory import encode_stream
 from tests.reading import scalars_of
 

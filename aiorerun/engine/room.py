@@ -17,7 +17,7 @@ from aiorerun.pipeline.ledger import Ledger
 from aiorerun.pipeline.overflow import Losses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     from aiorerun.pipeline.capture import Capture
     from aiorerun.pipeline.overflow import OverflowPolicy
@@ -128,6 +128,17 @@ class Room:
         if ledger is None or ledger is self.ledger:
             self.ledger.set_aside(-nbytes, -nbytes)
 
+    def lose(self, rows: int, reason: str, ledger: Ledger) -> None:
+        """Rows that were delivered turn out to be lost.
+
+        Args:
+            rows: How many.
+            reason: Why.
+            ledger: Where they were counted; nothing happens if the process has forked since.
+        """
+        if ledger is self.ledger:
+            ledger.lose(rows, reason)
+
     def drop(self, cost: int, rows: int, reason: str) -> None:
         """Counts accepted rows that were dropped to make room; the first of a run are reported."""
         self.settle(cost, rows, reason)
@@ -155,7 +166,7 @@ class Room:
                 loop.call_soon_threadsafe(wake)
 
     @contextlib.contextmanager
-    def encoding(self) -> Iterator[None]:
+    def encoding(self) -> Generator[None]:
         """Around the job of the worker that encodes rows: callers that make way come back after it."""
         self._encodes = True
         try:

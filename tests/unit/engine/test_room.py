@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from aiorerun import room as room_module
 from aiorerun.config import ChunkBatcherConfig
+from aiorerun.engine import room as room_module
+from aiorerun.engine.room import PACE_BYTES, Room
 from aiorerun.pipeline.capture import FULL, OPEN, Capture
-from aiorerun.room import PACE_BYTES, Room
 
 
 @pytest.fixture

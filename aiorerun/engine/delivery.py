@@ -1,0 +1,140 @@
+"""From rows to the queues of the sinks: encoding in the worker, and the accounts of what comes of it."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from aiorerun.engine.cargo import Encoded
+from aiorerun.sinks.parcel import Parcel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aiorerun.codec.messages import Message
+    from aiorerun.engine.room import Room
+    from aiorerun.engine.sink_set import SinkSet
+    from aiorerun.engine.waiting import Cargo, Waiting
+    from aiorerun.engine.watched_worker import WatchedWorker
+    from aiorerun.types.store import StoreId
+    from aiorerun.types.tuid import TuidSource
+
+LATE: Final = "not encoded in time at exit"
+"""Why rows are lost that the worker had no time for."""
+
+logger = logging.getLogger("aiorerun")
+
+
+class Delivery:
+    """Has rows encoded and gives the messages to the attached sinks, or back if there is none any more.
+
+    Args:
+        store: The recording.
+        ids: Where row and chunk ids come from.
+        room: Counts the rows.
+        waiting: Where messages wait that no sink is there for.
+        worker: Encodes.
+        sinks: The attached sinks.
+        secs: How long encoding may take while somebody waits for the stream.
+    """
+
+    def __init__(
+        self,
+        store: StoreId,
+        ids: TuidSource,
+        room: Room,
+        waiting: Waiting,
+        worker: WatchedWorker,
+        sinks: SinkSet,
+        secs: float,
+    ) -> None:
+        self._store = store
+        self._ids = ids
+        self._room = room
+        self._waiting = waiting
+        self._worker = worker
+        self._sinks = sinks
+        self._secs = secs
+        self._rows_late = 0
+
+    def start_in_time(self) -> None:
+        """Tells what was lost because the time for everything was over, and starts anew."""
+        if self._rows_late:
+            logger.error(
+                "%d rows of %r are lost: there was no time left for them",
+                self._rows_late,
+                self._store.recording_id,
+            )
+        self._rows_late, self._worker.is_late = 0, False
+
+    async def deliver(self, batches: Sequence[Cargo]) -> None:
+        """Encodes what goes together, in order, and queues the messages for all sinks."""
+        from aiorerun.engine.jobs import encode
+
+        if self._worker.is_late:
+            for batch in batches:
+                self._rows_late += batch.rows
+                self._room.settle(batch.cost, batch.rows, LATE)
+            return
+        try:
+            job = partial(encode, batches, self._store, self._ids, self._worker.is_wanted)
+            with self._room.encoding():
+                encoded = await self._worker.run(job, self._secs)
+        except TimeoutError as error:
+            # The worker hangs, in the system call of a sink as a rule; or busy threads leave it no time.
+            for batch in batches:
+                self._lose(batch, error)
+            return
+        waited_for = self._sinks.count_waited_for()
+        chunks = 0
+        for batch, outcome in zip(batches, encoded, strict=True):
+            if isinstance(outcome, Exception):
+                self._lose(batch, outcome)
+            elif isinstance(batch, Encoded):
+                self._put(outcome[0], waited_for, batch.rows, batch.cost, batch.lost_because)
+            else:
+                chunks += len(outcome)
+                self._send(outcome, waited_for, batch.cost, batch.rows)
+        self._room.ledger.count_chunks(chunks)
+
+    def _send(self, messages: Sequence[Message], waited_for: int, cost: int, rows: int) -> None:
+        """Queues new messages for all sinks: they share the cost by size, and their rows are counted."""
+        if not messages:
+            self._room.settle(cost, rows, None)
+            return
+        if len(messages) > 1:
+            nbytes = sum(message.nbytes for message in messages)
+            rest = cost
+            for message in messages[:-1]:
+                share = cost * message.nbytes // nbytes
+                rest -= share
+                rows -= message.rows
+                self._put(message, waited_for, message.rows, share)
+            cost = rest
+        self._put(messages[-1], waited_for, rows, cost)
+
+    def _put(
+        self, message: Message, waited_for: int, rows: int, cost: int, lost_because: str | None = None
+    ) -> None:
+        runners = self._sinks.runners
+        if not runners:
+            # The last sink went away meanwhile.
+            self._waiting.put_by(Encoded(message, rows, cost, lost_because))
+            return
+        parcel = Parcel(
+            message,
+            len(runners),
+            waited_for,
+            rows=rows,
+            cost=cost,
+            account=self._room,
+            lost_because=lost_because,
+        )
+        for runner in runners:
+            runner.put(parcel)
+
+    def _lose(self, batch: Cargo, error: Exception) -> None:
+        reason = f"could not be encoded: {type(error).__name__}"
+        logger.error("%d rows of %r %s: %s", batch.rows, self._store.recording_id, reason, error)
+        self._room.settle(batch.cost, batch.rows, reason)
