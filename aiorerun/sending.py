@@ -7,11 +7,11 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Any, Final
 
-from aiorerun.cargo import Ready
+from aiorerun.engine.cargo import Ready
+from aiorerun.engine.room import PACE_BYTES
 from aiorerun.errors import RerunWarning, caller_stacklevel, report, strict_scope
 from aiorerun.pipeline.capture import CLOSED, DISABLED, FULL, UNOPENED
 from aiorerun.pipeline.columns import capture_columns
-from aiorerun.room import PACE_BYTES
 from aiorerun.sinks.parcel import rank_of
 from aiorerun.stream_base import BaseRecordingStream
 from aiorerun.types.ids import ids
@@ -129,13 +129,11 @@ class _BlockJob:
         self._clock_ns = clock_ns
 
     def __call__(self) -> list[Message]:
-        from aiorerun.codec.messages import chunk_message
-        from aiorerun.pipeline.column_chunks import chunks_of
+        from aiorerun.codec.blocks import block_messages
 
         block, self._block = self._block, None
         assert block is not None
-        chunks = chunks_of(block, ids, self._clock_ns, pause=pause)
-        return [chunk_message(self._store, chunk) for chunk in chunks]
+        return block_messages(self._store, block, ids, self._clock_ns, pause)
 
 
 class AsyncSending(BaseSending):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from aiorerun import errors
@@ -272,6 +272,7 @@ def _shown(batch: DescribedComponentBatch) -> str:
     return f"{name}={str(first)[:-1]}{more}]"
 
 
+@cache
 def _batch_class(component_type: str | None) -> type[ComponentBatch]:
     """The class of a component's batches. Loaded when someone asks for batches, not for logging."""
     from aiorerun import components

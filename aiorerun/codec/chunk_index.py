@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from aiorerun.pipeline.chunk import RunColumn
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
     from aiorerun.codec.columns import ColumnSet
@@ -78,7 +82,11 @@ def chunk_index(chunk: Chunk, columns: ColumnSet, uncompressed_size: int) -> Chu
     num_rows = len(chunk.row_ids)
     numbers = [num_rows, uncompressed_size]
     for index in chunk.indexes:
-        numbers += _range(index.values, is_sorted=index.is_sorted)
+        if type(index) is RunColumn:
+            run = index.run
+            numbers += (run.first, run.first + run.count - 1)
+        else:
+            numbers += _range(index.values, is_sorted=index.is_sorted)
     sparse, empty = _NOTHING, _NOTHING
     for position, component in enumerate(chunk.components):
         if not component.values.length:
@@ -91,6 +99,11 @@ def chunk_index(chunk: Chunk, columns: ColumnSet, uncompressed_size: int) -> Chu
                 numbers += _range(index.values[present], is_sorted=index.is_sorted)
     record = _ID.pack(*chunk.id) + _numbers(len(numbers)).pack(*numbers)
     return ChunkIndex(ChunkGroup(chunk.entity_path, columns, sparse, empty), record)
+
+
+def record_of(time_ns: int, inc: int, numbers: Sequence[int]) -> bytes:
+    """The record of a chunk with this id: how many rows and bytes it has, and its times."""
+    return _ID.pack(time_ns, inc) + _numbers(len(numbers)).pack(*numbers)
 
 
 @lru_cache(maxsize=256)

@@ -17,8 +17,11 @@ from aiorerun.codec.cache import GenerationCache
 from aiorerun.codec.chunk_arrow import encode_reference
 from aiorerun.codec.chunk_schema import chunk_schema
 from aiorerun.codec.columns import ColumnSet, type_key
+from aiorerun.codec.counted import is_lazy
+from aiorerun.pipeline.chunk import RunColumn
 from aiorerun.types.flat import Pieces
 from aiorerun.types.flat_arrow import own_buffers
+from aiorerun.types.time_run import TimeBytes
 from aiorerun.types.tuid import TuidBytes, TuidRange
 
 if TYPE_CHECKING:
@@ -41,7 +44,7 @@ _TEMPLATES: Final = 512
 
 _ALIGNMENT: Final = 8
 _PADDING: Final = tuple(bytes(-size % _ALIGNMENT) for size in range(_ALIGNMENT))
-_END_OF_STREAM: Final = b"\xff\xff\xff\xff\x00\x00\x00\x00"
+END_OF_STREAM: Final = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 
 _ID_DIGITS: Final = 32
 _METADATA_V5: Final = 4
@@ -104,7 +107,7 @@ class Template:
         # Columns whose rows have equal numbers of instances have one and the same offsets.
         shared = chunk.components[0].offsets if len(chunk.components) > 1 else None
         spans, body_size = _lay_out(buffers, shared, runs)
-        runs[-1].append(_END_OF_STREAM)
+        runs[-1].append(END_OF_STREAM)
         head[5] = self._batch_head(nodes, spans, body_size)
         segments: list[Segment] = []
         for run in runs:
@@ -162,7 +165,7 @@ def _lay_out(
         else:
             data = buffer if type(buffer) is bytes else _small_or_view(buffer)
             size = len(data)
-            if size < _BIG and type(data) is not TuidBytes:
+            if size < _BIG and not is_lazy(data):
                 small.append(data)
             else:
                 small = []
@@ -197,10 +200,14 @@ def _flat_columns(chunk: Chunk, num_rows: int) -> tuple[list[int], list[Any]]:
     """The nodes and buffers of all columns."""
     nodes = [num_rows, 0]
     row_ids: Any = chunk.row_ids
-    buffers: list[Any] = [None, TuidBytes(row_ids) if type(row_ids) is TuidRange else row_ids]
+    are_lazy = type(row_ids) is TuidRange
+    buffers: list[Any] = [None, TuidBytes(row_ids) if are_lazy else row_ids]
     for index in chunk.indexes:
         nodes += (num_rows, 0)
-        buffers += (None, index.values)
+        if are_lazy and type(index) is RunColumn:
+            buffers += (None, TimeBytes(index.run))
+        else:
+            buffers += (None, index.values)
     for component in chunk.components:
         present = component.present
         if present is None:
@@ -218,7 +225,7 @@ def _flat_columns(chunk: Chunk, num_rows: int) -> tuple[list[int], list[Any]]:
 
 def _small_or_view(buffer: Any) -> Any:
     """A copy of a small buffer, or a view of a big one as bytes."""
-    if type(buffer) is TuidBytes:
+    if is_lazy(buffer):
         return buffer
     if isinstance(buffer, np.ndarray):
         if buffer.nbytes < _BIG:

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
+from aiorerun.codec.counted import ids_sequences, is_lazy, times_sequences
 from aiorerun.codec.errors import RrdError
-from aiorerun.codec.splice import compressed_ids, literals, splice
-from aiorerun.types.tuid import is_lazy
+from aiorerun.codec.splice import literals, splice
+from aiorerun.types.time_run import TimeBytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aiorerun.codec.chunk_template import Segment
     from aiorerun.types.flat import Buffer
+    from aiorerun.types.time_run import TimeRun
 
 NONE: Final = 1
 LZ4: Final = 2
@@ -38,10 +40,17 @@ _SAMPLE: Final = 2 << 10
 _SAMPLES: Final = 8
 _WINDOW: Final = 64 << 10
 """As far back as LZ4 sees. One sample is that long, to find what repeats at a distance (image rows)."""
-_MIN_GAIN: Final = 0.015
+MIN_GAIN: Final = 0.015
 _SMALL: Final = 16 << 10
 _MAX_SCRATCH: Final = 4 << 20
 _MAX_SCRATCHES: Final = 2
+_SCRATCH_STEP: Final = 512 << 10
+"""Scratch memory is made in multiples of this, so that it is seldom replaced by a larger one."""
+_AS_BYTES: Final = 512 << 10
+"""Messages up to this size are compressed into ``bytes``, longer ones into memory of Arrow's pool. There, a
+message keeps the room for the longest outcome until it is written, and the pool keeps the pages of what
+another thread lets go of: tens of megabytes, and ever more. But fresh pages for longer ones would take a
+tenth of the time."""
 
 _scratch: Final[list[bytearray]] = []
 
@@ -60,31 +69,55 @@ def compress(segments: Sequence[Segment], nbytes: int) -> tuple[Sequence[Segment
         The bytes to write, how many these are, and how they are compressed. Bytes that are not worth
         compressing come back as they are, without a copy.
     """
+    if len(segments) > 1 and is_lazy(segments[1]):
+        return _compress_counted(segments, nbytes)
     if nbytes > _MAX_SCRATCH:
         return _compress_huge(segments, nbytes)
-    if len(segments) > 1 and is_lazy(segments[1]):
-        return _compress_with_ids(segments, nbytes)
     return _compress_plain(segments, nbytes)
 
 
-def _compress_with_ids(segments: Sequence[Segment], nbytes: int) -> tuple[Sequence[Segment], int, int]:
-    """Compresses a message whose second segment is a range of ids, which need not be made for that."""
+def _compress_lazy(segments: Sequence[Segment], nbytes: int) -> tuple[Sequence[Segment], int, int]:
+    """Compresses bytes some of which may not be made yet."""
+    if nbytes > _MAX_SCRATCH:
+        return _compress_huge(segments, nbytes)
+    return _compress_plain(_plain(segments), nbytes)
+
+
+def _compress_counted(segments: Sequence[Segment], nbytes: int) -> tuple[Sequence[Segment], int, int]:
+    """Compresses a message whose second segment is a range of ids, which need not be made for that.
+
+    The same goes for consecutive times behind it.
+    """
     ids: Any = segments[1]
-    regular = compressed_ids(ids.ids)
-    if regular is None:
-        return _compress_plain(_plain(segments), nbytes)
-    sequences, left = regular
-    rest = [ids[-left:], *segments[2:]]
-    size = nbytes - len(segments[0]) - len(ids) + left
-    pieces, length, kind = _compress_plain(rest, size)
+    sequences = ids_sequences(ids.ids)
+    if sequences is None or nbytes > _MAX_INPUT:
+        return _compress_lazy(segments, nbytes)
+    parts, left = sequences
+    runs: list[TimeRun] = []
+    behind: Sequence[Any] = segments[2:]
+    for times in behind:
+        more = times_sequences(times.run, left, runs) if type(times) is TimeBytes else None
+        if more is None:
+            break
+        parts += more
+        left = b""
+        runs.append(times.run)
+    rest = behind[len(runs) :]
+    if left:
+        rest = [left, *rest]
+    size = sum(map(len, rest))
+    pieces, length, kind = _compress_lazy(rest, size)
     if kind == NONE:
         start = literals(size)
         pieces, length = (start, *pieces), length + len(start)
-    before: bytes = _codec.compress(segments[0] + ids[:16], asbytes=True) + sequences
-    total = len(before) + length
-    if total > nbytes * (1 - _MIN_GAIN):
+    before = [_codec.compress(segments[0] + ids.ids.packed(0), asbytes=True), *parts]
+    total = sum(map(len, before)) + length
+    if total > nbytes * (1 - MIN_GAIN):
         return _plain(segments), nbytes, NONE
-    return (before, *pieces), total, LZ4
+    if total <= _MAX_SCRATCH:
+        # Parts of longer ones are the same ones again and again, and need no memory of their own.
+        before = [b"".join(before)]
+    return (*before, *pieces), total, LZ4
 
 
 def _plain(segments: Sequence[Segment]) -> Sequence[Segment]:
@@ -98,7 +131,7 @@ def _compress_huge(segments: Sequence[Segment], nbytes: int) -> tuple[Sequence[S
         plain = _plain(segments)
         return (plain, nbytes, NONE) if nbytes > _MAX_INPUT else _compress_plain(plain, nbytes)
     pieces, size = spliced
-    return (_plain(segments), nbytes, NONE) if size > nbytes * (1 - _MIN_GAIN) else (pieces, size, LZ4)
+    return (_plain(segments), nbytes, NONE) if size > nbytes * (1 - MIN_GAIN) else (pieces, size, LZ4)
 
 
 def _compress_plain(segments: Sequence[Segment], nbytes: int) -> tuple[Sequence[Segment], int, int]:
@@ -111,7 +144,7 @@ def _compress_plain(segments: Sequence[Segment], nbytes: int) -> tuple[Sequence[
         if compressed is None:
             return segments, nbytes, NONE
         data = compressed
-    if len(data) > nbytes * (1 - _MIN_GAIN):
+    if len(data) > nbytes * (1 - MIN_GAIN):
         return segments, nbytes, NONE
     return (data,), len(data), LZ4
 
@@ -125,11 +158,11 @@ def _compress_large(segments: Sequence[Segment], nbytes: int) -> Segment | None:
     if nbytes > _TRIED and not is_worth_compressing(segments):
         return None
     if len(segments) == 1:
-        return memoryview(_codec.compress(segments[0])).cast("B")
+        return _compressed(segments[0])
     # Taken out and put back, so that two threads never share one.
     scratch = _scratch.pop() if _scratch else bytearray()
     if len(scratch) < nbytes:
-        scratch = bytearray(nbytes)
+        scratch = bytearray(-(-nbytes // _SCRATCH_STEP) * _SCRATCH_STEP)
     with memoryview(scratch) as view:
         at = 0
         for segment in segments:
@@ -137,10 +170,17 @@ def _compress_large(segments: Sequence[Segment], nbytes: int) -> Segment | None:
             view[at:end] = segment
             at = end
         with view[:nbytes] as whole:
-            data = _codec.compress(whole)
+            data = _compressed(whole)
     if len(scratch) <= _MAX_SCRATCH and len(_scratch) < _MAX_SCRATCHES:
         _scratch.append(scratch)
-    return memoryview(data).cast("B")
+    return data
+
+
+def _compressed(data: Segment) -> Segment:
+    if len(data) <= _AS_BYTES:
+        as_bytes: bytes = _codec.compress(data, asbytes=True)
+        return as_bytes
+    return memoryview(_codec.compress(data)).cast("B")
 
 
 def decompress(data: Buffer, compression: int, uncompressed_size: int, max_bytes: int = MAX_BYTES) -> Buffer:
@@ -170,7 +210,7 @@ def decompress(data: Buffer, compression: int, uncompressed_size: int, max_bytes
 
 def is_worth_compressing(segments: Sequence[Segment]) -> bool:
     """Whether samples of the bytes promise that compressing makes them smaller by 1.5 % or more."""
-    wanted = sum(map(len, segments)) * _MIN_GAIN
+    wanted = sum(map(len, segments)) * MIN_GAIN
     gain = 0.0
     rows: list[Segment] = []
     for segment in segments:
@@ -218,7 +258,7 @@ def _sampled_gain(data: Segment) -> float:
     view = memoryview(data)
     start = (size - _WINDOW) // 2 if size > _WINDOW else 0
     gain = _gain(view[start : start + _WINDOW])
-    if gain >= _MIN_GAIN or size <= _WINDOW:
+    if gain >= MIN_GAIN or size <= _WINDOW:
         return gain
     distance = (size - _SAMPLE) // (_SAMPLES - 1)
     samples = [view[position * distance :][:_SAMPLE] for position in range(_SAMPLES)]
@@ -226,7 +266,7 @@ def _sampled_gain(data: Segment) -> float:
 
 
 def _gains(data: Segment) -> bool:
-    return is_lazy(data) or _sampled_gain(data) >= _MIN_GAIN
+    return is_lazy(data) or _sampled_gain(data) >= MIN_GAIN
 
 
 def _gain(data: Segment) -> float:

@@ -149,6 +149,11 @@ def _arrow_msg_start(store: StoreId, compression: int) -> bytes:
     return bytes_field(1, store_id_payload(store)) + varint_field(2, compression) + _SIZE_TAG
 
 
+def arrow_msg_start(store: StoreId, compression: int, uncompressed_size: int) -> bytes:
+    """An ``ArrowMsg`` up to the size of its payload."""
+    return _arrow_msg_start(store, compression) + varint(uncompressed_size) + _ENCODING_AND_PAYLOAD_TAG
+
+
 def arrow_msg_head(store: StoreId, compression: int, uncompressed_size: int, nbytes: int) -> bytes:
     """An ``ArrowMsg`` up to its payload of ``nbytes``."""
     return (
@@ -157,3 +162,8 @@ def arrow_msg_head(store: StoreId, compression: int, uncompressed_size: int, nby
         + _ENCODING_AND_PAYLOAD_TAG
         + varint(nbytes)
     )
+
+
+def arrow_msg_tail(time_ns: int, inc: int, *, is_static: bool) -> bytes:
+    """What follows the payload of an ``ArrowMsg``: the chunk's id, and whether it is static."""
+    return _TAIL.pack(_TAIL_START, time_ns, _TAIL_INC, inc, _TAIL_STATIC, is_static)

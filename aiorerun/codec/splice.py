@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pyarrow as pa
 
-from aiorerun.types.tuid import is_lazy
+from aiorerun.codec.counted import is_lazy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from aiorerun.codec.chunk_template import Segment
-    from aiorerun.types.tuid import TuidRange
 
 _PIECE: Final = 1 << 20
 """About how many bytes are compressed in one go."""
@@ -40,14 +39,6 @@ _TAIL: Final = 64
 _MAX_JOINED: Final = 512 << 10
 """More bytes than this between two segments are worth another way of compressing."""
 _LONG: Final = 15
-
-_NEXT_ID: Final = 16
-"""How far back the id of the row before begins."""
-_SAME_BYTES: Final = b"\x07\x10\x00"
-_BY_LAST_BYTE: Final = b"".join(b"\x1b%c\x10\x00" % i for i in range(1, 255)) + b"\x1a\xff\x10\x00"
-"""Sequences for ids that differ from the ones before in the last byte: it, then the next id as far as it is
-the same. The last of them stops one byte earlier, as the following id differs in two bytes."""
-_ROUND: Final = 1 << 16
 
 _codec: Final = pa.Codec("lz4_raw")
 
@@ -123,12 +114,64 @@ class _Block:
         self.nbytes += len(piece)
 
 
-def literals(count: int) -> bytes:
-    """What stands before so many literal bytes, in a sequence whose match has four bytes."""
+def literals(count: int, match: int = 0) -> bytes:
+    """What stands before so many literal bytes, in a sequence whose match has four bytes, or some more."""
     if count < _LONG:
-        return bytes((count << 4,))
+        return bytes((count << 4 | match,))
     full, rest = divmod(count - _LONG, 255)
-    return b"\xf0" + b"\xff" * full + bytes((rest,))
+    return bytes((0xF0 | match,)) + b"\xff" * full + bytes((rest,))
+
+
+def around(start: bytes, hole: int, end: bytes, more: int) -> tuple[bytes, bytes]:
+    """Compresses the bytes around a hole, for bytes that are not known yet.
+
+    Args:
+        start: The bytes before it.
+        hole: Its size.
+        end: The bytes behind it, which other bytes follow:
+        more: So many.
+
+    Returns:
+        What stands in an LZ4 block before the bytes in the hole, and between them and those that follow;
+        behind these comes the distance of a match of four bytes.
+    """
+    first, second = (_codec.compress(each, asbytes=True) for each in (start, end))
+    *_, (at, literal, _) = _sequences(first)
+    sequences = list(_sequences(second))
+    _, second_literal, match = sequences[0]
+    last, last_literal, _ = sequences[-1]
+    size = len(first) - literal + hole
+    if last == 0:
+        # All of the second is literal.
+        return first[:at] + literals(size + len(end) + more) + first[literal:], end
+    lead = literals(size + match - second_literal, second[0] & _LONG)
+    tail = literals(len(second) - last_literal + more) + second[last_literal:]
+    return first[:at] + lead + first[literal:], second[second_literal:last] + tail
+
+
+def _sequences(block: bytes) -> Iterator[tuple[int, int, int]]:
+    """Where each sequence of a block, its literal bytes and its match begin; the last has no match."""
+    end = 0
+    while end < len(block):
+        start = end
+        count, at = block[start] >> 4, start + 1
+        if count == _LONG:
+            more, at = _more(block, at)
+            count += more
+        end = at + count
+        yield start, at, end
+        end += 2
+        if end < len(block) and block[start] & _LONG == _LONG:
+            _, end = _more(block, end)
+
+
+def _more(block: bytes, at: int) -> tuple[int, int]:
+    """The rest of a length, and where it ends."""
+    total = 0
+    while block[at] == 0xFF:
+        total += 0xFF
+        at += 1
+    return total + block[at], at + 1
 
 
 def _cuts(data: Any) -> list[tuple[int, int]] | None:
@@ -162,25 +205,3 @@ def _cut(data: Any, start: int) -> tuple[int, int] | None:
         if len(places):
             return start + int(places[0]), distance
     return None
-
-
-def compressed_ids(ids: TuidRange) -> tuple[bytes, int] | None:
-    """What follows a compressed block that ends with the first of these ids: all others.
-
-    Returns:
-        Sequences that end with a match, and how many bytes they leave for what follows; ``None`` if the ids
-        are too few, too many, or do not begin at a multiple of 65536: then more than two bytes would change.
-    """
-    count = len(ids)
-    if ids.first % _ROUND or not 2 <= count <= _ROUND:
-        return None
-    parts = [_NEXT_ID.to_bytes(2, "little"), _SAME_BYTES]
-    # The last byte of all but the first id and the last one is a literal.
-    left = count - 2
-    for last_but_one in range(left // 256 + 1):
-        if last_but_one:
-            parts += (b"\x2b", last_but_one.to_bytes(1), b"\x00\x10\x00")
-            left -= 1
-        parts.append(_BY_LAST_BYTE[: 4 * left])
-        left -= 255
-    return b"".join(parts), 1 if (count - 1) % 256 else 2

@@ -60,6 +60,8 @@ def assemble(
         parts = [_Part(cut, pause) for cut in group]
         block = parts[0] if len(parts) == 1 else _Merged(parts)
         yield from _chunks(group[0], block, ids, max_rows_if_unsorted)
+        # Before the next rows are taken apart: both at once would be twice the memory.
+        del parts, block
         pause()
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from aiorerun.types.descriptors import ComponentDescriptor
     from aiorerun.types.flat import FlatArray
+    from aiorerun.types.time_run import TimeRun
     from aiorerun.types.timeline import Timeline
     from aiorerun.types.tuid import Tuid
 
@@ -22,6 +23,22 @@ class IndexColumn:
     timeline: Timeline
     values: npt.NDArray[np.int64]
     is_sorted: bool
+
+
+class RunColumn(IndexColumn):
+    """Times that are consecutive; they are made when they are asked for."""
+
+    __slots__ = ("run",)
+
+    def __init__(self, timeline: Timeline, run: TimeRun) -> None:
+        self.timeline = timeline
+        self.run = run
+        self.is_sorted = True
+
+    @property
+    def values(self) -> npt.NDArray[np.int64]:  # type: ignore[override]
+        """The times."""
+        return self.run.values()
 
 
 @dataclass(slots=True)

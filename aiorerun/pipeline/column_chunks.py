@@ -8,12 +8,13 @@ import numpy as np
 import pyarrow as pa
 
 from aiorerun.pipeline.assemble import no_pause, text_column, unit_offsets
-from aiorerun.pipeline.chunk import Chunk, ComponentData, IndexColumn
+from aiorerun.pipeline.chunk import Chunk, ComponentData, IndexColumn, RunColumn
 from aiorerun.pipeline.columns import CapturedColumn, ColumnBlock
 from aiorerun.types.coerce.arrow import captured_to_arrow
 from aiorerun.types.encoding import ARRAY, ARROW, BLOB, FIXED, PACKED, TEXT, TEXTS
 from aiorerun.types.flat_arrow import flatten
 from aiorerun.types.numpy_arrow import numbers_array
+from aiorerun.types.time_run import TimeRun
 from aiorerun.types.tuid import MANY_IDS
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from aiorerun.types.encoding import Encoding
     from aiorerun.types.flat import FlatArray
+    from aiorerun.types.time_column import Int64s
     from aiorerun.types.tuid import TuidSource
 
 MAX_CHUNK_BYTES: Final = 1 << 30
@@ -49,38 +51,58 @@ def chunks_of(
         max_bytes: A block of more bytes is split.
         pause: Called between steps.
     """
-    order = None if block.keeps_order else _order([values for _, values in block.indexes])
-    if order is not None:
-        block.indexes = [(timeline, values[order]) for timeline, values in block.indexes]
-        for position, column in enumerate(block.components):
-            block.components[position] = _reordered(column, order)
-            pause()
-    step = block.num_rows
-    if block.nbytes > max_bytes:
-        step = max(1, step * max_bytes // block.nbytes)
-    for start in range(0, block.num_rows or 1, step or 1):
+    if not block.keeps_order:
+        _sort(block, pause)
+    if block.nbytes <= max_bytes:
+        yield _chunk(block, ids, clock_ns)
+        pause()
+        return
+    step = max(1, block.num_rows * max_bytes // block.nbytes)
+    for start in range(0, block.num_rows, step):
         end = min(start + step, block.num_rows)
         part = block if end - start == block.num_rows else _rows(block, start, end)
-        chunk_id = part.chunk_id or ids.next()
-        row_ids = part.row_ids
-        if row_ids is None:
-            fresh = ids.row_ids_at(clock_ns, part.num_rows)
-            row_ids = fresh.all() if len(fresh) < MANY_IDS else cast("npt.NDArray[Any]", fresh)
         pause()
-        yield Chunk(chunk_id, block.entity_path, row_ids, _indexes(part), _components(part))
+        yield _chunk(part, ids, clock_ns)
         pause()
 
 
-def _order(times: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.intp] | None:
+def _chunk(block: ColumnBlock, ids: TuidSource, clock_ns: int) -> Chunk:
+    chunk_id = block.chunk_id or ids.next()
+    row_ids = block.row_ids
+    if row_ids is None:
+        fresh = ids.row_ids_at(clock_ns, block.num_rows)
+        row_ids = fresh.all() if block.num_rows < MANY_IDS else cast("npt.NDArray[Any]", fresh)
+    return Chunk(chunk_id, block.entity_path, row_ids, _indexes(block), _components(block))
+
+
+def _sort(block: ColumnBlock, pause: Callable[[], None]) -> None:
+    """Puts rows in the order of their times."""
+    order = _order([values for _, values in block.indexes])
+    if order is None:
+        return
+    block.indexes = [(timeline, _plain(values)[order]) for timeline, values in block.indexes]
+    for position, column in enumerate(block.components):
+        block.components[position] = _reordered(column, order)
+        pause()
+
+
+def _plain(values: Int64s | TimeRun) -> Int64s:
+    return values.values() if isinstance(values, TimeRun) else values
+
+
+def _order(times: Sequence[Int64s | TimeRun]) -> npt.NDArray[np.intp] | None:
     """How to sort rows by their times, the first column first; ``None`` if they are sorted."""
     tied: npt.NDArray[np.bool_] | None = None
     for values in times:
+        if isinstance(values, TimeRun):
+            # It ascends, without ties.
+            break
         before, after = values[:-1], values[1:]
         backwards = after < before
         if tied is not None:
             backwards &= tied
         if np.any(backwards):
-            return np.lexsort(times[::-1])
+            return np.lexsort([_plain(each) for each in times[::-1]])
         if len(times) == 1:
             break
         same = after == before
@@ -93,6 +115,9 @@ def _order(times: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.intp] | Non
 def _indexes(block: ColumnBlock) -> tuple[IndexColumn, ...]:
     columns: list[IndexColumn] = []
     for timeline, values in block.indexes:
+        if isinstance(values, TimeRun):
+            columns.append(RunColumn(timeline, values))
+            continue
         # The rows were put in the order of the first timeline.
         is_sorted = not columns and not block.keeps_order
         is_sorted = is_sorted or bool((values[1:] >= values[:-1]).all())

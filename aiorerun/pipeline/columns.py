@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from aiorerun import errors
-from aiorerun.types.batches import Batch, ComponentColumn
+from aiorerun.types.batches import Batch, ComponentColumn, ComponentColumnList
 from aiorerun.types.descriptors import ComponentDescriptor
 from aiorerun.types.encoding import ARROW, Captured, Encoding
 from aiorerun.types.entity_path import normalize_entity_path
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from aiorerun.types.time_column import Int64s, TimeColumnLike
+    from aiorerun.types.time_run import TimeRun
     from aiorerun.types.tuid import Tuid
 
 ROW_BYTES: Final = 20
@@ -82,7 +83,7 @@ class ColumnBlock:
     """
 
     entity_path: str
-    indexes: list[tuple[Timeline, Int64s]]
+    indexes: list[tuple[Timeline, Int64s | TimeRun]]
     components: list[CapturedColumn]
     num_rows: int
     nbytes: int
@@ -94,14 +95,19 @@ class ColumnBlock:
     def of(
         cls,
         entity_path: str,
-        indexes: Iterable[tuple[Timeline, Int64s]],
+        indexes: Iterable[tuple[Timeline, Int64s | TimeRun]],
         components: Iterable[CapturedColumn],
         num_rows: int,
     ) -> ColumnBlock:
         """A block of checked columns, put in order."""
-        times = sorted(indexes, key=lambda index: index[0].name.encode())
-        columns = sorted(components, key=_component_order)
-        nbytes = num_rows * (ROW_BYTES + 8 * len(times)) + sum(column.nbytes for column in columns)
+        times, columns = list(indexes), list(components)
+        if len(times) > 1:
+            times.sort(key=_time_order)
+        if len(columns) > 1:
+            columns.sort(key=_component_order)
+        nbytes = num_rows * (ROW_BYTES + 8 * len(times))
+        for column in columns:
+            nbytes += column.nbytes
         return cls(entity_path, times, columns, num_rows, nbytes)
 
 
@@ -118,20 +124,20 @@ def capture_columns(
     """
     path = normalize_entity_path(entity_path)
     lengths = _Lengths()
-    times: dict[str, tuple[Timeline, Int64s]] = {}
+    times: dict[str, tuple[Timeline, Int64s | TimeRun]] = {}
     for index in _items(indexes, "indexes", "TimeColumn"):
         timeline, values = _index(index)
         if timeline.name in times:
             raise ValueError(
                 f"indexes: timeline {timeline.name!r} was given twice: {TWICE}, leave one of them out"
             )
-        lengths.check(f"timeline {timeline.name!r}", len(values))
+        lengths.check("timeline", timeline.name, len(values))
         times[timeline.name] = (timeline, values)
     components: dict[str, CapturedColumn] = {}
     for column in _items(columns, "columns", "ComponentColumn"):
         captured, rows = _column(column)
         component = captured.descriptor.component
-        lengths.check(f"component {component!r}", rows)
+        lengths.check("component", component, rows)
         if component in components:
             errors.report(
                 "send_columns",
@@ -147,28 +153,31 @@ class _Lengths:
     """The length that all columns must have: that of the first one."""
 
     rows = 0
-    _first: str | None = None
+    _first: tuple[str, str] | None = None
 
-    def check(self, name: str, rows: int) -> None:
+    def check(self, kind: str, name: str, rows: int) -> None:
         if self._first is None:
-            self._first, self.rows = name, rows
+            self._first, self.rows = (kind, name), rows
         elif rows != self.rows:
+            first_kind, first_name = self._first
             raise ValueError(
-                f"All columns must have the same length: {self._first} has {self.rows} rows, but {name} has "
-                f"{rows}"
+                f"All columns must have the same length: {first_kind} {first_name!r} has {self.rows} rows, "
+                f"but {kind} {name!r} has {rows}"
             )
 
 
 def _items(items: Any, argument: str, kind: str) -> Iterable[Any]:
+    if type(items) in (list, ComponentColumnList):
+        return items  # type: ignore[no-any-return]
     if isinstance(items, str | bytes) or not hasattr(items, "__iter__"):
         raise TypeError(f"{argument} must be an iterable of {kind}, got {type(items).__name__}: pass a list")
     return items  # type: ignore[no-any-return]
 
 
-def _index(index: Any) -> tuple[Timeline, Int64s]:
+def _index(index: Any) -> tuple[Timeline, Int64s | TimeRun]:
     if type(index) is TimeColumn:
         # It has made a copy of its own, which never changes.
-        return Timeline(index.timeline_name(), index.kind), index.values()
+        return index.recorded()
     if not (hasattr(index, "timeline_name") and hasattr(index, "as_arrow_array")):
         raise TypeError(
             f"indexes must hold TimeColumn objects, got {type(index).__name__}: "
@@ -182,20 +191,24 @@ def _index(index: Any) -> tuple[Timeline, Int64s]:
 
 def _column(column: Any) -> tuple[CapturedColumn, int]:
     """A column and how many rows it has."""
+    if type(column) is ComponentColumn and isinstance(column.batch, Batch):
+        return _own_column(column, column.batch), len(column)
     if not (hasattr(column, "component_descriptor") and hasattr(column, "as_arrow_array")):
         raise TypeError(
             f"columns must hold ComponentColumn objects, got {type(column).__name__}: "
             "pass for example Scalars.columns(…), or several of them as [*one, *other]"
         )
-    descriptor = _descriptor(column.component_descriptor())
-    if type(column) is ComponentColumn and isinstance(column.batch, Batch):
-        encoding, captured = column.batch.captured()
-        if captured[0] == ARROW:
-            captured = (ARROW, own_array(captured[1]))
-        offsets = None if column.has_unit_lengths else column.offsets
-        return CapturedColumn(descriptor, encoding, captured, offsets), len(column)
     array = own_array(column.as_arrow_array())
-    return arrow_column(descriptor, array), len(array)
+    return arrow_column(_descriptor(column.component_descriptor()), array), len(array)
+
+
+def _own_column(column: ComponentColumn, batch: Batch) -> CapturedColumn:
+    """A column of ours; what its batch holds is a copy already, but for Arrow arrays."""
+    encoding, captured = batch.captured()
+    if captured[0] == ARROW:
+        captured = (ARROW, own_array(captured[1]))
+    offsets = None if column.has_unit_lengths else column.offsets
+    return CapturedColumn(_descriptor(column.component_descriptor()), encoding, captured, offsets)
 
 
 def _descriptor(descriptor: Any) -> ComponentDescriptor:
@@ -235,6 +248,10 @@ def arrow_column(descriptor: ComponentDescriptor, array: pa.Array[Any]) -> Captu
     present = array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else None
     offsets: npt.NDArray[np.int32] = array.offsets.to_numpy()
     return CapturedColumn(descriptor, None, (ARROW, array.values), offsets, present)
+
+
+def _time_order(index: tuple[Timeline, object]) -> bytes:
+    return index[0].name.encode()
 
 
 def _component_order(column: CapturedColumn) -> tuple[str, str, str]:

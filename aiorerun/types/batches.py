@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, runtime_checka
 
 from aiorerun import errors
 from aiorerun.types.descriptors import ComponentDescriptor
-from aiorerun.types.encoding import ARRAY, FIXED, Captured, Encoding
+from aiorerun.types.encoding import ARRAY, DYNAMIC, FIXED, Captured, Converter, Encoding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -139,9 +139,32 @@ class Batch:
 
 def capture(encoding: Encoding, value: Any) -> Captured:
     """Captures a value, which may also be a batch of the same encoding."""
+    if type(value).__name__ == "ndarray":
+        try:
+            return _captured_array(encoding, value)
+        except Exception:
+            # Whatever is wrong, or rare, the encoding knows better.
+            return encoding.capture(value)
     if isinstance(value, Batch) and value._encoding is encoding:
         return value._shape, value._data
     return encoding.capture(value)
+
+
+def _captured_array(encoding: Encoding, array: Any) -> Captured:
+    """Captures an array the quickest way."""
+    key = (encoding, type(array))
+    converter = _converters.get(key)
+    if converter is None:
+        if len(_converters) >= _MAX_CONVERTERS:
+            _converters.clear()
+        converter = _converters[key] = encoding.converter(type(array))
+    shape, convert = converter
+    captured: Captured = convert(array) if shape == DYNAMIC else (shape, convert(array))
+    return captured
+
+
+_MAX_CONVERTERS: Final = 1024
+_converters: dict[tuple[Encoding, type], Converter] = {}
 
 
 class UntypedBatch(Batch):
@@ -250,12 +273,12 @@ class ComponentColumn:
         size = len(
             component_batch if isinstance(component_batch, Batch) else component_batch.as_arrow_array()
         )
-        if lengths is not None and offsets is not None:
-            raise ValueError("Cannot specify both `lengths` and `offsets`.")
         self._size = size
         # One instance per row is by far the most frequent case, and needs no offsets of its own.
         self._offsets: npt.NDArray[np.int32] | None = None
         if lengths is not None or offsets is not None:
+            if lengths is not None and offsets is not None:
+                raise ValueError("Cannot specify both `lengths` and `offsets`.")
             self._offsets = _offsets(self._descriptor, size, lengths, offsets)
 
     @property

@@ -109,6 +109,8 @@ def check_timeline_name(name: object) -> None:
         TypeError: It is not a string.
         ValueError: It is empty, or holds half of a surrogate pair.
     """
+    if name.__class__ is str and name in _known_names:
+        return
     if not isinstance(name, str):
         raise TypeError(f"timeline must be a str, got {type(name).__name__}: pass its name, e.g. 'frame'")
     if not name:

@@ -19,7 +19,8 @@ from aiorerun.types.time import (
     timestamp_nanos,
     unit_scale,
 )
-from aiorerun.types.timeline import TimelineKind
+from aiorerun.types.time_run import TimeRun, run_of
+from aiorerun.types.timeline import Timeline, TimelineKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -85,7 +86,7 @@ class TimeColumn:
     array([0, 1, 2])
     """
 
-    __slots__ = ("_kind", "_timeline", "_values")
+    __slots__ = ("_timeline", "_times")
 
     def __init__(
         self,
@@ -96,49 +97,68 @@ class TimeColumn:
         timestamp: Iterable[TimestampLike] | None = None,
     ) -> None:
         check_timeline_name(timeline)
-        given = [
-            (kind, values)
-            for kind, values in zip(TimelineKind, (sequence, duration, timestamp), strict=True)
-            if values is not None
-        ]
-        if len(given) != 1:
-            raise one_time_error(timeline, sequence, duration, timestamp)
-        ((kind, values),) = given
-        self._timeline = timeline
-        self._kind = kind
-        self._values = _int64s(kind, values)
-        self._values.flags.writeable = False
+        kind, values = _given(timeline, sequence, duration, timestamp)
+        self._timeline = Timeline(timeline, kind)
+        run = run_of(values) if kind is TimelineKind.SEQUENCE else None
+        self._times: Int64s | TimeRun = _own(_int64s(kind, values)) if run is None else run
 
     def timeline_name(self) -> str:
         """The name of the timeline."""
-        return self._timeline
+        return self._timeline.name
 
     @property
     def kind(self) -> TimelineKind:
         """How the values are to be read."""
-        return self._kind
+        return self._timeline.kind
+
+    def recorded(self) -> tuple[Timeline, Int64s | TimeRun]:
+        """The timeline, and its values, which never change."""
+        return self._timeline, self._times
 
     def values(self) -> Int64s:
         """The values, nanoseconds but for sequences; read-only."""
-        return self._values
+        times = self._times
+        if isinstance(times, TimeRun):
+            times = self._times = _own(times.values())
+        return times
 
     def as_arrow_array(self) -> pa.Array[Any]:
         """The values as an Arrow array: int64, ``duration[ns]`` or ``timestamp[ns]``."""
         import pyarrow as pa
 
-        if self._kind is TimelineKind.SEQUENCE:
+        if self.kind is TimelineKind.SEQUENCE:
             type_ = pa.int64()
-        elif self._kind is TimelineKind.DURATION:
+        elif self.kind is TimelineKind.DURATION:
             type_ = pa.duration("ns")
         else:
             type_ = pa.timestamp("ns")
-        return pa.Array.from_buffers(type_, len(self._values), [None, pa.py_buffer(self._values)])
+        values = self.values()
+        return pa.Array.from_buffers(type_, len(values), [None, pa.py_buffer(values)])
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self.recorded()[1])
 
     def __repr__(self) -> str:
-        return f"TimeColumn({self._timeline!r}, {_ARGUMENTS[self._kind]}=<{len(self)} values>)"
+        return f"TimeColumn({self._timeline.name!r}, {_ARGUMENTS[self.kind]}=<{len(self)} values>)"
+
+
+def _own(values: Int64s) -> Int64s:
+    """Makes sure that nobody changes values, which are a copy already."""
+    values.flags.writeable = False
+    return values
+
+
+def _given(timeline: str, sequence: Any, duration: Any, timestamp: Any) -> tuple[TimelineKind, Any]:
+    """The only times that were given, and their kind."""
+    if sequence is not None:
+        if duration is None and timestamp is None:
+            return TimelineKind.SEQUENCE, sequence
+    elif duration is not None:
+        if timestamp is None:
+            return TimelineKind.DURATION, duration
+    elif timestamp is not None:
+        return TimelineKind.TIMESTAMP, timestamp
+    raise one_time_error(timeline, sequence, duration, timestamp)
 
 
 def _int64s(kind: TimelineKind, values: Any) -> Int64s:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 _PACKED: Final = struct.Struct(">QQ")
 _HEX_DIGITS: Final = 32
-_ROUND: Final = 1 << 16
+ROUND: Final = 1 << 16
+"""Where the ids of many rows begin: at a multiple of this number."""
 
 MANY_IDS: Final = 256
 """So many consecutive ids are better made when they are encoded."""
@@ -129,7 +130,7 @@ class TuidSource:
 
         Those of many rows begin at a round number, which makes them easier to compress.
         """
-        first = self.block(count, _ROUND if count >= MANY_IDS else 1)
+        first = self.block(count, ROUND if count >= MANY_IDS else 1)
         return TuidRange(self.wall_anchor_ns + clock_ns, first, count)
 
 
@@ -152,6 +153,10 @@ class TuidRange:
     def __len__(self) -> int:
         return self._count
 
+    def packed(self, row: int) -> bytes:
+        """The bytes of one id."""
+        return _PACKED.pack(self._time_ns, self.first + row)
+
     def rows(self, start: int, end: int) -> npt.NDArray[Any]:
         """Some of the ids as they stand in a column: big-endian uint64 of shape ``(rows, 2)``."""
         import numpy as np
@@ -164,11 +169,6 @@ class TuidRange:
     def all(self) -> npt.NDArray[Any]:
         """All ids as they stand in a column."""
         return self.rows(0, self._count)
-
-
-def is_lazy(data: Any) -> bool:
-    """Whether bytes are :class:`TuidBytes`, which are not made yet."""
-    return type(data) is TuidBytes
 
 
 class TuidBytes:

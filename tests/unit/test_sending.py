@@ -227,14 +227,14 @@ class TestOverload:
     async def test_rows_that_cannot_be_encoded_are_counted(
         self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        from aiorerun.pipeline import column_chunks
+        from aiorerun.codec import blocks
 
         def broken(*_: Any, **__: Any) -> Any:
             raise RuntimeError("broken")
 
         async with stream() as rec:
             memory = await rec.memory_recording()
-            monkeypatch.setattr(column_chunks, "chunks_of", broken)
+            monkeypatch.setattr(blocks, "chunks_of", broken)
             await rec.send_columns(*scalars(3))
             await rec.flush()
             monkeypatch.undo()

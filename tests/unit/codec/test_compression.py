@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from aiorerun.codec.compression import LZ4, NONE, compress, decompress, is_worth_compressing
@@ -129,3 +130,15 @@ def test_a_table_among_the_pieces_of_rows_does_not_stand_for_them() -> None:
     payload, _, compression = compress(pieces, sum(map(len, pieces)))
     assert compression == NONE
     assert payload is pieces
+
+
+@pytest.mark.parametrize("pieces", [1, 4])
+def test_messages_of_usual_size_do_not_wait_in_the_memory_of_arrow(pieces: int) -> None:
+    # Its pool would keep tens of megabytes of pages, and more and more, if many of them come and go.
+    size = 300_000
+    segments = [bytes(size // pieces)] * pieces
+    before = pa.total_allocated_bytes()
+    payload, _, compression = compress(segments, size)
+    assert compression == LZ4
+    assert pa.total_allocated_bytes() == before
+    assert payload

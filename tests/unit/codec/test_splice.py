@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from aiorerun.codec import splice as module
 from aiorerun.codec.compression import LZ4, NONE, compress, decompress
+from aiorerun.codec.counted import is_lazy
 from aiorerun.codec.splice import splice
+from aiorerun.types.time_run import TimeBytes, TimeRun
 from aiorerun.types.tuid import TuidBytes, TuidRange
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ def ids(count: int) -> Any:
 
 
 def joined(segments: Sequence[Any]) -> bytes:
-    return b"".join(segment[:] if isinstance(segment, TuidBytes) else bytes(segment) for segment in segments)
+    return b"".join(segment[:] if is_lazy(segment) else bytes(segment) for segment in segments)
 
 
 def kinds(size: int) -> dict[str, Any]:
@@ -108,6 +110,61 @@ def test_ids_that_gain_too_little_leave_the_message_as_it_is() -> None:
     pieces, nbytes, kind = compress(segments, 4 + 4096 + len(noise))
     assert (nbytes, kind) == (4 + 4096 + len(noise), NONE)
     assert b"".join(pieces) == joined(segments)
+
+
+PIECES = st.lists(
+    st.sampled_from([b"abc", bytes(40), b"x" * 300, RANDOM.bytes(20), RANDOM.bytes(400)]), max_size=5
+)
+
+
+@given(
+    PIECES,
+    PIECES,
+    st.integers(0, 300),
+    st.integers(0, 300),
+)
+def test_around_a_hole(start: list[bytes], end: list[bytes], hole: int, more: int) -> None:
+    first, second = b"".join(start), b"".join(end)
+    before, between = module.around(first, hole, second, more)
+    middle, last = RANDOM.bytes(hole), RANDOM.bytes(more)
+    whole = first + middle + second + last
+    if len(whole) < 4:
+        return
+    # A match of four bytes, which came four bytes before.
+    rest = bytes(64)
+    block = before + middle + between + last + b"\4\0" + module.literals(len(rest)) + rest
+    whole += whole[-4:] + rest
+    assert bytes(CODEC.decompress(block, decompressed_size=len(whole))) == whole
+
+
+@pytest.mark.parametrize("first", [0, -5, (1 << 32) - 500, 1 << 40])
+@pytest.mark.parametrize("timelines", [1, 2])
+def test_messages_with_ids_and_times(first: int, timelines: int) -> None:
+    count = 1000
+    values = view(RANDOM.standard_normal(count))
+    times: list[Any] = [TimeBytes(TimeRun(first + i, count)) for i in range(timelines)]
+    numbers: Any = TuidBytes(TuidRange(0x18EB5139FA350C7F, 5 << 16, count))
+    segments = [b"the head of a message" * 20, numbers, *times, values, bytes(8)]
+    whole = joined(segments)
+    pieces, nbytes, kind = compress(segments, len(whole))
+    block = b"".join(pieces)
+    assert (len(block), kind) == (nbytes, LZ4)
+    assert bytes(decompress(block, kind, len(whole))) == whole
+    assert nbytes < 1.01 * len(CODEC.compress(whole, asbytes=True)) + 64
+
+
+def test_long_messages_share_the_sequences_that_repeat() -> None:
+    count = 1 << 20
+    segments: list[Any] = [
+        b"head" * 50,
+        TuidBytes(TuidRange(5, 0, count)),
+        TimeBytes(TimeRun(0, count)),
+        bytes(80_000),
+    ]
+    whole = joined(segments)
+    pieces, nbytes, kind = compress(segments, len(whole))
+    assert bytes(decompress(b"".join(pieces), kind, len(whole))) == whole
+    assert sum({id(piece): len(piece) for piece in pieces}.values()) < nbytes / 8
 
 
 @pytest.mark.parametrize("count", [256, 257, 258, 300, 511, 512, 513, 514, 770, 1000, 65_535, 65_536, 65_537])

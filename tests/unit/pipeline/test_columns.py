@@ -13,6 +13,7 @@ from aiorerun import errors
 from aiorerun.codec.chunk_arrow import to_record_batch
 from aiorerun.codec.decoder import read_chunks
 from aiorerun.codec.messages import chunk_message
+from aiorerun.pipeline.chunk import RunColumn
 from aiorerun.pipeline.column_chunks import chunks_of
 from aiorerun.pipeline.columns import capture_columns
 from aiorerun.sinks.memory import encode_stream
@@ -102,6 +103,44 @@ class TestOrder:
         (sorted_,) = chunks(frames(3, 2, 1), [column])
         (name,) = [key for key in table(given) if key != "f"]
         assert table(sorted_)[name] == table(given)[name][::-1]
+
+
+class TestRuns:
+    """Consecutive times, which are many."""
+
+    def test_they_are_made_when_they_are_asked_for(self) -> None:
+        values = np.arange(1000.0)
+        (chunk,) = chunks([rr.TimeColumn("f", sequence=range(7, 1007))], rr.Scalars.columns(scalars=values))
+        (index,) = chunk.indexes
+        assert isinstance(index, RunColumn)
+        assert index.is_sorted
+        assert table(chunk)["f"] == list(range(7, 1007))
+
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_beside_other_times(self, order: int) -> None:
+        numbers = np.arange(1000)
+        for name in ("a", "z"):
+            indexes = [
+                rr.TimeColumn("f", sequence=numbers),
+                rr.TimeColumn(name, sequence=numbers[::order] * 2),
+            ]
+            (chunk,) = chunks(indexes, rr.Scalars.columns(scalars=numbers))
+            # The rows are in the order of the timeline whose name comes first.
+            step = order if name == "a" else 1
+            got = table(chunk)
+            assert got["f"] == numbers[::step].tolist()
+            assert got[name] == (numbers[::order] * 2)[::step].tolist()
+            assert got["Scalars:scalars"] == [[float(number)] for number in numbers[::step]]
+            sorted_ = [index.is_sorted for index in chunk.indexes]
+            assert sorted_ == ([True, True] if order == 1 else [True, False])
+
+    def test_parts_of_a_huge_block_have_their_own(self) -> None:
+        columns = rr.Scalars.columns(scalars=np.arange(1000.0))
+        indexes = [rr.TimeColumn("f", sequence=range(1000))]
+        block = capture_columns("a", indexes, columns)
+        parts = chunks(indexes, columns, max_bytes=block.nbytes // 3)
+        assert len(parts) in (3, 4)
+        assert [number for part in parts for number in table(part)["f"]] == list(range(1000))
 
 
 class TestLayout:

@@ -13,7 +13,8 @@ import pytest
 
 from aiorerun.types.time import I64_MAX, I64_MIN
 from aiorerun.types.time_column import TimeColumn, TimeColumnLike
-from aiorerun.types.timeline import TimelineKind
+from aiorerun.types.time_run import TimeRun
+from aiorerun.types.timeline import Timeline, TimelineKind
 
 SECOND = 1_000_000_000
 RECORD = json.loads((Path(__file__).parents[2] / "data" / "time_column.json").read_text())
@@ -128,6 +129,29 @@ def test_the_record_is_complete() -> None:
     assert set(RECORD["results"]) == set(ARROW_TYPES)
     for results in RECORD["results"].values():
         assert set(results) == set(RECORD["inputs"])
+
+
+@pytest.mark.parametrize("given", [np.arange(-5, 1000), range(-5, 1000)])
+def test_many_consecutive_numbers_are_a_run(given: Any) -> None:
+    column = TimeColumn("frame", sequence=given)
+    timeline, run = column.recorded()
+    assert timeline == Timeline("frame", TimelineKind.SEQUENCE)
+    assert isinstance(run, TimeRun)
+    assert (run.first, len(run), len(column)) == (-5, 1005, 1005)
+    if isinstance(given, np.ndarray):
+        given[:] = 0
+    assert numbers(column) == list(range(-5, 1000))
+    assert not column.values().flags.writeable
+    assert column.values() is column.values()
+
+
+@pytest.mark.parametrize(
+    "given", [{"sequence": np.arange(1000) * 2}, {"duration": np.arange(1000)}, {"sequence": [1, 2, 3]}]
+)
+def test_other_times_are_copied(given: Any) -> None:
+    _, values = TimeColumn("t", **given).recorded()
+    assert isinstance(values, np.ndarray)
+    assert not values.flags.writeable
 
 
 def test_a_column_has_a_name_a_kind_and_values() -> None:
