@@ -1,0 +1,148 @@
+"""Reading and writing spill files. Everything here blocks, and runs in the worker."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from aiorerun.sinks.file import write_all
+from aiorerun.sinks.grpc.spill_format import HEADER, MAGIC, DamagedRecord, decode_record, payload_length
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from aiorerun.codec.chunk_template import Segment
+    from aiorerun.sinks.grpc.spill_format import Record
+
+
+class Append(NamedTuple):
+    """What is to be written to one file.
+
+    Attributes:
+        path: The file.
+        size: Where it ends; 0 for one that does not exist yet.
+        pieces: What comes behind that.
+    """
+
+    path: Path
+    size: int
+    pieces: Sequence[Segment]
+
+
+class Chapter(NamedTuple):
+    """What was read from a file.
+
+    Attributes:
+        records: In order.
+        end: Where the next one begins.
+        damage: Why nothing more can be read, if that is so.
+    """
+
+    records: list[Record]
+    end: int
+    damage: str | None
+
+
+def append_all(appends: Sequence[Append]) -> None:
+    """Writes everything, or (raising) leaves all files as they were.
+
+    What is written has been passed to the operating system: it survives the end of the program by whatever
+    means, but not a loss of power.
+
+    Raises:
+        OSError: Not everything could be written.
+    """
+    done: list[Append] = []
+    try:
+        for append in appends:
+            done.append(append)
+            _append(append)
+    except OSError:
+        for append in done:
+            with contextlib.suppress(OSError):
+                if append.size:
+                    os.truncate(append.path, append.size)
+                else:
+                    append.path.unlink()
+        raise
+
+
+def _append(append: Append) -> None:
+    flags = os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    if not append.size:
+        flags |= os.O_CREAT | os.O_EXCL
+    fd = os.open(append.path, flags, 0o600)
+    try:
+        write_all(fd, append.pieces if append.size else [MAGIC, *append.pieces])
+    finally:
+        os.close(fd)
+
+
+def read_chapter(path: Path, start: int, end: int, nbytes: int) -> Chapter:
+    """Reads records: about so many bytes, at least one.
+
+    Args:
+        path: The file.
+        start: Where the first record begins; 0 is the beginning of the file.
+        end: Where the last one ends.
+        nbytes: How much.
+    """
+    try:
+        with path.open("rb", buffering=0) as file:
+            if not start:
+                if file.read(len(MAGIC)) != MAGIC:
+                    return Chapter([], end, "it is no spill file")
+                start = len(MAGIC)
+            file.seek(start)
+            return _read(file.fileno(), start, end, nbytes)
+    except OSError as error:
+        return Chapter([], end, error.strerror or str(error))
+
+
+def _read(fd: int, start: int, end: int, nbytes: int) -> Chapter:
+    data = memoryview(_read_bytes(fd, min(max(nbytes, HEADER.size), end - start)))
+    records: list[Record] = []
+    position = 0
+    while start + position < end:
+        rest = data[position:]
+        try:
+            # Known before memory is taken for it: a length out of a damaged header is no reason to.
+            size = HEADER.size + payload_length(rest[: HEADER.size])
+            if start + position + size > end:
+                return Chapter(records, end, "its last record is cut off")
+            if size > len(rest):
+                if records:
+                    break
+                missing = _read_bytes(fd, size - len(rest))
+                data, position = memoryview(b"".join((rest, missing))), 0
+                records.append(decode_record(data))
+                return Chapter(records, start + size, None)
+            record = decode_record(rest)
+        except DamagedRecord as error:
+            if records and len(rest) < HEADER.size and start + position + HEADER.size <= end:
+                # Only what was read ends here, not the file.
+                break
+            return Chapter(records, end, str(error))
+        records.append(record)
+        position += record.size
+    return Chapter(records, start + position, None)
+
+
+def _read_bytes(fd: int, nbytes: int) -> bytes:
+    pieces: list[bytes] = []
+    while nbytes > 0:
+        piece = os.read(fd, min(nbytes, 1 << 30))
+        if not piece:
+            break
+        pieces.append(piece)
+        nbytes -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def remove(paths: Iterable[Path]) -> None:
+    """Deletes files; those that are gone already do not matter."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            path.unlink()
