@@ -63,7 +63,9 @@ if TYPE_CHECKING:
         ChunkBatcherConfig as ChunkBatcherConfig,
     )
     from aiorerun.errors import (
+        BadMemoryLimitError as BadMemoryLimitError,
         FlushTimeoutError as FlushTimeoutError,
+        InvalidUrlError as InvalidUrlError,
         QueueFullError as QueueFullError,
         RerunWarning as RerunWarning,
         SinkOpenError as SinkOpenError,
@@ -77,12 +79,24 @@ if TYPE_CHECKING:
         shutdown_at_exit as shutdown_at_exit,
         unregister_shutdown as unregister_shutdown,
     )
+    from aiorerun.live_api import (
+        connect_grpc as connect_grpc,
+        serve_grpc as serve_grpc,
+        serve_web_viewer as serve_web_viewer,
+        spawn as spawn,
+        start_web_viewer_server as start_web_viewer_server,
+    )
     from aiorerun.pipeline.ledger import (
         SinkStats as SinkStats,
         StreamStats as StreamStats,
     )
     from aiorerun.pipeline.overflow import (
         OverflowPolicy as OverflowPolicy,
+    )
+    from aiorerun.script import (
+        script_add_args as script_add_args,
+        script_setup as script_setup,
+        script_teardown as script_teardown,
     )
     from aiorerun.sending_api import (
         send_columns as send_columns,
@@ -92,12 +106,19 @@ if TYPE_CHECKING:
         send_recording_name as send_recording_name,
         send_recording_start_time_nanos as send_recording_start_time_nanos,
     )
+    from aiorerun.server import (
+        GrpcServerSink as GrpcServerSink,
+    )
     from aiorerun.sinks.base import (
         Sink as Sink,
         SinkContext as SinkContext,
     )
     from aiorerun.sinks.file import (
         FileSink as FileSink,
+    )
+    from aiorerun.sinks.grpc import (
+        ConnectionState as ConnectionState,
+        GrpcSink as GrpcSink,
     )
     from aiorerun.sinks.queued import (
         QueuedSink as QueuedSink,
@@ -150,6 +171,9 @@ if TYPE_CHECKING:
         EXTERNAL_IMPORTER_INCOMPATIBLE_EXIT_CODE as EXTERNAL_IMPORTER_INCOMPATIBLE_EXIT_CODE,
         version as version,
     )
+    from aiorerun.viewer.client import (
+        ViewerClient as ViewerClient,
+    )
 
 __version__: Final = "0.1.0"
 
@@ -160,6 +184,7 @@ _HOMES: Final[dict[str, str]] = {
     "AnyValues": "aiorerun.types.any_values",
     "AsComponents": "aiorerun.types.batches",
     "AsyncRecordingStream": "aiorerun.stream",
+    "BadMemoryLimitError": "aiorerun.errors",
     "BinaryStream": "aiorerun.binary",
     "ChunkBatcherConfig": "aiorerun.config",
     "ComponentBatchLike": "aiorerun.types.batches",
@@ -168,12 +193,16 @@ _HOMES: Final[dict[str, str]] = {
     "ComponentColumnList": "aiorerun.types.batches",
     "ComponentDescriptor": "aiorerun.types.descriptors",
     "ComponentMixin": "aiorerun.types.batches",
+    "ConnectionState": "aiorerun.sinks.grpc",
     "DescribedComponentBatch": "aiorerun.types.batches",
     "DynamicArchetype": "aiorerun.types.any_values",
     "EXTERNAL_DATA_LOADER_INCOMPATIBLE_EXIT_CODE": "aiorerun.versions",
     "EXTERNAL_IMPORTER_INCOMPATIBLE_EXIT_CODE": "aiorerun.versions",
     "FileSink": "aiorerun.sinks.file",
     "FlushTimeoutError": "aiorerun.errors",
+    "GrpcServerSink": "aiorerun.server",
+    "GrpcSink": "aiorerun.sinks.grpc",
+    "InvalidUrlError": "aiorerun.errors",
     "LogSinkLike": "aiorerun.binary",
     "LoggingHandler": "aiorerun.api",
     "MemoryRecording": "aiorerun.stream",
@@ -201,11 +230,13 @@ _HOMES: Final[dict[str, str]] = {
     "StreamStats": "aiorerun.pipeline.ledger",
     "TimeColumn": "aiorerun.types.time_column",
     "TimeColumnLike": "aiorerun.types.time_column",
+    "ViewerClient": "aiorerun.viewer.client",
     "archetypes": "aiorerun.archetypes",
     "at": "aiorerun.api",
     "binary_stream": "aiorerun.api",
     "cleanup_if_forked_child": "aiorerun.lifecycle",
     "components": "aiorerun.components",
+    "connect_grpc": "aiorerun.live_api",
     "context_local_stream": "aiorerun.api",
     "datatypes": "aiorerun.datatypes",
     "disable_timeline": "aiorerun.api",
@@ -230,6 +261,9 @@ _HOMES: Final[dict[str, str]] = {
     "rerun_shutdown": "aiorerun.lifecycle",
     "reset_time": "aiorerun.api",
     "save": "aiorerun.api",
+    "script_add_args": "aiorerun.script",
+    "script_setup": "aiorerun.script",
+    "script_teardown": "aiorerun.script",
     "send_chunks": "aiorerun.api",
     "send_columns": "aiorerun.sending_api",
     "send_dataframe": "aiorerun.sending_api",
@@ -238,6 +272,8 @@ _HOMES: Final[dict[str, str]] = {
     "send_recording": "aiorerun.api",
     "send_recording_name": "aiorerun.sending_api",
     "send_recording_start_time_nanos": "aiorerun.sending_api",
+    "serve_grpc": "aiorerun.live_api",
+    "serve_web_viewer": "aiorerun.live_api",
     "set_context_local_data_recording": "aiorerun.api",
     "set_global_data_recording": "aiorerun.api",
     "set_log_tick_enabled": "aiorerun.api",
@@ -247,6 +283,8 @@ _HOMES: Final[dict[str, str]] = {
     "set_thread_local_data_recording": "aiorerun.api",
     "set_time": "aiorerun.api",
     "shutdown_at_exit": "aiorerun.lifecycle",
+    "spawn": "aiorerun.live_api",
+    "start_web_viewer_server": "aiorerun.live_api",
     "stdout": "aiorerun.api",
     "strict_mode": "aiorerun.errors",
     "thread_local_stream": "aiorerun.api",
@@ -260,6 +298,7 @@ __all__ = [
     "AnyValues",
     "AsComponents",
     "AsyncRecordingStream",
+    "BadMemoryLimitError",
     "BinaryStream",
     "ChunkBatcherConfig",
     "ComponentBatchLike",
@@ -268,12 +307,16 @@ __all__ = [
     "ComponentColumnList",
     "ComponentDescriptor",
     "ComponentMixin",
+    "ConnectionState",
     "DescribedComponentBatch",
     "DynamicArchetype",
     "EXTERNAL_DATA_LOADER_INCOMPATIBLE_EXIT_CODE",
     "EXTERNAL_IMPORTER_INCOMPATIBLE_EXIT_CODE",
     "FileSink",
     "FlushTimeoutError",
+    "GrpcServerSink",
+    "GrpcSink",
+    "InvalidUrlError",
     "LogSinkLike",
     "LoggingHandler",
     "MemoryRecording",
@@ -301,12 +344,14 @@ __all__ = [
     "StreamStats",
     "TimeColumn",
     "TimeColumnLike",
+    "ViewerClient",
     "__version__",
     "archetypes",
     "at",
     "binary_stream",
     "cleanup_if_forked_child",
     "components",
+    "connect_grpc",
     "context_local_stream",
     "datatypes",
     "disable_timeline",
@@ -331,6 +376,9 @@ __all__ = [
     "rerun_shutdown",
     "reset_time",
     "save",
+    "script_add_args",
+    "script_setup",
+    "script_teardown",
     "send_chunks",
     "send_columns",
     "send_dataframe",
@@ -339,6 +387,8 @@ __all__ = [
     "send_recording",
     "send_recording_name",
     "send_recording_start_time_nanos",
+    "serve_grpc",
+    "serve_web_viewer",
     "set_context_local_data_recording",
     "set_global_data_recording",
     "set_log_tick_enabled",
@@ -348,6 +398,8 @@ __all__ = [
     "set_thread_local_data_recording",
     "set_time",
     "shutdown_at_exit",
+    "spawn",
+    "start_web_viewer_server",
     "stdout",
     "strict_mode",
     "thread_local_stream",

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from aiorerun.demo import command as demo
+from aiorerun.server import command as serve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = commands.add_parser("demo", help=about, description=about.capitalize() + ".")
     demo.add_arguments(command)
     command.set_defaults(run=demo.run)
+    about = "serve recordings that programs send here to any number of viewers"
+    command = commands.add_parser("serve", help=about, description=about.capitalize() + ".")
+    serve.add_arguments(command)
+    command.set_defaults(run=serve.run)
     arguments = parser.parse_args(argv)
     if "run" not in arguments:
         parser.print_help(sys.stderr)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import sys
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -12,9 +11,10 @@ from aiorerun.face import Face
 from aiorerun.logging_handler import BaseLoggingHandler
 from aiorerun.scopes import OwnStream
 from aiorerun.stream import AsyncRecordingStream, MemoryRecording, active
-from aiorerun.stream_base import FORCE_SAVE_VARIABLE, check_timeout, logger, streams
+from aiorerun.stream_base import check_timeout, logger, streams
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable
     from uuid import UUID
 
@@ -105,7 +105,7 @@ async def init(
         application_id: Groups recordings of the same program. Ids that begin with ``rerun_example_`` seed
             Python's and numpy's random generators, so that examples repeat themselves.
         recording_id: As for :class:`AsyncRecordingStream`: two calls without it continue one recording.
-        spawn: Not available yet; must be ``False``.
+        spawn: Whether to start the native viewer and send the recording to it, as :func:`spawn` does.
         init_logging: ``False`` creates no recording.
         default_enabled: ``False`` drops everything; the environment variable ``RERUN`` overrides it.
         strict: Sets the global strict mode; ``None`` keeps it.
@@ -115,7 +115,7 @@ async def init(
     Raises:
         ValueError: The application id is empty.
     """
-    check_init(spawn, default_blueprint)
+    check_init(default_blueprint)
     if strict is not None:
         set_strict_mode(strict)
     seed_examples(application_id)
@@ -126,22 +126,19 @@ async def init(
         except Exception as error:
             logger.warning("init: %r could not be flushed: %s: %s", stream, type(error).__name__, error)
     if init_logging:
-        AsyncRecordingStream(
+        stream = AsyncRecordingStream(
             application_id,
             recording_id=recording_id,
             make_default=True,
             default_enabled=default_enabled,
             send_properties=send_properties,
         )
+        if spawn:
+            await stream.spawn(default_blueprint=default_blueprint)
 
 
-def check_init(spawn: bool, default_blueprint: object) -> None:
+def check_init(default_blueprint: object) -> None:
     """Refuses what this version cannot do, instead of ignoring it."""
-    # A run whose recordings are forced into a file shows nothing to anybody.
-    if spawn and FORCE_SAVE_VARIABLE not in os.environ:
-        raise NotImplementedError(
-            "init: spawn=True is not available in this version; use save() and `rerun FILE`"
-        )
     if default_blueprint is not None:
         raise TypeError("init: default_blueprint is not available in this version; pass None")
 
@@ -175,12 +172,14 @@ async def log(
         await stream.log(entity_path, entity, *extra, static=static, strict=strict)
 
 
-async def flush(*, timeout_sec: float = 1e38, recording: AsyncRecordingStream | None = None) -> None:
+async def flush(
+    *, timeout_sec: float = 1e38, recording: AsyncRecordingStream | None = None, acknowledged: bool = False
+) -> None:
     """Waits until everything logged before has left the process; see :meth:`AsyncRecordingStream.flush`."""
     check_timeout(timeout_sec)
     stream = _face.choose(recording)
     if stream is not None:
-        await stream.flush(timeout_sec=timeout_sec)
+        await stream.flush(timeout_sec=timeout_sec, acknowledged=acknowledged)
 
 
 async def save(

@@ -22,6 +22,10 @@ MAX_WAIT_SECS: Final = 5.0
 """So long ``log`` waits at most; then the row is dropped and counted."""
 CLOSE_TIMEOUT_SECS: Final = 10.0
 """So long closing a stream takes at most."""
+DEFAULT_GRPC_PORT: Final = 9876
+"""Where viewers and proxies listen."""
+DEFAULT_WEB_PORT: Final = 9090
+"""Where the page of the web viewer is served."""
 START_BUFFER_WARN_BYTES: Final = 1 << 30
 """At so many bytes in the buffer before the first sink, there is a warning."""
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from aiorerun import lifecycle  # noqa: F401  # pyright: ignore[reportUnusedImport] - for its effect
 from aiorerun.context import ActiveRecordings
 from aiorerun.errors import report, strict_scope
+from aiorerun.live import AsyncLive
 from aiorerun.pipeline.capture import CLOSED, DISABLED, FULL, UNOPENED
-from aiorerun.sending import AsyncSending
 from aiorerun.stream_base import check_timeout
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from aiorerun.types.batches import AsComponents, DescribedComponentBatch
 
 
-class AsyncRecordingStream(AsyncSending):
+class AsyncRecordingStream(AsyncLive):
     """A recording, logged from asyncio.
 
     ``log`` captures the row and returns; rows are batched, encoded in a worker thread and written by
@@ -244,13 +244,15 @@ class AsyncRecordingStream(AsyncSending):
 
         await forward.send_async(self, "send_chunks", chunks)
 
-    async def flush(self, *, timeout_sec: float = 1e38) -> None:
+    async def flush(self, *, timeout_sec: float = 1e38, acknowledged: bool = False) -> None:
         """Hands everything logged before to the sinks and waits until it has left the process.
 
         Cancelling the call, or a timeout, loses nothing: the flush goes on by itself.
 
         Args:
             timeout_sec: How long to wait. 0 starts the flush without waiting for it.
+            acknowledged: Whether gRPC sinks also ask the other side to confirm what it got, and wait for the
+                answer. What was confirmed is not sent again when the connection breaks.
 
         Raises:
             FlushTimeoutError: It took longer.
@@ -258,7 +260,7 @@ class AsyncRecordingStream(AsyncSending):
             Exception: What a sink raised, if it lost rows since the last flush.
         """
         check_timeout(timeout_sec)
-        await self._flush_sinks(timeout_sec)
+        await self._flush_sinks(timeout_sec, acknowledged)
 
     async def disconnect(self) -> None:
         """Flushes and closes all sinks; later rows wait in a buffer, bounded by the byte limit."""

@@ -12,10 +12,10 @@ import weakref
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from aiorerun import process
-from aiorerun.cargo import Ready
 from aiorerun.config import CLOSE_TIMEOUT_SECS, MAX_BYTES_IN_FLIGHT, MAX_WAIT_SECS
 from aiorerun.context import ActiveRecordings, StoreTimes
-from aiorerun.engine import Engine, retrieve
+from aiorerun.engine.cargo import Ready
+from aiorerun.engine.engine import Engine, retrieve
 from aiorerun.errors import (
     FlushTimeoutError,
     QueueFullError,
@@ -320,13 +320,13 @@ class BaseRecordingStream:
             self._capture.gate = OPEN
         await self._on_engine_loop(self._switch((FileSink(self._forced_path),)))
 
-    async def _flush_sinks(self, timeout_sec: float) -> None:
+    async def _flush_sinks(self, timeout_sec: float, acknowledged: bool = False) -> None:
         if self._forced_path is not None:
             await self._force_save()
-        await self._on_engine_loop(self._flush(timeout_sec))
+        await self._on_engine_loop(self._flush(timeout_sec, acknowledged))
 
-    async def _flush(self, timeout_sec: float) -> None:
-        future = self._engine.flush()
+    async def _flush(self, timeout_sec: float, acknowledged: bool) -> None:
+        future = self._engine.flush(acknowledged=acknowledged)
         if timeout_sec == 0:
             future.add_done_callback(retrieve)
             return
@@ -345,6 +345,7 @@ class BaseRecordingStream:
     async def _disconnect_sinks(self) -> None:
         if self._forced_path is not None:
             await self._force_save()
+        self._engine.reopen()
         if self._engine.has_sinks:
             await self._on_engine_loop(self._switch(()))
 
@@ -353,6 +354,7 @@ class BaseRecordingStream:
             await self._force_save()
         if self._capture.gate != DISABLED:
             self._capture.gate = CLOSED
+        self._engine.reopen()
         if self._engine.has_sinks:
             await self._on_engine_loop(self._switch(()))
         else:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import report, runner
-from benchmarks.workloads import LATENCY, WORKLOADS
+from benchmarks.workloads import LATENCY, SINKS, WORKLOADS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,12 +23,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--pairs", type=int, default=5, metavar="N", help="runs of each SDK (default: 5)")
     parser.add_argument("--only", nargs="+", choices=_NAMES, metavar="NAME", help=f"of: {', '.join(_NAMES)}")
-    parser.add_argument("--sinks", nargs="+", choices=["file", "memory"], default=["file", "memory"])
+    parser.add_argument("--sinks", nargs="+", choices=SINKS, default=SINKS)
     parser.add_argument("--quick", action="store_true", help="few rows, one pair: whether everything runs")
     parser.add_argument("--markdown", action="store_true", help="write the tables into README.md")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures of all runs to a file")
     options = parser.parse_args(arguments)
-    if options.markdown and (options.only or options.quick or len(options.sinks) < 2):
+    if options.markdown and (options.only or options.quick or len(options.sinks) < len(SINKS)):
         parser.error("--markdown needs the full run: no --only, --quick or --sinks")
     if options.pairs < 1:
         parser.error("--pairs must be at least 1")

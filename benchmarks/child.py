@@ -45,10 +45,14 @@ class Stopwatch:
 _WARM_UP_ROWS = 16
 
 
+def _warm_up(path: str) -> str:
+    return path if "://" in path else f"{path}.warm-up"
+
+
 def measure(module: Any, workload: str, sink: str, path: str, data: values.Data) -> dict[str, Any]:
     """Runs a workload with a blocking SDK."""
     few = values.make(workload, _WARM_UP_ROWS)
-    session = module.Session(workload, sink, f"{path}.warm-up")
+    session = module.Session(workload, sink, _warm_up(path))
     module.FUNCTIONS[workload](session.rec, few)
     session.close()
 
@@ -65,7 +69,7 @@ async def measure_async(
 ) -> dict[str, Any]:
     """Runs a workload with an asyncio SDK."""
     few = values.make(workload, _WARM_UP_ROWS)
-    session = module.Session(workload, sink, f"{path}.warm-up")
+    session = module.Session(workload, sink, _warm_up(path))
     await session.open()
     await module.FUNCTIONS[workload](session.rec, few)
     await session.close()
@@ -81,7 +85,9 @@ async def measure_async(
 
 def _summary(figures: dict[str, float], result: Any, written: int | None, path: str) -> dict[str, Any]:
     summary: dict[str, Any] = dict(figures)
-    summary["bytes"] = os.path.getsize(path) if written is None else written
+    if written is not None or "://" not in path:
+        # A server does not say how many bytes it got.
+        summary["bytes"] = os.path.getsize(path) if written is None else written
     for name, times in (result or {}).items():
         ordered = sorted(times)
         summary[f"{name}_p50_us"] = ordered[len(ordered) // 2] / 1e3

@@ -51,9 +51,11 @@ def print_result(result: Result) -> None:
     names = list(result.runs)
     print(f"  {'':24}" + "".join(f"{name:>24}" for name in names) + f"{'rerun / aiorerun':>20}")
     for title, figure, scale, form in lines:
+        if figure not in result.runs[names[0]][0]:
+            continue
         cells = [form.format(scale * result.median(name, figure)) for name in names]
         line = f"  {title:24}" + "".join(f"{cell:>24}" for cell in cells) + f"{result.ratio(figure):>19.2f}×"
-        if figure == "cpu_s" and result.sink == "file" and result.goal:
+        if figure == "cpu_s" and result.goal:
             met = "reached" if result.ratio(figure) >= result.goal else "MISSED"
             line += f"   goal ≥ {result.goal:g}×: {met}"
         print(line)
@@ -131,7 +133,7 @@ def _row(result: Result) -> str:
         f"{result.ratio('cpu_s'):.1f}×",
         f"{result.ratio('closed_s'):.1f}×",
         " → ".join(f"{result.median(name, 'peak_bytes') / 2**20:,.0f}" for name in ("rerun", "aiorerun")),
-        f"{1 / result.ratio('bytes'):.2f}",
+        f"{1 / result.ratio('bytes'):.2f}" if "bytes" in result.runs["rerun"][0] else "–",
     ]
     return "| " + " | ".join(cells) + " |"
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -16,7 +19,7 @@ from typing import TYPE_CHECKING
 from benchmarks.workloads import IMPORTS, LATENCY, calls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from benchmarks.workloads import Workload
 
@@ -79,14 +82,54 @@ def run_process(command: Sequence[str], variables: dict[str, str]) -> tuple[str,
 
 def run_workload(sdk: str, workload: str, sink: str, rows: int, log_tick: bool | None) -> Figures:
     """One run of one workload with one SDK."""
-    with tempfile.TemporaryDirectory(prefix="aiorerun-benchmark-") as folder:
-        target = os.path.join(folder, "recording")
+    with _target(sink) as target:
         command = [sys.executable, "-m", "benchmarks.child", sdk, workload, sink, str(rows), target]
         printed, usage = run_process(command, environment(log_tick))
     figures: Figures = json.loads(printed.splitlines()[-1])
     figures.update(usage)
     figures["us_per_call"] = 1e6 * figures["logged_s"] / calls(workload, rows)
     return figures
+
+
+@contextlib.contextmanager
+def _target(sink: str) -> Generator[str]:
+    """Where the rows of one run go: a file of its own, or a server of its own that keeps nothing."""
+    with tempfile.TemporaryDirectory(prefix="aiorerun-benchmark-") as folder:
+        if sink != "grpc":
+            yield os.path.join(folder, "recording")
+            return
+        with official_server() as url:
+            yield url
+
+
+@contextlib.contextmanager
+def official_server(memory_limit: str = "0B") -> Generator[str]:
+    """The official proxy server in a process of its own; gives its URL."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+    command = ["rerun", "--serve-grpc", f"--port={port}", f"--server-memory-limit={memory_limit}"]
+    command[0] = str(Path(sys.executable).with_name("rerun"))
+    server = subprocess.Popen(
+        [*command, "--bind=127.0.0.1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        _wait_for_port(port)
+        yield f"rerun+http://127.0.0.1:{port}/proxy"
+    finally:
+        # The command is a Python script that runs the server as its child.
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+def _wait_for_port(port: int) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.02)
+    raise RuntimeError(f"the server did not listen on port {port} within 30 s")
 
 
 def in_turn(pairs: int, contenders: dict[str, Callable[[], Figures]]) -> dict[str, list[Figures]]:
@@ -115,8 +158,9 @@ def compare(workload: Workload, sink: str, pairs: int, quick: bool) -> Result:
     if sink == "file":
         contenders.update({peer: contender(peer, False) for peer in workload.peers})
     runs = in_turn(pairs, contenders)
-    # A run that is too small says nothing about the goal.
-    return Result(workload.name, workload.title, sink, rows, 0.0 if quick else workload.goal, runs)
+    # A run that is too small says nothing about the goal, and the memory sink has none.
+    goals = {"file": workload.goal, "grpc": workload.grpc_goal}
+    return Result(workload.name, workload.title, sink, rows, 0.0 if quick else goals.get(sink, 0.0), runs)
 
 
 def compare_imports(pairs: int) -> list[Result]:

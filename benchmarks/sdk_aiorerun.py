@@ -28,6 +28,8 @@ class Session:
         """Attaches the sink."""
         if self._sink == "file":
             await self.rec.save(self._path)
+        elif self._sink == "grpc":
+            await self.rec.connect_grpc(self._path)
         else:
             self._memory = await self.rec.memory_recording()
 

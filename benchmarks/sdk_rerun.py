@@ -29,6 +29,8 @@ class Session:
         self._memory = None
         if sink == "file":
             self.rec.save(path)
+        elif sink == "grpc":
+            self.rec.connect_grpc(path)
         else:
             self._memory = self.rec.memory_recording()
 

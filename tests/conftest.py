@@ -50,8 +50,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> tuple[str, dict[str, Any]]:
-    """Async tests run on asyncio, in debug mode."""
-    return "asyncio", {"debug": True}
+    """Async tests run on asyncio, in debug mode; with ``AIORERUN_TEST_LOOP=uvloop`` on that."""
+    return "asyncio", {"debug": True, "use_uvloop": os.environ.get("AIORERUN_TEST_LOOP") == "uvloop"}
 
 
 @pytest.fixture(scope="session", autouse=True)

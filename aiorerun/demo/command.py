@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aiorerun.config import DEFAULT_GRPC_PORT, DEFAULT_WEB_PORT
+
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Generator
@@ -30,9 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds",
         type=float,
-        default=10.0,
         metavar="N",
-        help="how long to record (default: 10); 0 records until Ctrl-C",
+        help="how long to record (default: 10, or with --live until Ctrl-C); 0 records until Ctrl-C",
     )
     parser.add_argument(
         "--out",
@@ -41,11 +42,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the file to write (default: demo.rrd in the current folder)",
     )
+    parser.add_argument(
+        "--live",
+        action="store_true",
+        help="write no file, but serve the data and the web viewer (extra `web`), and print the URL",
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=DEFAULT_GRPC_PORT,
+        help="where --live serves the data (default: %(default)s); 0 takes a free port",
+    )
+    parser.add_argument(
+        "--web-port",
+        type=int,
+        default=DEFAULT_WEB_PORT,
+        help="where --live serves the web viewer (default: %(default)s); 0 takes a free port",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command and returns the exit code."""
-    seconds: float = arguments.seconds
+    live: bool = arguments.live
+    seconds: float = (0.0 if live else 10.0) if arguments.seconds is None else arguments.seconds
     if not 0.0 <= seconds < float("inf"):
         print(f"--seconds must be 0 or more, not {seconds:g}", file=sys.stderr)
         return 2
@@ -54,8 +73,9 @@ def run(arguments: argparse.Namespace) -> int:
     except ImportError:
         print(_MISSING_PSUTIL, file=sys.stderr)
         return 2
+    run = show(arguments.port, arguments.web_port, seconds or None) if live else None
     with contextlib.suppress(KeyboardInterrupt):
-        return asyncio.run(record(arguments.out, seconds or None))
+        return asyncio.run(run or record(arguments.out, seconds or None))
     return 130
 
 
@@ -70,8 +90,6 @@ async def record(out: Path, seconds: float | None) -> int:
         The exit code.
     """
     import aiorerun as rr
-    from aiorerun.demo.progress import shown
-    from aiorerun.demo.samplers import RecordingHandler, Samplers, logger
 
     rec = rr.AsyncRecordingStream(_APPLICATION)
     async with rec:
@@ -81,18 +99,56 @@ async def record(out: Path, seconds: float | None) -> int:
             print(f"{out} cannot be written: {error}", file=sys.stderr)
             return 1
         print(f"Recording this machine into {out} {_how_long(seconds)}.", flush=True)
-        handler = RecordingHandler(rec)
-        level = logger.level
-        logger.addHandler(handler)
-        logger.setLevel(logging.DEBUG)
-        try:
-            with _interruptible() as stop:
-                async with shown(sys.stdout, seconds, lambda: rec.stats().rows_accepted):
-                    await Samplers(rec).run(stop, seconds)
-        finally:
-            logger.removeHandler(handler)
-            logger.setLevel(level)
+        await _sample(rec, seconds)
     return await _summarize(rec, out)
+
+
+async def show(port: int, web_port: int, seconds: float | None) -> int:
+    """Records the machine for viewers, and serves the web viewer to look at it with.
+
+    Args:
+        port: Where the data is served.
+        web_port: Where the page of the web viewer is served.
+        seconds: How long to record; ``None`` until the program is interrupted.
+
+    Returns:
+        The exit code.
+    """
+    import aiorerun as rr
+    from aiorerun import web_viewer
+    from aiorerun.viewer.page_server import viewer_url
+
+    rec = rr.AsyncRecordingStream(_APPLICATION)
+    async with rec:
+        try:
+            page = await web_viewer.serve(web_port, open_browser=False, connect_to=None)
+            uri = await rec.serve_grpc(grpc_port=port)
+        except (ImportError, OSError) as error:
+            print(f"The demo cannot be served: {error}", file=sys.stderr)
+            return 2 if isinstance(error, ImportError) else 1
+        print(f"Recording this machine {_how_long(seconds)}. Watch it in a browser:\n\n    ", end="")
+        print(f"{viewer_url(page.url, uri)}\n\nor with:  rerun --connect {uri}", flush=True)
+        await _sample(rec, seconds)
+    stats = rec.stats()
+    print(f"{stats.rows_accepted:,} rows in {stats.chunks:,} chunks.")
+    return 0
+
+
+async def _sample(rec: AsyncRecordingStream, seconds: float | None) -> None:
+    from aiorerun.demo.progress import shown
+    from aiorerun.demo.samplers import RecordingHandler, Samplers, logger
+
+    handler = RecordingHandler(rec)
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        with _interruptible() as stop:
+            async with shown(sys.stdout, seconds, lambda: rec.stats().rows_accepted):
+                await Samplers(rec).run(stop, seconds)
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def _how_long(seconds: float | None) -> str:

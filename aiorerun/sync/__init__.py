@@ -17,7 +17,9 @@ if TYPE_CHECKING:
         ChunkBatcherConfig as ChunkBatcherConfig,
     )
     from aiorerun.errors import (
+        BadMemoryLimitError as BadMemoryLimitError,
         FlushTimeoutError as FlushTimeoutError,
+        InvalidUrlError as InvalidUrlError,
         QueueFullError as QueueFullError,
         RerunWarning as RerunWarning,
         SinkOpenError as SinkOpenError,
@@ -38,12 +40,22 @@ if TYPE_CHECKING:
     from aiorerun.pipeline.overflow import (
         OverflowPolicy as OverflowPolicy,
     )
+    from aiorerun.script import (
+        script_add_args as script_add_args,
+    )
+    from aiorerun.server import (
+        GrpcServerSink as GrpcServerSink,
+    )
     from aiorerun.sinks.base import (
         Sink as Sink,
         SinkContext as SinkContext,
     )
     from aiorerun.sinks.file import (
         FileSink as FileSink,
+    )
+    from aiorerun.sinks.grpc import (
+        ConnectionState as ConnectionState,
+        GrpcSink as GrpcSink,
     )
     from aiorerun.sinks.queued import (
         QueuedSink as QueuedSink,
@@ -93,6 +105,17 @@ if TYPE_CHECKING:
         BinaryStream as BinaryStream,
         LogSinkLike as LogSinkLike,
     )
+    from aiorerun.sync.live_api import (
+        connect_grpc as connect_grpc,
+        serve_grpc as serve_grpc,
+        serve_web_viewer as serve_web_viewer,
+        spawn as spawn,
+        start_web_viewer_server as start_web_viewer_server,
+    )
+    from aiorerun.sync.script import (
+        script_setup as script_setup,
+        script_teardown as script_teardown,
+    )
     from aiorerun.sync.sending_api import (
         send_columns as send_columns,
         send_dataframe as send_dataframe,
@@ -104,6 +127,9 @@ if TYPE_CHECKING:
     from aiorerun.sync.stream import (
         MemoryRecording as MemoryRecording,
         RecordingStream as RecordingStream,
+    )
+    from aiorerun.sync.viewer import (
+        ViewerClient as ViewerClient,
     )
     from aiorerun.types.any_values import (
         AnyBatchValue as AnyBatchValue,
@@ -157,6 +183,7 @@ _HOMES: Final[dict[str, str]] = {
     "AnyBatchValue": "aiorerun.types.any_values",
     "AnyValues": "aiorerun.types.any_values",
     "AsComponents": "aiorerun.types.batches",
+    "BadMemoryLimitError": "aiorerun.errors",
     "BinaryStream": "aiorerun.sync.binary",
     "ChunkBatcherConfig": "aiorerun.config",
     "ComponentBatchLike": "aiorerun.types.batches",
@@ -165,12 +192,16 @@ _HOMES: Final[dict[str, str]] = {
     "ComponentColumnList": "aiorerun.types.batches",
     "ComponentDescriptor": "aiorerun.types.descriptors",
     "ComponentMixin": "aiorerun.types.batches",
+    "ConnectionState": "aiorerun.sinks.grpc",
     "DescribedComponentBatch": "aiorerun.types.batches",
     "DynamicArchetype": "aiorerun.types.any_values",
     "EXTERNAL_DATA_LOADER_INCOMPATIBLE_EXIT_CODE": "aiorerun.versions",
     "EXTERNAL_IMPORTER_INCOMPATIBLE_EXIT_CODE": "aiorerun.versions",
     "FileSink": "aiorerun.sinks.file",
     "FlushTimeoutError": "aiorerun.errors",
+    "GrpcServerSink": "aiorerun.server",
+    "GrpcSink": "aiorerun.sinks.grpc",
+    "InvalidUrlError": "aiorerun.errors",
     "LogSinkLike": "aiorerun.sync.binary",
     "LoggingHandler": "aiorerun.sync.api",
     "MemoryRecording": "aiorerun.sync.stream",
@@ -198,11 +229,13 @@ _HOMES: Final[dict[str, str]] = {
     "StreamStats": "aiorerun.pipeline.ledger",
     "TimeColumn": "aiorerun.types.time_column",
     "TimeColumnLike": "aiorerun.types.time_column",
+    "ViewerClient": "aiorerun.sync.viewer",
     "archetypes": "aiorerun.sync.archetypes",
     "at": "aiorerun.sync.api",
     "binary_stream": "aiorerun.sync.api",
     "cleanup_if_forked_child": "aiorerun.lifecycle",
     "components": "aiorerun.sync.components",
+    "connect_grpc": "aiorerun.sync.live_api",
     "context_local_stream": "aiorerun.sync.api",
     "datatypes": "aiorerun.sync.datatypes",
     "disable_timeline": "aiorerun.sync.api",
@@ -227,6 +260,9 @@ _HOMES: Final[dict[str, str]] = {
     "rerun_shutdown": "aiorerun.lifecycle",
     "reset_time": "aiorerun.sync.api",
     "save": "aiorerun.sync.api",
+    "script_add_args": "aiorerun.script",
+    "script_setup": "aiorerun.sync.script",
+    "script_teardown": "aiorerun.sync.script",
     "send_chunks": "aiorerun.sync.api",
     "send_columns": "aiorerun.sync.sending_api",
     "send_dataframe": "aiorerun.sync.sending_api",
@@ -235,6 +271,8 @@ _HOMES: Final[dict[str, str]] = {
     "send_recording": "aiorerun.sync.api",
     "send_recording_name": "aiorerun.sync.sending_api",
     "send_recording_start_time_nanos": "aiorerun.sync.sending_api",
+    "serve_grpc": "aiorerun.sync.live_api",
+    "serve_web_viewer": "aiorerun.sync.live_api",
     "set_context_local_data_recording": "aiorerun.sync.api",
     "set_global_data_recording": "aiorerun.sync.api",
     "set_log_tick_enabled": "aiorerun.sync.api",
@@ -244,6 +282,8 @@ _HOMES: Final[dict[str, str]] = {
     "set_thread_local_data_recording": "aiorerun.sync.api",
     "set_time": "aiorerun.sync.api",
     "shutdown_at_exit": "aiorerun.lifecycle",
+    "spawn": "aiorerun.sync.live_api",
+    "start_web_viewer_server": "aiorerun.sync.live_api",
     "stdout": "aiorerun.sync.api",
     "strict_mode": "aiorerun.errors",
     "thread_local_stream": "aiorerun.sync.api",
@@ -256,6 +296,7 @@ __all__ = [
     "AnyBatchValue",
     "AnyValues",
     "AsComponents",
+    "BadMemoryLimitError",
     "BinaryStream",
     "ChunkBatcherConfig",
     "ComponentBatchLike",
@@ -264,12 +305,16 @@ __all__ = [
     "ComponentColumnList",
     "ComponentDescriptor",
     "ComponentMixin",
+    "ConnectionState",
     "DescribedComponentBatch",
     "DynamicArchetype",
     "EXTERNAL_DATA_LOADER_INCOMPATIBLE_EXIT_CODE",
     "EXTERNAL_IMPORTER_INCOMPATIBLE_EXIT_CODE",
     "FileSink",
     "FlushTimeoutError",
+    "GrpcServerSink",
+    "GrpcSink",
+    "InvalidUrlError",
     "LogSinkLike",
     "LoggingHandler",
     "MemoryRecording",
@@ -297,12 +342,14 @@ __all__ = [
     "StreamStats",
     "TimeColumn",
     "TimeColumnLike",
+    "ViewerClient",
     "__version__",
     "archetypes",
     "at",
     "binary_stream",
     "cleanup_if_forked_child",
     "components",
+    "connect_grpc",
     "context_local_stream",
     "datatypes",
     "disable_timeline",
@@ -327,6 +374,9 @@ __all__ = [
     "rerun_shutdown",
     "reset_time",
     "save",
+    "script_add_args",
+    "script_setup",
+    "script_teardown",
     "send_chunks",
     "send_columns",
     "send_dataframe",
@@ -335,6 +385,8 @@ __all__ = [
     "send_recording",
     "send_recording_name",
     "send_recording_start_time_nanos",
+    "serve_grpc",
+    "serve_web_viewer",
     "set_context_local_data_recording",
     "set_global_data_recording",
     "set_log_tick_enabled",
@@ -344,6 +396,8 @@ __all__ = [
     "set_thread_local_data_recording",
     "set_time",
     "shutdown_at_exit",
+    "spawn",
+    "start_web_viewer_server",
     "stdout",
     "strict_mode",
     "thread_local_stream",

@@ -104,7 +104,7 @@ def init(
         application_id: Groups recordings of the same program. Ids that begin with ``rerun_example_`` seed
             Python's and numpy's random generators, so that examples repeat themselves.
         recording_id: As for :class:`RecordingStream`: two calls without it continue one recording.
-        spawn: Not available yet; must be ``False``.
+        spawn: Whether to start the native viewer and send the recording to it, as :func:`spawn` does.
         init_logging: ``False`` creates no recording.
         default_enabled: ``False`` drops everything; the environment variable ``RERUN`` overrides it.
         strict: Sets the global strict mode; ``None`` keeps it.
@@ -114,7 +114,7 @@ def init(
     Raises:
         ValueError: The application id is empty.
     """
-    check_init(spawn, default_blueprint)
+    check_init(default_blueprint)
     if strict is not None:
         set_strict_mode(strict)
     seed_examples(application_id)
@@ -125,13 +125,15 @@ def init(
         except Exception as error:
             logger.warning("init: %r could not be flushed: %s: %s", stream, type(error).__name__, error)
     if init_logging:
-        RecordingStream(
+        stream = RecordingStream(
             application_id,
             recording_id=recording_id,
             make_default=True,
             default_enabled=default_enabled,
             send_properties=send_properties,
         )
+        if spawn:
+            stream.spawn(default_blueprint=default_blueprint)
 
 
 def log(
@@ -151,12 +153,14 @@ def log(
         stream.log(entity_path, entity, *extra, static=static, strict=strict)
 
 
-def flush(*, timeout_sec: float = 1e38, recording: RecordingStream | None = None) -> None:
+def flush(
+    *, timeout_sec: float = 1e38, recording: RecordingStream | None = None, acknowledged: bool = False
+) -> None:
     """Waits until everything logged before has left the process; see :meth:`RecordingStream.flush`."""
     check_timeout(timeout_sec)
     stream = _face.choose(recording)
     if stream is not None:
-        stream.flush(timeout_sec=timeout_sec)
+        stream.flush(timeout_sec=timeout_sec, acknowledged=acknowledged)
 
 
 def save(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from aiorerun import lifecycle, process
@@ -11,7 +13,7 @@ from aiorerun.context import ActiveRecordings
 from aiorerun.errors import report, strict_scope
 from aiorerun.pipeline.capture import CLOSED, FULL, UNOPENED
 from aiorerun.stream_base import check_timeout, streams
-from aiorerun.sync.sending import Sending
+from aiorerun.sync.live import Live
 
 if TYPE_CHECKING:
     import os
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class RecordingStream(Sending):
+class RecordingStream(Live):
     """A recording, logged from plain code and any number of threads.
 
     ``log`` appends the row in the calling thread; batching, encoding and writing happen on a private
@@ -56,6 +58,25 @@ class RecordingStream(Sending):
     def _start_empty(self) -> None:
         self._prepare()
         super()._start_empty()
+        reopen = weakref.WeakMethod(self._reopen_sinks)
+
+        def bring_to_loop() -> None:
+            # The engine must not keep its stream alive.
+            method = reopen()
+            if method is not None:
+                method()
+
+        self._engine.inheritance.bring_to_loop = bring_to_loop
+
+    def _reopen_sinks(self) -> None:
+        """In a forked child, attaches the sinks of the parent again, on the private loop."""
+
+        async def reopen() -> None:
+            self._engine.reopen()
+
+        # On that loop itself nobody can wait for it; the next row asks again.
+        with contextlib.suppress(RuntimeError):
+            self._call(reopen)
 
     # --- logging -------------------------------------------------------------------------------
 
@@ -206,11 +227,13 @@ class RecordingStream(Sending):
 
         forward.send_blocking(self, "send_chunks", chunks)
 
-    def flush(self, *, timeout_sec: float = 1e38) -> None:
+    def flush(self, *, timeout_sec: float = 1e38, acknowledged: bool = False) -> None:
         """Hands everything logged before to the sinks and waits until it has left the process.
 
         Args:
             timeout_sec: How long to wait. 0 starts the flush without waiting for it.
+            acknowledged: Whether gRPC sinks also ask the other side to confirm what it got, and wait for the
+                answer. What was confirmed is not sent again when the connection breaks.
 
         Raises:
             FlushTimeoutError: It took longer; nothing is lost, the flush goes on.
@@ -218,7 +241,7 @@ class RecordingStream(Sending):
         """
         check_timeout(timeout_sec)
         if self._engine.has_sinks or self._forced_path is not None:
-            self._call(self._flush_sinks, timeout_sec)
+            self._call(self._flush_sinks, timeout_sec, acknowledged)
 
     def disconnect(self) -> None:
         """Flushes and closes all sinks; later rows wait in a buffer, bounded by the byte limit."""

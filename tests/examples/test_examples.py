@@ -58,8 +58,13 @@ def test_sessions_do_not_mix(tmp_path: Path) -> None:
         assert [row.times["request"] for row in rows] == [request for request in range(20) for _ in range(2)]
 
 
-@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
-def test_code_of_the_readme_runs(block: str, tmp_path: Path) -> None:
+TEXTS = "\n".join(
+    [README, *(page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("*.md")))]
+)
+
+
+@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", TEXTS, re.DOTALL))
+def test_code_of_the_documentation_runs(block: str, tmp_path: Path) -> None:
     run(["-c", block], tmp_path)
 
     written = list(tmp_path.glob("*.rrd"))

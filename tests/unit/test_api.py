@@ -34,18 +34,20 @@ SENDING = {
     "send_chunks", "send_columns", "send_dataframe", "send_property", "send_record_batch", "send_recording",
     "send_recording_name", "send_recording_start_time_nanos",
 }  # fmt: skip
+LIVE = {"connect_grpc", "serve_grpc"}
 COROUTINES = {
-    "binary_stream", "disconnect", "flush", "init", "log", "memory_recording", "save", "set_sinks", "stdout",
-    *SENDING,
+    "binary_stream", "connected", "disconnect", "flush", "init", "log", "memory_recording", "save",
+    "script_setup", "script_teardown", "serve_web_viewer", "set_sinks", "spawn", "start_web_viewer_server",
+    "stdout", *LIVE, *SENDING,
 }  # fmt: skip
 METHODS = {
     "at", "binary_stream", "disable_timeline", "disconnect", "flush", "get_application_id",
     "get_recording_id", "is_enabled", "log", "log_nowait", "memory_recording", "reset_time", "save",
     "set_log_tick_enabled", "set_log_time_enabled", "set_sinks", "set_time", "stats", "stdout", "__init__",
-    *SENDING,
+    *LIVE, *SENDING,
 }  # fmt: skip
 KEYWORD_ONLY_RECORDING = {
-    "at", "flush", "log", "log_nowait", "send_chunks", "send_columns", "set_sinks", "set_time",
+    "at", "flush", "log", "log_nowait", "send_chunks", "send_columns", "set_sinks", "set_time", *LIVE,
 }  # fmt: skip
 
 
@@ -216,8 +218,6 @@ class TestInit:
         assert drawn[0] == drawn[1]
 
     async def test_what_is_not_there_yet_is_refused(self) -> None:
-        with pytest.raises(NotImplementedError, match="spawn"):
-            await rr.init("app", spawn=True)
         with pytest.raises(TypeError, match="default_blueprint"):
             await rr.init("app", default_blueprint=object())  # type: ignore[arg-type]
 

@@ -143,8 +143,11 @@ def test_wheel_is_pure_and_complete(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
 
-    # No generator, no tests, no data of theirs: the modules and the marker of typed packages, nothing else.
-    assert names == modules | {"aiorerun/py.typed"}
+    page = {str(path.relative_to(ROOT)) for path in (package / "viewer" / "page").iterdir()}
+    # No generator, no tests, no data of theirs: the modules, the page of the web viewer, and the marker of
+    # typed packages, nothing else.
+    assert names == modules | page | {"aiorerun/py.typed"}
+    assert len(page) == 4
 
 
 def test_wheel_carries_licenses_and_extras(wheel: Path) -> None:
@@ -157,4 +160,4 @@ def test_wheel_carries_licenses_and_extras(wheel: Path) -> None:
     assert licenses == {f"{folder}/licenses/LICENSE-MIT", f"{folder}/licenses/LICENSE-APACHE"}
     assert metadata["License-Expression"] == "MIT OR Apache-2.0"
     assert metadata["Requires-Python"] == ">=3.11"
-    assert set(metadata.get_all("Provides-Extra", [])) == {"demo", "images", "video", "dev", "interop"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {"demo", "images", "video", "web", "dev", "interop"}

@@ -676,7 +676,7 @@ class TestCounters:
         await rec.disconnect()
 
     async def test_rows_that_cannot_be_encoded_are_counted(self, caplog: pytest.LogCaptureFixture) -> None:
-        from aiorerun.cargo import Ready
+        from aiorerun.engine.cargo import Ready
 
         def fail() -> list[Message]:
             raise ArithmeticError("on purpose")

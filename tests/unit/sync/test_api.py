@@ -74,8 +74,6 @@ def test_existing_recordings_are_flushed(tmp_path: Path, caplog: pytest.LogCaptu
 
 
 def test_what_init_refuses() -> None:
-    with pytest.raises(NotImplementedError, match="spawn"):
-        rr.init("app", spawn=True)
     with pytest.raises(TypeError, match="default_blueprint"):
         rr.init("app", default_blueprint=object())  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="application id"):

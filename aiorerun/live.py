@@ -1,0 +1,213 @@
+"""Sending to viewers: what both recording streams share, and the methods of the asyncio one."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+from aiorerun.config import DEFAULT_GRPC_PORT
+from aiorerun.pipeline.capture import DISABLED
+from aiorerun.sending import AsyncSending
+from aiorerun.stream_base import BaseRecordingStream, check_timeout, logger
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from aiorerun.net.tls import ClientTls, ServerTls
+
+SERVED_NOWHERE: Final = "[rerun is disabled]"
+"""What ``serve_grpc`` gives instead of a URI if nothing is served."""
+
+
+class BaseLive(BaseRecordingStream):
+    """What both recording streams need to send to viewers."""
+
+    async def _connect(
+        self, url: str | None, default_blueprint: None, tls: ClientTls, token: str | None
+    ) -> None:
+        from aiorerun.sinks.grpc import GrpcSink
+
+        await self._replace_sinks((GrpcSink(url, tls=tls, token=token),), default_blueprint)
+
+    async def _serve(
+        self,
+        port: int | None,
+        default_blueprint: None,
+        options: dict[str, Any],
+    ) -> str:
+        from aiorerun.server import GrpcServerSink
+
+        sink = GrpcServerSink(port=DEFAULT_GRPC_PORT if port is None else port, **options)
+        await self._replace_sinks((sink,), default_blueprint)
+        # Forced into a file, it is not attached either.
+        return sink.uri if self._is_attached(sink) else SERVED_NOWHERE
+
+    def _is_attached(self, sink: Any) -> bool:
+        return any(each is sink for each in self._attached())
+
+    def _attached(self) -> list[Any]:
+        return [runner.sink for runner in self._engine.conveyor.sinks.runners]
+
+    async def _spawn(
+        self, *, connect: bool, default_blueprint: None, port: int, options: dict[str, Any]
+    ) -> None:
+        if self._capture.gate == DISABLED:
+            logger.warning("%r is disabled; the call to spawn a viewer is ignored", self)
+            return
+        if self._forced_path is None:
+            await spawn_viewer(port=port, **options)
+        if connect:
+            await self._connect(f"rerun+http://127.0.0.1:{port}/proxy", default_blueprint, None, None)
+
+    async def _wait_until_connected(self, timeout: float) -> None:
+        await self._on_engine_loop(_all_connected(self._attached(), timeout))
+
+
+class AsyncLive(BaseLive, AsyncSending):
+    """The methods of :class:`aiorerun.AsyncRecordingStream` that send to viewers."""
+
+    async def connect_grpc(
+        self,
+        url: str | None = None,
+        *,
+        default_blueprint: None = None,
+        tls: ClientTls = None,
+        token: str | None = None,
+    ) -> None:
+        """Sends the recording to a viewer or proxy from now on; what the start buffer holds goes first.
+
+        It returns at once: the connection is made in the background, and again whenever it breaks. What was
+        sent and not acknowledged is kept and sent again then, see :class:`aiorerun.GrpcSink`, which has
+        more settings. Cancelling the call does not undo the change.
+
+        Args:
+            url: ``rerun+http://host:port/proxy``, or ``rerun://…`` with TLS; by default the viewer on this
+                machine, ``rerun+http://127.0.0.1:9876/proxy``.
+            default_blueprint: Not available yet; must be ``None``.
+            tls: The file of certificates to trust, or an ``ssl.SSLContext``; by default those of the system.
+            token: Sent as ``authorization: Bearer …``.
+
+        Raises:
+            InvalidUrlError: The URL names no message proxy.
+        """
+        await self._connect(url, default_blueprint, tls, token)
+
+    async def connected(self, timeout: float = 5.0) -> None:
+        """Waits until all gRPC sinks of the stream are connected; returns at once if it has none.
+
+        Cancelling it changes nothing.
+
+        Args:
+            timeout: Seconds to wait at most.
+
+        Raises:
+            TimeoutError: One of them is not connected by then; the text says why.
+            ValueError: The timeout is negative or not a number.
+        """
+        check_timeout(timeout, "connected: timeout")
+        await self._wait_until_connected(timeout)
+
+    async def serve_grpc(
+        self,
+        *,
+        grpc_port: int | None = None,
+        default_blueprint: None = None,
+        server_memory_limit: str = "25%",
+        newest_first: bool = False,
+        cors_allow_origin: Sequence[str] | None = None,
+        bind_ip: str = "127.0.0.1",
+        token: str | None = None,
+        tls: ServerTls = None,
+        insecure: bool = False,
+    ) -> str:
+        """Serves the recording to any number of viewers from now on, native ones and browsers.
+
+        Viewers that come late get what was logged before, as far as the memory limit allows. The server ends
+        with :meth:`disconnect`, when other sinks replace it, or with the program. Cancelling the call does
+        not undo the change.
+
+        Args:
+            grpc_port: Where to listen; by default 9876, and 0 takes a free port.
+            default_blueprint: Not available yet; must be ``None``.
+            server_memory_limit: A part of the machine's memory (``"25%"``) or an amount (``"4GB"``). Beyond
+                it the oldest data is forgotten, static data never. ``"0B"`` keeps nothing for late viewers.
+            newest_first: Whether viewers get what they missed from the newest to the oldest.
+            cors_allow_origin: More origins whose pages may read, with ``*`` for any characters.
+            bind_ip: Where to listen. Anything but a loopback address needs ``token`` or ``insecure``.
+            token: What readers and writers have to send as ``authorization: Bearer …``. The official viewer
+                cannot.
+            tls: Certificate file and key file, or an ``ssl.SSLContext``.
+            insecure: Whether to listen to other machines without a token.
+
+        Returns:
+            What viewers open, such as ``rerun+http://127.0.0.1:9876/proxy``; ``[rerun is disabled]`` if the
+            stream is disabled.
+
+        Raises:
+            SinkOpenError: The port is taken, or the address is not there; the former sinks stay.
+            BadMemoryLimitError: ``server_memory_limit`` is none.
+            ValueError: The address is open to other machines, and nothing says that it may be.
+        """
+        options = {
+            "bind_ip": bind_ip,
+            "server_memory_limit": server_memory_limit,
+            "newest_first": newest_first,
+            "cors_allow_origin": cors_allow_origin,
+            "token": token,
+            "tls": tls,
+            "insecure": insecure,
+        }
+        return await self._serve(grpc_port, default_blueprint, options)
+
+    async def spawn(
+        self,
+        *,
+        port: int = 9876,
+        connect: bool = True,
+        memory_limit: str = "75%",
+        hide_welcome_screen: bool = False,
+        detach_process: bool = True,
+        default_blueprint: None = None,
+        server_memory_limit: str = "0B",
+        executable_name: str = "rerun",
+        executable_path: str | os.PathLike[str] | None = None,
+    ) -> None:
+        """Starts the native viewer, unless something listens at its port, and sends the recording there.
+
+        Cancelling it while the viewer starts ends the viewer, unless it is detached.
+
+        Args:
+            port: Where the viewer listens.
+            connect: Whether to send the recording to it; otherwise the viewer is only started.
+            memory_limit: What the viewer may keep: a part of the machine's memory, or ``"16GB"``.
+            hide_welcome_screen: Whether the viewer starts without its welcome page.
+            detach_process: Whether the viewer outlives this program.
+            default_blueprint: Not available yet; must be ``None``.
+            server_memory_limit: What the server inside the viewer keeps for further viewers.
+            executable_name: The viewer's name on the ``PATH``.
+            executable_path: The viewer's file, instead of its name.
+
+        Raises:
+            FileNotFoundError: There is no such viewer; the text says how to install one.
+        """
+        options = {
+            "memory_limit": memory_limit,
+            "server_memory_limit": server_memory_limit,
+            "hide_welcome_screen": hide_welcome_screen,
+            "detach_process": detach_process,
+            "executable_name": executable_name,
+            "executable_path": executable_path,
+        }
+        await self._spawn(connect=connect, default_blueprint=default_blueprint, port=port, options=options)
+
+
+async def spawn_viewer(**options: Any) -> None:
+    """Starts a viewer, see :func:`aiorerun.viewer.spawn.spawn`."""
+    from aiorerun.viewer.spawn import spawn
+
+    await spawn(**options)
+
+
+async def _all_connected(sinks: Sequence[Any], timeout: float) -> None:
+    await asyncio.gather(*(sink.connected(timeout) for sink in sinks if hasattr(sink, "connected")))
