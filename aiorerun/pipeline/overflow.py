@@ -97,7 +97,9 @@ def choose_losses(units: Iterable[Unit], policy: OverflowPolicy, excess: int) ->
 
 
 class Backlog(Generic[Unit, Marker]):
-    """What waits, in order, within a limit in bytes. Not thread-safe. No operation gets much dearer, however many wait.
+    """What waits, in order, within a limit in bytes. Not thread-safe.
+
+    No operation gets much dearer, however much waits.
 
     Args:
         policy: What is dropped; ``"wait"`` drops nothing.
