@@ -98,7 +98,7 @@ async def send_async(stream: BaseRecordingStream, name: str, chunks: Any) -> Non
                 if not await _admit(stream, name, offer):
                     return
     except _WrongChunkError as error:
-        report(name, _cause(error))
+        report(name, _cause(error), recording=stream)
 
 
 def send_blocking(stream: BaseRecordingStream, name: str, chunks: Any) -> None:
@@ -108,7 +108,7 @@ def send_blocking(stream: BaseRecordingStream, name: str, chunks: Any) -> None:
             if not _admit_blocking(stream, name, offer):
                 return
     except _WrongChunkError as error:
-        report(name, _cause(error))
+        report(name, _cause(error), recording=stream)
 
 
 def _cause(error: _WrongChunkError) -> Exception:
@@ -285,7 +285,8 @@ def _admit_blocking(stream: BaseRecordingStream, name: str, offer: _Offer) -> bo
 
 def _report_gate(stream: BaseRecordingStream, name: str, gate: int) -> None:
     if gate == CLOSED:
-        report(name, StreamClosedError(f"{stream!r} is closed; make a new stream to send more"))
+        closed = StreamClosedError(f"{stream!r} is closed; make a new stream to send more")
+        report(name, closed, recording=stream)
 
 
 def _push(stream: BaseRecordingStream, offer: _Offer) -> None:

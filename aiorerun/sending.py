@@ -49,7 +49,7 @@ class BaseSending(BaseRecordingStream):
             with strict_scope(strict):
                 return capture_columns(entity_path, indexes, columns)
         except Exception as error:
-            report(context, error, strict=strict)
+            report(context, error, strict=strict, recording=self)
             return None
 
     def _takes_rows(self, context: str, strict: bool | None = None) -> bool:
@@ -68,7 +68,7 @@ class BaseSending(BaseRecordingStream):
         try:
             plan = plan_of(schema, index, entity_path)
         except Exception as error:
-            report(context, error)
+            report(context, error, recording=self)
             return None
         if plan.is_ambiguous:
             warnings.warn(
@@ -83,7 +83,7 @@ class BaseSending(BaseRecordingStream):
         """The entity path of a property; ``None`` if the name is wrong, which was reported."""
         if isinstance(name, str):
             return [RECORDING_PROPERTIES_PATH[1:], name]
-        report("send_property", TypeError(f"name must be a str, got {type(name).__name__}"))
+        report("send_property", TypeError(f"name must be a str, got {type(name).__name__}"), recording=self)
         return None
 
     def _recording_name(self, name: Any) -> RecordingInfo | None:
@@ -91,7 +91,9 @@ class BaseSending(BaseRecordingStream):
 
         if isinstance(name, str):
             return RecordingInfo(name=name)
-        report("send_recording_name", TypeError(f"name must be a str, got {type(name).__name__}"))
+        report(
+            "send_recording_name", TypeError(f"name must be a str, got {type(name).__name__}"), recording=self
+        )
         return None
 
     def _start_time(self, nanos: Any) -> RecordingInfo | None:
@@ -102,7 +104,7 @@ class BaseSending(BaseRecordingStream):
             return RecordingInfo(start_time=sequence_value(nanos))
         except (TypeError, ValueError, OverflowError) as error:
             told = type(error)(f"nanos must be whole nanoseconds since 1970 in 64 bits ({error})")
-            report("send_recording_start_time_nanos", told)
+            report("send_recording_start_time_nanos", told, recording=self)
             return None
 
     def _push_block(self, block: ColumnBlock) -> bool:
@@ -239,7 +241,7 @@ class AsyncSending(BaseSending):
         try:
             reader = reader_of(table) if at_hand else await asyncio.to_thread(reader_of, table)
         except TypeError as error:
-            report(context, error)
+            report(context, error, recording=self)
             return
         plan = self._plan(context, reader.schema, index, entity_path)
         while plan is not None:
@@ -252,7 +254,7 @@ class AsyncSending(BaseSending):
                 else:
                     blocks = await asyncio.to_thread(blocks_of, batch, plan)
             except Exception as error:
-                report(context, error)
+                report(context, error, recording=self)
                 return
             for block in blocks:
                 await self._send_block(context, block, None)

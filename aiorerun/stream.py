@@ -220,7 +220,7 @@ class AsyncRecordingStream(AsyncLive):
         try:
             forward.check_recording(recording)
         except (TypeError, ValueError) as error:
-            report("send_recording", error)
+            report("send_recording", error, recording=self)
             return
         await forward.send_async(self, "send_recording", recording)
 

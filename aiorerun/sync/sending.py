@@ -113,7 +113,7 @@ class Sending(BaseSending):
         try:
             reader = reader_of(table)
         except TypeError as error:
-            report(context, error)
+            report(context, error, recording=self)
             return
         plan = self._plan(context, reader.schema, index, entity_path)
         if plan is None:
@@ -122,7 +122,7 @@ class Sending(BaseSending):
             try:
                 blocks = blocks_of(batch, plan)
             except Exception as error:
-                report(context, error)
+                report(context, error, recording=self)
                 return
             for block in blocks:
                 self._send_block(context, block, None)

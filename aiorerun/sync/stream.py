@@ -209,7 +209,7 @@ class RecordingStream(Live):
         try:
             forward.check_recording(recording)
         except (TypeError, ValueError) as error:
-            report("send_recording", error)
+            report("send_recording", error, recording=self)
             return
         forward.send_blocking(self, "send_recording", recording._lazy_chunks(None, None, None))
 

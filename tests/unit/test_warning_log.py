@@ -138,3 +138,27 @@ def test_one_warning_for_a_call_that_is_wrong_inside() -> None:
     assert [warning.filename for warning in caught] == [__file__]
     assert len(lines_of(memory)) == 1
     rec.disconnect()
+
+
+@pytest.mark.parametrize(
+    "misuse",
+    [
+        lambda rec: rec.send_columns("a", [], [object()]),
+        lambda rec: rec.send_dataframe(object()),
+        lambda rec: rec.send_record_batch(object()),
+        lambda rec: rec.send_property("", object()),
+        lambda rec: rec.send_recording_name(3),
+        lambda rec: rec.send_recording_start_time_nanos("now"),
+        lambda rec: rec.send_recording(object()),
+        lambda rec: rec.send_chunks([object()]),
+    ],
+)
+def test_misuse_of_a_method_is_recorded_by_the_recording_it_was_for(misuse: Any) -> None:
+    other, _ = recording("other")
+    blocking.set_global_data_recording(other)
+    rec, memory = recording("meant")
+    with pytest.warns(blocking.RerunWarning):
+        misuse(rec)
+    assert len(lines_of(memory)) == 1
+    rec.disconnect()
+    other.disconnect()
