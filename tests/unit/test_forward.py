@@ -194,10 +194,13 @@ async def test_what_is_no_chunk(wrong: Any, new_stream: NewStream) -> None:
         await asyncio.to_thread(_raises, other, wrong)
     finally:
         rr.set_strict_mode(False)
-    # What came before the wrong one is sent.
-    assert len(read_chunks(await memory.drain_as_bytes())) == (
-        2 if isinstance(wrong, list) and len(wrong) > 1 else 0
-    )
+    # What came before the wrong one is sent, and the warning is recorded.
+    chunks = read_chunks(await memory.drain_as_bytes())
+    warned = [
+        chunk for chunk in chunks if chunk.batch.schema.metadata[b"rerun:entity_path"] == b"/__warnings"
+    ]
+    assert len(warned) == 1
+    assert len(chunks) - 1 == (2 if isinstance(wrong, list) and len(wrong) > 1 else 0)
 
 
 def _raises(stream: blocking_rr.RecordingStream, wrong: Any) -> None:
@@ -222,7 +225,8 @@ async def test_what_is_no_recording(tmp_path: Path, new_stream: NewStream) -> No
     other = new_blocking_stream()
     with pytest.warns(rr.RerunWarning, match="expected a recording"):
         other.send_recording("x.rrd")  # type: ignore[arg-type]
-    assert rec.stats().rows_accepted == other.stats().rows_accepted == 0
+    # The warnings are recorded, and nothing else.
+    assert (rec.stats().rows_accepted, other.stats().rows_accepted) == (2, 1)
 
 
 async def test_disabled_and_closed_streams(new_stream: NewStream) -> None:
