@@ -50,7 +50,6 @@ NOT_YET: Final = {
         "concepts/explicit_recording",
         "tutorials/visualization/load_blueprint",
     ),
-    "aiorerun.sync:spawn": ("descriptors/descr_builtin_component",),
 }
 LEFT_OUT: Final = {name: needed for needed, names in NOT_YET.items() for name in names}
 
