@@ -91,6 +91,11 @@ class ServerProtocol(WireProtocol):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The connection is gone."""
+        # A client may send, and be gone, before the task of its call has had its first turn. Cancelled then,
+        # the call would lose what has come for it.
+        self._loop.call_soon(self._end, exc)
+
+    def _end(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
         self._on_lost(self)
 

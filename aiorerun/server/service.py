@@ -91,7 +91,8 @@ class ProxyService:
             except _GONE as error:
                 logger.debug("a writer is gone: %s", error)
             except asyncio.CancelledError:
-                if not self._is_closing:
+                # There is nobody to tell when the client is gone as well.
+                if not self._is_closing or _is_gone(stream):
                     raise
                 raise GRPCError(Status.UNAVAILABLE, "the server is closing") from None
 
@@ -168,6 +169,15 @@ async def _refuse(stream: Stream[bytes, bytes], error: RpcError) -> None:
 
 
 def _abort(stream: Stream[bytes, bytes]) -> None:
-    transport = getattr(getattr(stream, "_stream", None), "_transport", None)
+    transport = _transport(stream)
     if transport is not None:
         transport.abort()
+
+
+def _is_gone(stream: Stream[bytes, bytes]) -> bool:
+    transport = _transport(stream)
+    return transport is not None and transport.is_closing()
+
+
+def _transport(stream: Stream[bytes, bytes]) -> Any:
+    return getattr(getattr(stream, "_stream", None), "_transport", None)

@@ -139,7 +139,7 @@ def has_vulkan() -> bool:
 
 
 @pytest.mark.parametrize("program", SERVICES)
-async def test_nothing_differs(program: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+async def test_check_27_nothing_differs(program: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     if program == "--headless" and not has_vulkan():
         pytest.skip("the headless viewer needs Vulkan: apt-get install mesa-vulkan-drivers libvulkan1")
     # Each of the two is asked for what it has; the files of the catalog come with the viewer's alone.

@@ -47,14 +47,16 @@ if TYPE_CHECKING:
 WEB = ("content-type", "application/grpc-web+proto")
 
 
-async def test_check_2_the_official_client_leaves_quickly() -> None:
+async def test_check_02_the_official_client_leaves_quickly() -> None:
     async with serving() as (server, _):
         assert await write_official(server.uri, 1000) < 2.0
         rows = len(server.hub.history)
         assert rows >= 5
 
 
-async def test_check_3_the_official_reader_saves_the_same_as_from_the_official_server(tmp_path: Path) -> None:
+async def test_check_03_the_official_reader_saves_the_same_as_from_the_official_server(
+    tmp_path: Path,
+) -> None:
     counts: list[Counter[MessageKind]] = []
     stats: list[list[str]] = []
     async with serving() as (server, port), Client(port) as client:
@@ -85,7 +87,7 @@ async def test_check_3_the_official_reader_saves_the_same_as_from_the_official_s
     assert counts[0] == counts[1]
 
 
-async def test_check_1_records_come_back_as_they_went_in(tmp_path: Path) -> None:
+async def test_check_01_records_come_back_as_they_went_in(tmp_path: Path) -> None:
     async with serving() as (server, port), Client(port) as client:
         await write_official(server.uri, 100)
         count = len(server.hub.history)
@@ -96,7 +98,7 @@ async def test_check_1_records_come_back_as_they_went_in(tmp_path: Path) -> None
     assert all(parse_log_msg(body).store is not None for body in first)
 
 
-async def test_check_9_many_small_messages_reach_the_official_reader(tmp_path: Path, sized: Sized) -> None:
+async def test_check_09_many_small_messages_reach_the_official_reader(tmp_path: Path, sized: Sized) -> None:
     count = sized(50_000, 200_000)
     path = tmp_path / "saved.rrd"
     async with serving() as (server, port), Client(port) as client:

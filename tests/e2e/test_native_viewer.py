@@ -68,7 +68,7 @@ def check_state(state: ViewerState, store_id: str) -> None:
     assert [report for report in reports if report.severity == "error"] == []
 
 
-async def test_a_viewer_that_reads_from_our_server_shows_everything(tmp_path: Path) -> None:
+async def test_check_04_a_viewer_that_reads_from_our_server_shows_everything(tmp_path: Path) -> None:
     port = free_port()
     async with serving("read") as (rec, uri):
         await log_scene(rec)
@@ -82,7 +82,7 @@ async def test_a_viewer_that_reads_from_our_server_shows_everything(tmp_path: Pa
             assert [entry for entry in await client.logs() if entry.level == "ERROR"] == []
 
 
-async def test_a_spawned_viewer_is_driven_and_gone_afterwards() -> None:
+async def test_check_24_a_spawned_viewer_is_driven_and_gone_afterwards() -> None:
     async with await ViewerClient.spawn(headless=True, port=0, extra_args=SIZE) as client:
         viewer = client.viewer
         assert viewer is not None

@@ -66,7 +66,7 @@ def opened(seen: WebShot) -> list[dict[str, Any]]:
 
 
 @pytest.mark.usefixtures("web_viewer")
-async def test_our_page_shows_what_our_server_has(tmp_path: Path) -> None:
+async def test_check_06_our_page_shows_what_our_server_has(tmp_path: Path) -> None:
     async with serving("before") as (rec, uri), await start_page_server(0) as page:
         await log_scene(rec)
         url = viewer_url(page.url, uri, theme="dark")
@@ -78,7 +78,7 @@ async def test_our_page_shows_what_our_server_has(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("web_viewer")
-async def test_our_page_shows_what_is_logged_later(tmp_path: Path) -> None:
+async def test_check_07_our_page_shows_what_is_logged_later(tmp_path: Path) -> None:
     async with serving("later") as (rec, uri), await start_page_server(0) as page:
         is_ready = asyncio.Event()
 
@@ -126,7 +126,7 @@ async def test_our_page_shows_what_an_official_server_has(tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("browser")
-async def test_the_official_page_shows_what_our_server_has(tmp_path: Path) -> None:
+async def test_check_05_the_official_page_shows_what_our_server_has(tmp_path: Path) -> None:
     port, web_port = free_port(), free_port()
     arguments = ("--serve-web", "--port", str(port), "--web-viewer-port", str(web_port))
     async with (

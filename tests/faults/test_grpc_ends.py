@@ -123,7 +123,7 @@ async def test_rows_arrive_however_a_program_ends(end: str) -> None:
 
 
 @pytest.mark.parametrize("program", ["asyncio.run", "facade", "loop closed"])
-async def test_without_a_server_a_program_ends_in_time_and_says_what_is_lost(program: str) -> None:
+async def test_check_17_without_a_server_a_program_ends_in_time_and_says_what_is_lost(program: str) -> None:
     code = ENDS[program].replace("loop.run_until_complete(rec.flush())", "")
     status, output, secs = await run(code, f"rerun+http://127.0.0.1:{free_port()}/proxy")
     assert status == 0, output
@@ -132,7 +132,7 @@ async def test_without_a_server_a_program_ends_in_time_and_says_what_is_lost(pro
     assert "Traceback" not in output
 
 
-async def test_a_server_that_never_answers_does_not_keep_a_program_alive() -> None:
+async def test_check_20_a_server_that_never_answers_does_not_keep_a_program_alive() -> None:
     async with serving() as server:
         server.answers.clear()
         status, output, secs = await run(ENDS["disconnect"], server.url)

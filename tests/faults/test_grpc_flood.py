@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.timeout(600)
-async def test_a_stuck_reader_costs_no_message_and_no_connection(sized: Sized) -> None:
+async def test_check_08_a_stuck_reader_costs_no_message_and_no_connection(sized: Sized) -> None:
     count = sized(10_000, 100_000)
     messages = [chunk_message(STORE, scalar_chunk("/a", [number])) for number in range(count)]
     with official_server() as server:
@@ -31,21 +31,23 @@ async def test_a_stuck_reader_costs_no_message_and_no_connection(sized: Sized) -
             await sink.connected(PATIENCE)
             await sink.write([announcement()])
             reader: Any = await open_channel(Endpoint.parse(server.url), timeout=PATIENCE)
-            stream = reader.request(READ_MESSAGES, Cardinality.UNARY_STREAM, bytes, bytes)
-            await stream.__aenter__()
-            await stream.send_message(b"", end=True)
-            # It does not read from now on, nor answer.
-            reader._protocol._transport.pause_reading()
+            try:
+                stream = reader.request(READ_MESSAGES, Cardinality.UNARY_STREAM, bytes, bytes)
+                await stream.__aenter__()
+                await stream.send_message(b"", end=True)
+                # It does not read from now on, nor answer.
+                reader._protocol._transport.pause_reading()
 
-            async def write() -> None:
-                for start in range(0, count, 500):
-                    await sink.write(messages[start : start + 500])
+                async def write() -> None:
+                    for start in range(0, count, 500):
+                        await sink.write(messages[start : start + 500])
 
-            writing = asyncio.ensure_future(write())
-            await asyncio.wait({writing}, timeout=2.0)
-            assert not writing.done(), "nothing was stuck"
-            reader._protocol._transport.abort()
-            reader.close()
+                writing = asyncio.ensure_future(write())
+                await asyncio.wait({writing}, timeout=2.0)
+                assert not writing.done(), "nothing was stuck"
+            finally:
+                reader._protocol._transport.abort()
+                reader.close()
             await asyncio.wait_for(writing, 200.0)
             await sink.flush_acknowledged()
             received = without_duplicates(await read_messages(server.url, lambda got: len(got) > count))

@@ -47,7 +47,7 @@ def directory(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("is_stubborn", [False, True])
-async def test_the_whole_group_is_gone_after_close(directory: Path, is_stubborn: bool) -> None:
+async def test_check_24_the_whole_group_is_gone_after_close(directory: Path, is_stubborn: bool) -> None:
     program = make_standin(directory / "rerun", has_child=True, is_stubborn=is_stubborn)
     viewer = await spawn(port=free_port(), detach_process=False, executable_path=program)
     told = await asyncio.to_thread(wait_for_start, directory)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import inspect
 import logging
 import socket
@@ -76,6 +77,22 @@ class TestConnecting:
         assert (sink.rows_written, sink.rows_pending, sink.state) == (1, 0, "connected")
         await call(face.disconnect)
 
+    async def test_check_25_no_two_equal_sinks(self, face: Any) -> None:
+        rec = face.RecordingStream("app", send_properties=False, close_timeout=0.2)
+        address = f"127.0.0.1:{free_port()}/proxy"
+        named = rr.GrpcSink("rerun+http://" + address.replace("127.0.0.1", "localhost"))
+        for equal in (address, f"rerun+http://{address}/", f"rerun+http://user:pw@{address}?x=1#y"):
+            with pytest.raises(ValueError, match="Duplicate sinks"):
+                await call(rec.set_sinks, rr.GrpcSink(f"rerun+http://{address}"), rr.GrpcSink(equal))
+            assert rec.stats().sinks == ()
+        with pytest.raises(ValueError, match="Duplicate sinks"):
+            await call(rec.set_sinks, rr.GrpcSink(), rr.GrpcSink("rerun+http://127.0.0.1:9876/proxy"))
+        # Others are not equal, though they mean the same machine, or the same port.
+        tls = rr.GrpcSink(f"rerun://{address}")
+        await call(rec.set_sinks, rr.GrpcSink(address), named, tls)
+        assert len(rec.stats().sinks) == 3
+        await call(rec.disconnect)
+
     async def test_a_server_that_is_not_there_is_not_waited_for(self, face: Any) -> None:
         rec = face.RecordingStream("app", send_properties=False, close_timeout=0.2)
         url = f"rerun+http://127.0.0.1:{free_port()}/proxy"
@@ -132,11 +149,13 @@ class TestServing:
         assert await call(disabled.serve_grpc, grpc_port=0) == NOWHERE
         assert "is disabled" in caplog.text
 
-    async def test_a_port_that_is_taken(self, face: Any, server: rr.AsyncRecordingStream) -> None:
+    async def test_check_26_a_port_that_is_taken(self, face: Any, server: rr.AsyncRecordingStream) -> None:
         rec = face.RecordingStream("app", send_properties=False)
         port = int(uri_of(server).rsplit(":", 1)[1].split("/")[0])
-        with pytest.raises(rr.SinkOpenError, match=str(port)):
+        with pytest.raises(rr.SinkOpenError, match=str(port)) as caught:
             await call(rec.serve_grpc, grpc_port=port)
+        assert isinstance(caught.value, OSError)
+        assert caught.value.errno == errno.EADDRINUSE
         assert rec.stats().sinks == ()
 
     async def test_what_makes_no_sense_is_refused(self, face: Any) -> None:
@@ -163,8 +182,13 @@ class TestWebViewer:
         text = await asyncio.to_thread(lambda: urllib.request.urlopen(page, timeout=10).read().decode())
         assert "<title>" in text
 
-        with pytest.raises(OSError, match=str(port)):
-            await call(face.serve_web_viewer, web_port=port, open_browser=False)
+    async def test_check_26_a_port_that_is_taken(self, face: Any) -> None:
+        pytest.importorskip("rerun_notebook", reason="needs the extra `web`")
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            with pytest.raises(OSError, match=str(port)) as caught:
+                await call(face.serve_web_viewer, web_port=port, open_browser=False)
+        assert caught.value.errno == errno.EADDRINUSE
 
     async def test_notebooks_are_shown_the_own_page(self, face: Any) -> None:
         pytest.importorskip("rerun_notebook", reason="needs the extra `web`")

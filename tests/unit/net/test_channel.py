@@ -139,7 +139,7 @@ async def test_closing_a_channel_whose_peer_does_not_read() -> None:
 
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("role", ["client", "server"])
-def test_a_frozen_peer_is_noticed(loop: str, role: str) -> None:
+def test_check_22_a_frozen_peer_is_noticed(loop: str, role: str) -> None:
     """Even with full buffers, and within the two times that are set."""
 
     async def main() -> None:
@@ -166,7 +166,7 @@ def test_a_frozen_peer_is_noticed(loop: str, role: str) -> None:
     run_on(loop, main())
 
 
-async def test_a_peer_that_answers_is_kept() -> None:
+async def test_check_22_a_peer_that_answers_is_kept() -> None:
     async with serving(Proxy(write=Collector())) as endpoint:
         channel = await open_channel(endpoint, timeout=SECS, keepalive_secs=0.05, keepalive_timeout=2)
         protocol: Any = channel._protocol

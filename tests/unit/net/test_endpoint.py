@@ -109,7 +109,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("url", "expected"), ACCEPTED)
-def test_accepted(url: str, expected: Endpoint) -> None:
+def test_check_15_accepted_urls(url: str, expected: Endpoint) -> None:
     parsed = Endpoint.parse(url)
     assert parsed == expected
     assert hash(parsed) == hash(expected)
@@ -118,7 +118,7 @@ def test_accepted(url: str, expected: Endpoint) -> None:
 
 
 @pytest.mark.parametrize(("url", "reason"), REFUSED, ids=range(len(REFUSED)))
-def test_refused(url: str, reason: str) -> None:
+def test_check_15_refused_urls(url: str, reason: str) -> None:
     with pytest.raises(InvalidUrlError) as caught:
         Endpoint.parse(url)
     assert str(caught.value) == f'invalid endpoint "{url}": {reason}'
@@ -144,7 +144,7 @@ def test_the_default() -> None:
     ("host", "connect_host"),
     [("0.0.0.0", "127.0.0.1"), ("::", "127.0.0.1"), ("::1", "::1"), ("a.b", "a.b")],
 )
-def test_where_to_connect(host: str, connect_host: str) -> None:
+def test_check_15_where_to_connect(host: str, connect_host: str) -> None:
     assert Endpoint(False, host, 1).connect_host == connect_host
 
 

@@ -73,12 +73,12 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("text", "expected"), ACCEPTED)
-def test_accepted(text: str, expected: int | None) -> None:
+def test_check_15_accepted_memory_limits(text: str, expected: int | None) -> None:
     assert parse_memory_limit(text, lambda: RAM) == expected
 
 
 @pytest.mark.parametrize(("text", "reason"), REFUSED)
-def test_refused(text: str, reason: str) -> None:
+def test_check_15_refused_memory_limits(text: str, reason: str) -> None:
     with pytest.raises(BadMemoryLimitError) as caught:
         parse_memory_limit(text, lambda: RAM)
     assert str(caught.value) == "Bad server_memory_limit: " + reason.format(text)

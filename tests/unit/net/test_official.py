@@ -73,7 +73,7 @@ async def read_all(channel: Any, count: int, *, direct: bool) -> Counter[bytes]:
 
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("direct", [True, False], ids=["direct", "by h2"])
-def test_there_and_back(loop: str, direct: bool, sized: Sized) -> None:
+def test_check_10_there_and_back(loop: str, direct: bool, sized: Sized) -> None:
     count = sized(10_000, 50_000)
 
     async def main() -> None:
@@ -96,7 +96,7 @@ def test_there_and_back(loop: str, direct: bool, sized: Sized) -> None:
     run_on(loop, main())
 
 
-async def test_small_messages_against_a_reader_that_never_reads(sized: Sized) -> None:
+async def test_check_08_small_messages_against_a_reader_that_never_reads(sized: Sized) -> None:
     """The official server holds the writer up, and does not close its connection."""
     count = sized(40_000, 100_000)
     messages = [frame(store_info_message(STORE, Tuid(1, number), (3, 11, 0))) for number in range(count)]

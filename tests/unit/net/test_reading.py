@@ -374,7 +374,7 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def test_huge_messages(sized: Sized) -> None:
+def test_check_21_huge_messages(sized: Sized) -> None:
     """Both ways, without holding up the loop, and within a small multiple of their size."""
     size = sized(96, 512) << 20
 

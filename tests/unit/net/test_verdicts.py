@@ -124,7 +124,7 @@ def normal(host: str) -> str:
         return host
 
 
-def test_urls() -> None:
+def test_check_15_urls() -> None:
     urls = [url for url, _ in ACCEPTED + REFUSED] + odd_urls(400)
     # The official SDK takes the port for left out when it is the scheme's own, and puts 9876 there.
     urls = [url for url in urls if not re.search("localhost:(80|443)/", url)]
@@ -148,7 +148,7 @@ def reason(text: str) -> str:
     return re.sub(r"//u:(p|\*\*\*)@", "//u:@", text.split('": ', 1)[1])
 
 
-def test_memory_limits() -> None:
+def test_check_15_memory_limits() -> None:
     texts = [text for text, _ in LIMITS + NO_LIMITS]
     with socket.socket() as taken:
         # So that no server comes up.

@@ -295,6 +295,25 @@ def random_bytes(size: int) -> bytes:
     return os.urandom(size)
 
 
+def write_request(bodies: Iterable[bytes], *, is_complete: bool) -> bytes:
+    """All that a writer sends on a fresh connection, in one piece."""
+    h2 = H2Connection(H2Configuration(client_side=True))
+    h2.initiate_connection()
+    headers = [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":authority", "localhost"),
+        (":path", WRITE_MESSAGES),
+        ("te", "trailers"),
+        ("content-type", "application/grpc"),
+    ]
+    h2.send_headers(1, headers)
+    joined = b"".join(PREFIX.pack(0, len(body)) + body for body in bodies)
+    h2.send_data(1, joined, end_stream=is_complete)
+    data: bytes = h2.data_to_send()
+    return data
+
+
 def greedy_request() -> bytes:
     """What a reader sends that allows everything to be sent to it at once."""
     h2 = H2Connection(H2Configuration(client_side=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from aiorerun.net.frames import MessageWriter
 from aiorerun.net.logmsg import PREFIX, frame_body
 from aiorerun.net.methods import READ_MESSAGES, READ_TABLES, WRITE_MESSAGES, WRITE_TABLE
 from aiorerun.net.reading import MessageReader
+from tests.unit.net.serving import LOOPS, run_on
 from tests.unit.server.peers import (
     Client,
     activation,
@@ -28,6 +30,7 @@ from tests.unit.server.peers import (
     table,
     take,
     until,
+    write_request,
 )
 
 if TYPE_CHECKING:
@@ -267,3 +270,64 @@ async def test_check_10_no_short_frames_but_the_last(direct: str, monkeypatch: p
     # Static ones, small ones and the rest are taken in a few bursts, each of which may end with a short one.
     assert len([length for length in lengths if length < 256]) <= 10
     assert len(lengths) < 150
+
+
+@pytest.mark.parametrize("is_complete", [False, True])
+@pytest.mark.parametrize("loop", LOOPS)
+def test_what_came_together_with_the_end_of_its_connection_is_kept(loop: str, is_complete: bool) -> None:
+    """All of it is there before the task of the call has had its first turn."""
+    bodies = [store_info(number) for number in range(150)]
+
+    async def main() -> None:
+        async with serving() as (server, port):
+            # On purpose without giving the server a turn.
+            with socket.create_connection(("127.0.0.1", port), 10) as client:
+                client.sendall(write_request(bodies, is_complete=is_complete))
+            await until(lambda: len(server.hub.history) == len(bodies))
+            await until(lambda: server.num_connections == 0)
+
+    run_on(loop, main())
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_request_in_one_piece_has_its_answer(loop: str) -> None:
+    bodies = [store_info(number) for number in range(150)]
+
+    async def main() -> None:
+        async with serving() as (server, port):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(write_request(bodies, is_complete=True))
+            answer = b""
+            async with asyncio.timeout(20):
+                # The frame of the trailers ends the stream: a frame of headers with both flags.
+                while b"\x01\x05\x00\x00\x00\x01" not in answer:
+                    data = await reader.read(65536)
+                    assert data, "the connection was closed without an answer"
+                    answer += data
+            assert len(server.hub.history) == len(bodies)
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+
+    run_on(loop, main())
+
+
+async def test_a_client_that_is_gone_is_not_told_that_the_server_closes(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving() as (server, port):
+        publishing = 0
+
+        async def publish(_entries: object) -> None:
+            nonlocal publishing
+            publishing += 1
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(server.hub, "publish", publish)
+        with socket.create_connection(("127.0.0.1", port), 10) as client:
+            client.sendall(write_request([store_info()], is_complete=False))
+            await until(lambda: publishing == 1)
+        # Its call still wants to keep what has come.
+        await until(lambda: publishing == 2)
+        await server.close()
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("grpclib")] == []

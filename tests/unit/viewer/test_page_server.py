@@ -258,7 +258,7 @@ async def test_closing_ends_connections_and_frees_the_port() -> None:
     await again.close()
 
 
-async def test_a_port_that_is_taken_is_an_error() -> None:
+async def test_check_26_a_port_that_is_taken_is_an_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
         await start_page_server(taken.getsockname()[1])
 

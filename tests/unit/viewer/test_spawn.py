@@ -32,7 +32,7 @@ async def started(directory: Path) -> dict[str, Any]:
     return await asyncio.to_thread(wait_for_start, directory)
 
 
-async def test_the_viewer_gets_the_official_arguments(directory: Path) -> None:
+async def test_check_23_the_viewer_gets_the_official_arguments(directory: Path) -> None:
     program, port = make_standin(directory / "rerun"), free_port()
     viewer = await spawn(port=port, executable_path=program)
     try:
@@ -53,7 +53,7 @@ async def test_the_viewer_gets_the_official_arguments(directory: Path) -> None:
     assert not viewer.is_running
 
 
-async def test_all_arguments_are_passed_on(directory: Path) -> None:
+async def test_check_23_all_arguments_are_passed_on(directory: Path) -> None:
     program, port = make_standin(directory / "rerun"), free_port()
     viewer = await spawn(
         port=port,
@@ -74,7 +74,7 @@ async def test_all_arguments_are_passed_on(directory: Path) -> None:
         await viewer.close()
 
 
-async def test_a_detached_viewer_has_a_session_of_its_own(directory: Path) -> None:
+async def test_check_23_a_detached_viewer_has_a_session_of_its_own(directory: Path) -> None:
     viewer = await spawn(port=free_port(), executable_path=make_standin(directory / "rerun"))
     try:
         told = await started(directory)
@@ -85,7 +85,7 @@ async def test_a_detached_viewer_has_a_session_of_its_own(directory: Path) -> No
 
 
 @pytest.mark.parametrize("options", [{"detach_process": False}, {"headless": True}])
-async def test_others_only_have_a_group(directory: Path, options: dict[str, Any]) -> None:
+async def test_check_23_others_only_have_a_group(directory: Path, options: dict[str, Any]) -> None:
     viewer = await spawn(port=free_port(), executable_path=make_standin(directory / "rerun"), **options)
     try:
         told = await started(directory)
@@ -96,7 +96,7 @@ async def test_others_only_have_a_group(directory: Path, options: dict[str, Any]
         await viewer.close()
 
 
-async def test_nothing_is_started_where_somebody_listens(directory: Path, listener: int) -> None:
+async def test_check_23_nothing_is_started_where_somebody_listens(directory: Path, listener: int) -> None:
     viewer = await spawn(port=listener, executable_path=make_standin(directory / "rerun"))
     assert starts(directory) == []
     assert viewer.pid is None
@@ -178,7 +178,7 @@ def test_it_works_on_uvloop(directory: Path) -> None:
     assert not is_alive(told["child"])
 
 
-async def test_a_missing_program_is_an_error() -> None:
+async def test_check_23_a_missing_program_is_an_error() -> None:
     with pytest.raises(ViewerNotFoundError, match="pip install rerun-sdk"):
         await spawn(port=free_port(), executable_name="no-such-viewer")
 
@@ -195,7 +195,9 @@ async def test_ports_are_numbers_of_16_bits(port: int) -> None:
         await spawn(port=port)
 
 
-async def test_another_version_is_warned_of(directory: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_check_23_another_version_is_warned_of(
+    directory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     program = make_standin(directory / "rerun", version="rerun-cli 0.30.1")
     for _ in range(2):
         async with await spawn(port=free_port(), detach_process=False, executable_path=program):

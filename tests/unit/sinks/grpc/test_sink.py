@@ -67,7 +67,7 @@ def kept_errors(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 # --- what it is --------------------------------------------------------------------------------
 
 
-def test_it_is_compared_by_its_parsed_url() -> None:
+def test_check_25_it_is_compared_by_its_parsed_url() -> None:
     assert GrpcSink() == GrpcSink("rerun+http://127.0.0.1:9876/proxy/") == GrpcSink(token="x")
     assert len({GrpcSink(), GrpcSink("127.0.0.1/proxy")}) == 1
     assert GrpcSink("localhost/proxy") != GrpcSink("127.0.0.1/proxy")
@@ -75,7 +75,7 @@ def test_it_is_compared_by_its_parsed_url() -> None:
     assert isinstance(GrpcSink(), Sink)
 
 
-async def test_a_stream_takes_no_two_equal_ones(impatient: None) -> None:
+async def test_check_25_a_stream_takes_no_two_equal_ones(impatient: None) -> None:
     rec = rr.AsyncRecordingStream("equal", recording_id="e", close_timeout=0.1)
     url = f"rerun+http://127.0.0.1:{free_port()}/proxy"
     with pytest.raises(ValueError, match="Duplicate sinks"):
