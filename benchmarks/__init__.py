@@ -8,5 +8,7 @@ and prints medians. The modules:
 - ``sdk_*``: one file per SDK, one small function per workload;
 - ``child``: the process of one run, which measures itself;
 - ``runner``: starts the processes and collects figures;
-- ``report``: the printed tables, and the one in the README.
+- ``seen``, ``seen_child``: how long it takes until a reader sees what was logged;
+- ``transport``: what sending and reading gRPC messages costs, beside grpclib;
+- ``report``, ``live_report``: the printed tables, and those in the README.
 """

@@ -7,15 +7,15 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from benchmarks import report, runner
+from benchmarks import live_report, report, runner, seen, transport
 from benchmarks.workloads import LATENCY, SINKS, WORKLOADS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_NAMES = [workload.name for workload in WORKLOADS] + [LATENCY.name, "import"]
+_NAMES = [workload.name for workload in WORKLOADS] + [LATENCY.name, "seen", "transport", "import"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,16 +47,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     latency = runner.compare(LATENCY, "file", pairs, options.quick) if LATENCY.name in chosen else None
     if latency is not None:
         report.print_latency(latency)
+    live = live_report.Live(
+        seen.compare_all(pairs, options.quick) if "seen" in chosen else [],
+        transport.compare_all(pairs, options.quick) if "transport" in chosen else [],
+    )
+    live_report.print_all(live, has_goal=not options.quick)
+    sys.stdout.flush()
     imports = runner.compare_imports(pairs) if "import" in chosen else []
     for result in imports:
         report.print_import(result)
     if options.json is not None:
-        everything = [*results, *([] if latency is None else [latency]), *imports]
+        everything: list[Any] = [
+            *results,
+            *([] if latency is None else [latency]),
+            *live.seen,
+            *live.transport,
+            *imports,
+        ]
         options.json.write_text(
             json.dumps([asdict(result) for result in everything], indent=1), encoding="utf-8"
         )
     if options.markdown:
-        report.update_readme(report.markdown(results, latency, imports))
+        report.update_readme(report.markdown(results, latency, live, imports))
         print(f"\n{report.README.name} is up to date.")
     return 0
 

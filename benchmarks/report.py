@@ -10,6 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks import live_report
+
 if TYPE_CHECKING:
     from benchmarks.runner import Result
 
@@ -34,7 +36,7 @@ def machine() -> str:
 
 def versions() -> str:
     """The versions that were compared."""
-    packages = ("rerun-sdk", "foxglove-sdk", "mcap", "pyarrow", "numpy")
+    packages = ("rerun-sdk", "foxglove-sdk", "mcap", "grpclib", "pyarrow", "numpy")
     return ", ".join(f"{package} {metadata.version(package)}" for package in packages)
 
 
@@ -85,7 +87,9 @@ def print_import(result: Result) -> None:
         print(f"  {title:20} rerun {theirs:8.1f}   aiorerun {ours:8.1f}   aiorerun / rerun {share:.2f}×")
 
 
-def markdown(results: list[Result], latency: Result | None, imports: list[Result]) -> str:
+def markdown(
+    results: list[Result], latency: Result | None, live: live_report.Live, imports: list[Result]
+) -> str:
     """All results as the README shows them."""
     day = datetime.now(UTC).date().isoformat()
     pairs = _pairs(results, imports)
@@ -108,6 +112,7 @@ def markdown(results: list[Result], latency: Result | None, imports: list[Result
         "",
         *_peers(results),
         *_latency(latency),
+        *live_report.markdown(live),
         *_imports(imports),
     ]
     return "\n".join(lines).rstrip() + "\n"

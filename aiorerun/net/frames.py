@@ -38,7 +38,7 @@ _SMALL_WINDOW_SECS: Final = 0.1
 
 
 class MessageWriter:
-    """Writes framed messages to one gRPC stream, joined into writes of about 128 KiB.
+    """Writes framed messages to one gRPC stream, joined into writes of about 512 KiB.
 
     One task uses it. What is written together should be given together: the last frame of each
     :meth:`write` may be a short one, and peers do not forgive many of them.

@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks import report, runner
 from benchmarks.__main__ import main
+from benchmarks.live_report import Live
 from benchmarks.workloads import LATENCY, WORKLOADS
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def test_tables_go_between_the_markers(result: runner.Result, tmp_path: Path) ->
     readme.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n", encoding="utf-8")
 
     for _ in range(2):
-        report.update_readme(report.markdown([result], result, [result]), readme)
+        report.update_readme(report.markdown([result], result, Live(), [result]), readme)
 
     text = readme.read_text(encoding="utf-8")
     assert text.startswith("before\n")
