@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from aiorerun.codec.framing import MessageKind
 from aiorerun.codec.messages import Message, chunk_message
 from aiorerun.sinks.grpc import spill as spill_module
+from aiorerun.sinks.grpc.outbox import ENTRY_BYTES
 from aiorerun.sinks.grpc.resident import Resident
 from aiorerun.sinks.grpc.spill import SpillSupply
 from aiorerun.sinks.grpc.supply import MemorySupply
@@ -193,9 +194,9 @@ class InMemory(Losing):
     def counts(self) -> None:
         left = self._supply.unconfirmed()
         outbox = self._supply._outbox
-        assert left.rows_sent == sum(e.message.rows for e in outbox._sent) + outbox.forgotten_rows
-        assert left.rows_waiting == sum(e.message.rows for e in outbox._waiting)
-        assert outbox.kept_bytes == sum(e.nbytes for e in outbox._sent)
+        assert left.rows_sent == sum(rows for _, rows, _, _ in outbox._sent) + outbox.forgotten_rows
+        assert left.rows_waiting == sum(rows for _, rows, _, _ in outbox._waiting)
+        assert outbox.kept_bytes == sum(nbytes + ENTRY_BYTES for _, _, nbytes, _ in outbox._sent)
 
 
 class OnDisk(Losing):

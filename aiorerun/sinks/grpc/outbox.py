@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+
+from aiorerun.net.logmsg import Framed, frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from aiorerun.codec.chunk_template import Segment
     from aiorerun.codec.messages import Message
+
+    # What an entry holds. The garbage collector looks at objects of any class again and again, which takes
+    # tens of milliseconds when many thousand small messages are kept; tuples of plain values it lets alone.
+    Kept: TypeAlias = tuple[int, int, int, tuple[Segment, ...]]
 
 ENTRY_BYTES: Final = 512
 """What keeping a message costs beside its bytes, about."""
@@ -19,16 +26,20 @@ class Entry(NamedTuple):
 
     Attributes:
         number: Numbers grow, and none is given twice.
-        message: It shares its buffers with whoever else has it.
+        rows: Rows in it.
+        nbytes: Bytes of the message.
+        segments: The message and what frames it. It shares its buffers with whoever else has it.
     """
 
     number: int
-    message: Message
+    rows: int
+    nbytes: int
+    segments: tuple[Segment, ...]
 
     @property
-    def nbytes(self) -> int:
-        """What it counts towards the limit."""
-        return self.message.nbytes + ENTRY_BYTES
+    def framed(self) -> Framed:
+        """The message, ready for a stream."""
+        return Framed(self.segments, len(self.segments[0]) + self.nbytes)
 
 
 class Outbox:
@@ -51,8 +62,9 @@ class Outbox:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._sent: deque[Entry] = deque()
-        self._waiting: deque[Entry] = deque()
+        self._sent: deque[Kept] = deque()
+        self._waiting: deque[Kept] = deque()
+        self._arrived: deque[Kept] = deque()
         self._next_number = 0
         # Numbers below the first are acknowledged, those up to the second are forgotten or acknowledged.
         self._acknowledged_below = 0
@@ -66,45 +78,49 @@ class Outbox:
         """Adds messages that wait to be sent; returns the number of the first."""
         first = self._next_number
         self._next_number += len(messages)
-        self._waiting.extend(map(Entry, range(first, self._next_number), messages))
-        self.rows_waiting += sum(message.rows for message in messages)
+        for number, message in enumerate(messages, first):
+            self._waiting.append((number, message.rows, message.nbytes, frame(message).segments))
+            self.rows_waiting += message.rows
         return first
 
     def withdraw(self, first: int) -> None:
         """Takes the messages from this number on back; none of them counts as sent."""
-        while self._waiting and self._waiting[-1].number >= first:
-            self.rows_waiting -= self._waiting.pop().message.rows
+        while self._waiting and self._waiting[-1][0] >= first:
+            _, rows, _, _ = self._waiting.pop()
+            self.rows_waiting -= rows
 
     def take(self, nbytes: int) -> list[Entry]:
         """The next that wait: about so many bytes, at least one. They go on waiting until :meth:`advance`."""
         taken: list[Entry] = []
         size = 0
-        for entry in self._waiting:
+        for kept in self._waiting:
             if size >= nbytes:
                 break
-            size += entry.nbytes
+            entry = Entry._make(kept)
+            size += entry.nbytes + ENTRY_BYTES
             taken.append(entry)
         return taken
 
-    def advance(self, count: int) -> list[Entry]:
-        """So many of those that wait were sent; returns them."""
-        advanced = [self._waiting.popleft() for _ in range(count)]
-        self._sent.extend(advanced)
-        self.kept_bytes += sum(entry.nbytes for entry in advanced)
-        rows = sum(entry.message.rows for entry in advanced)
-        self.rows_waiting -= rows
-        self.rows_sent += rows
-        return advanced
+    def advance(self, count: int) -> int:
+        """So many of those that wait, at least one, were sent; returns the number behind the last of them."""
+        for _ in range(count):
+            kept = self._waiting.popleft()
+            _, rows, nbytes, _ = kept
+            self._sent.append(kept)
+            self.kept_bytes += nbytes + ENTRY_BYTES
+            self.rows_waiting -= rows
+            self.rows_sent += rows
+        return self._sent[-1][0] + 1
 
     def drop(self, below: int) -> int:
         """Lets go of the waiting messages with lower numbers; returns how many rows that are."""
-        rows = 0
-        while self._waiting and self._waiting[0].number < below:
-            entry = self._waiting.popleft()
-            self._forgotten_below = self._acknowledged_below = entry.number + 1
-            rows += entry.message.rows
-        self.rows_waiting -= rows
-        return rows
+        dropped = 0
+        while self._waiting and self._waiting[0][0] < below:
+            number, rows, _, _ = self._waiting.popleft()
+            self._forgotten_below = self._acknowledged_below = number + 1
+            dropped += rows
+        self.rows_waiting -= dropped
+        return dropped
 
     def trim(self, is_held: Callable[[int], bool], below: int | None = None) -> None:
         """Forgets the oldest sent messages as long as they are over the limit.
@@ -114,13 +130,13 @@ class Outbox:
             below: Only messages with lower numbers.
         """
         end = self._next_number if below is None else below
-        while self.kept_bytes > self._limit and self._sent and self._sent[0].number < end:
-            entry = self._sent.popleft()
-            self.kept_bytes -= entry.nbytes
-            self.rows_sent -= entry.message.rows
-            self._forgotten_below = entry.number + 1
-            if not is_held(entry.number):
-                self.forgotten_rows += entry.message.rows
+        while self.kept_bytes > self._limit and self._sent and self._sent[0][0] < end:
+            number, rows, nbytes, _ = self._sent.popleft()
+            self.kept_bytes -= nbytes + ENTRY_BYTES
+            self.rows_sent -= rows
+            self._forgotten_below = number + 1
+            if not is_held(number):
+                self.forgotten_rows += rows
 
     def release(self, number: int, rows: int) -> None:
         """A message that was kept elsewhere is so no more: its rows may have to count as forgotten."""
@@ -128,13 +144,24 @@ class Outbox:
             self.forgotten_rows += rows
 
     def acknowledge(self) -> None:
-        """All that was sent has arrived."""
+        """All that was sent has arrived. It stays in memory until :meth:`let_go`."""
         if self._sent:
-            self._forgotten_below = self._sent[-1].number + 1
-        self._sent.clear()
+            self._forgotten_below = self._sent[-1][0] + 1
+        if self._arrived:
+            self._arrived.extend(self._sent)
+            self._sent.clear()
+        else:
+            self._arrived, self._sent = self._sent, self._arrived
         self.kept_bytes = self.rows_sent = 0
         self.forgotten_rows = 0
         self._acknowledged_below = self._forgotten_below
+
+    def let_go(self, count: int) -> bool:
+        """Frees the memory of some messages that have arrived; returns whether there are more."""
+        arrived = self._arrived
+        for _ in range(min(count, len(arrived))):
+            arrived.popleft()
+        return bool(arrived)
 
     def rewind(self) -> int:
         """The connection broke: what is kept waits again. Returns how many forgotten rows are lost by it."""
@@ -148,19 +175,28 @@ class Outbox:
 
     def count(self, below: int) -> tuple[tuple[int, int], tuple[int, int]]:
         """Rows, then messages, that were sent and that wait; of those with lower numbers only."""
-        found = [
-            [entry.message.rows for entry in entries if entry.number < below]
-            for entries in (self._sent, self._waiting)
-        ]
-        return (sum(found[0]), sum(found[1])), (len(found[0]), len(found[1]))
+        # The others came last.
+        open_rows, opened = [0, 0], [0, 0]
+        for position, entries in enumerate((self._sent, self._waiting)):
+            for number, rows, _, _ in reversed(entries):
+                if number < below:
+                    break
+                open_rows[position] += rows
+                opened[position] += 1
+        return (
+            (self.rows_sent - open_rows[0], self.rows_waiting - open_rows[1]),
+            (len(self._sent) - opened[0], len(self._waiting) - opened[1]),
+        )
 
     @property
     def first_number(self) -> int:
         """The number of the oldest message; that of the next one to come if there is none."""
-        for entries in (self._sent, self._waiting):
-            if entries:
-                return entries[0].number
-        return self._next_number
+        return self._sent[0][0] if self._sent else self.first_waiting
+
+    @property
+    def first_waiting(self) -> int:
+        """The number of the first message that waits; that of the next one to come if none does."""
+        return self._waiting[0][0] if self._waiting else self._next_number
 
     @property
     def end_number(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from aiorerun.net.frames import MessageWriter
@@ -13,7 +14,7 @@ from aiorerun.net.streams import StreamBrokenError, Watch, answer_of, inner_stre
 from aiorerun.sinks.grpc.errors import ServerStatusError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from aiorerun.net.channel import WireChannel
     from aiorerun.net.logmsg import Framed
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 SEND_BYTES: Final = 1 << 20
 """About so many bytes are taken from the supply at once."""
+
+AT_ONCE: Final = 512
+"""So many messages are framed, or let go of, before other tasks have their turn."""
 
 LOOK_SECS: Final = 1.0
 """So often a connection without a stream is looked at; with one, its end is noticed at once."""
@@ -80,9 +84,12 @@ class Session:
         if self._watch.error is not None or inner.connection.is_closing():
             raise self._watch.broken()
 
-    async def send_waiting(self, first: list[Framed] | None = None) -> None:
-        """Sends what waits, and before it these messages."""
-        frames = first or []
+    async def send_waiting(self, first: Iterable[Framed] = ()) -> None:
+        """Sends what waits, and before it these messages. Other tasks have their turns meanwhile."""
+        greeting = iter(first)
+        while len(frames := list(islice(greeting, AT_ONCE))) == AT_ONCE:
+            await self._send(frames)
+            await asyncio.sleep(0)
         supply = self._supply
         while supply.has_waiting:
             batch = await supply.next(SEND_BYTES)
@@ -91,6 +98,8 @@ class Session:
             frames = []
             supply.sent(batch)
             self._on_sent(batch)
+            if supply.has_waiting:
+                await asyncio.sleep(0)
         await self._send(frames)
 
     async def acknowledge(self, timeout: float | None) -> None:
@@ -126,6 +135,9 @@ class Session:
             await stream.__aexit__(None, None, None)
         self._stream = self._watch = self._writer = None
         await self._supply.acknowledged()
+        # Nobody is waited for: others have their turns.
+        while self._supply.let_go(AT_ONCE):  # noqa: ASYNC110
+            await asyncio.sleep(0)
 
     def hang_up(self) -> None:
         """Cuts the connection. What was not confirmed may or may not arrive."""

@@ -18,7 +18,7 @@ from aiorerun.sinks.grpc.spill_format import MAGIC, encode_record, record_size
 from aiorerun.sinks.grpc.supply import LOST_WITH_CONNECTION, REFUSED, Batch, Unconfirmed
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
     from pathlib import Path
 
     from aiorerun.codec.chunk_template import Segment
@@ -168,12 +168,12 @@ class SpillSupply:
         """See :class:`aiorerun.sinks.grpc.supply.Supply`."""
         return bool(self._overdue) or self._book.current() is not None
 
-    def greet(self) -> list[Framed]:
+    def greet(self) -> Iterable[Framed]:
         """See :class:`aiorerun.sinks.grpc.supply.Supply`."""
         self._is_connected = True
         self._overdue.clear()
         first = next((file.first for file in self._book.files if not file.is_foreign), self._book.end_number)
-        return [frame(message) for message in self._resident.messages(first, self._book.end_number)]
+        return map(frame, self._resident.messages(first, self._book.end_number))
 
     async def next(self, nbytes: int) -> Batch:
         """See :class:`aiorerun.sinks.grpc.supply.Supply`."""
@@ -211,6 +211,10 @@ class SpillSupply:
         self._forgotten_rows = 0
         self._acknowledged_below = max(self._acknowledged_below, self._sent_below, self._forgotten_below)
         await self._run(partial(remove, [file.path for file in done]))
+
+    def let_go(self, count: int) -> bool:
+        """See :class:`aiorerun.sinks.grpc.supply.Supply`. They were in files."""
+        return False
 
     def broke(self) -> None:
         """See :class:`aiorerun.sinks.grpc.supply.Supply`."""

@@ -8,7 +8,7 @@ from aiorerun.net.logmsg import frame
 from aiorerun.sinks.grpc.outbox import Outbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from aiorerun.codec.messages import Message
     from aiorerun.net.logmsg import Framed
@@ -65,8 +65,8 @@ class Supply(Protocol):
         """Whether anything waits to be sent."""
         ...
 
-    def greet(self) -> list[Framed]:
-        """What a new connection sends first."""
+    def greet(self) -> Iterable[Framed]:
+        """What a new connection sends first; it may be gone through bit by bit."""
         ...
 
     async def next(self, nbytes: int) -> Batch:
@@ -79,6 +79,13 @@ class Supply(Protocol):
 
     async def acknowledged(self) -> None:
         """All that was sent has arrived."""
+        ...
+
+    def let_go(self, count: int) -> bool:
+        """Frees the memory of some messages that have arrived; returns whether there are more.
+
+        Freeing very many at once would hold up the event loop.
+        """
         ...
 
     def broke(self) -> None:
@@ -145,32 +152,36 @@ class MemorySupply:
         """See :class:`Supply`."""
         return self._outbox.has_waiting
 
-    def greet(self) -> list[Framed]:
+    def greet(self) -> Iterable[Framed]:
         """See :class:`Supply`."""
         first, end = self._outbox.first_number, self._outbox.end_number
-        return [frame(message) for message in self._resident.messages(first, end)]
+        return map(frame, self._resident.messages(first, end))
 
     async def next(self, nbytes: int) -> Batch:
         """See :class:`Supply`."""
         entries = self._outbox.take(nbytes)
         replayed = [entry for entry in entries if entry.number < self._sent_below]
         return Batch(
-            [frame(entry.message) for entry in entries],
+            [entry.framed for entry in entries],
             len(entries),
             len(replayed),
-            sum(entry.message.rows for entry in replayed),
+            sum(entry.rows for entry in replayed),
         )
 
     def sent(self, batch: Batch) -> None:
         """See :class:`Supply`."""
         outbox = self._outbox
-        for entry in outbox.advance(batch.messages):
-            self._sent_below = max(self._sent_below, entry.number + 1)
+        if batch.messages:
+            self._sent_below = max(self._sent_below, outbox.advance(batch.messages))
         outbox.trim(self._resident.holds, self._open_from)
 
     async def acknowledged(self) -> None:
         """See :class:`Supply`."""
         self._outbox.acknowledge()
+
+    def let_go(self, count: int) -> bool:
+        """See :class:`Supply`."""
+        return self._outbox.let_go(count)
 
     def broke(self) -> None:
         """See :class:`Supply`."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 from aiorerun.codec.framing import MessageKind
 from aiorerun.codec.messages import Message
+from aiorerun.net.logmsg import frame
 from aiorerun.sinks.grpc.outbox import ENTRY_BYTES, Outbox
 from tests.unit.codec.building import STORE
 
@@ -55,7 +57,7 @@ def test_what_is_not_acknowledged_is_sent_again_in_order_and_unchanged() -> None
     send_all(outbox)
     outbox.put([message(4)])
     assert outbox.rewind() == 0
-    assert [entry.message for entry in outbox.take(1 << 20)][:3] == first
+    assert [entry.framed for entry in outbox.take(1 << 20)][:3] == [frame(each) for each in first]
     assert send_all(outbox) == [0, 1, 2, 3]
 
 
@@ -132,3 +134,25 @@ def test_counting_leaves_later_messages_out() -> None:
     outbox.put([message(4), message(8)])
     assert outbox.count(3) == ((3, 4), (2, 1))
     assert outbox.count(1) == ((1, 0), (1, 0))
+
+
+def test_what_has_arrived_is_let_go_of_bit_by_bit() -> None:
+    outbox = Outbox(1 << 20)
+    put_and_send(outbox, [1, 2, 4])
+    outbox.acknowledge()
+    assert outbox.let_go(2)
+    put_and_send(outbox, [8])
+    outbox.acknowledge()
+    assert outbox.rewind() == 0
+    assert not outbox.has_waiting
+    assert outbox.let_go(1)
+    assert not outbox.let_go(1)
+
+
+def test_the_garbage_collector_has_nothing_to_look_at() -> None:
+    outbox = Outbox(1 << 20)
+    put_and_send(outbox, [1] * 100)
+    outbox.put([message(1) for _ in range(100)])
+    for _ in range(3):
+        gc.collect()
+    assert not any(gc.is_tracked(kept) for kept in (*outbox._sent, *outbox._waiting))
