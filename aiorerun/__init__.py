@@ -81,6 +81,7 @@ if TYPE_CHECKING:
     )
     from aiorerun.live_api import (
         connect_grpc as connect_grpc,
+        send_blueprint as send_blueprint,
         serve_grpc as serve_grpc,
         serve_web_viewer as serve_web_viewer,
         spawn as spawn,
@@ -264,6 +265,7 @@ _HOMES: Final[dict[str, str]] = {
     "script_add_args": "aiorerun.script",
     "script_setup": "aiorerun.script",
     "script_teardown": "aiorerun.script",
+    "send_blueprint": "aiorerun.live_api",
     "send_chunks": "aiorerun.api",
     "send_columns": "aiorerun.sending_api",
     "send_dataframe": "aiorerun.sending_api",
@@ -379,6 +381,7 @@ __all__ = [
     "script_add_args",
     "script_setup",
     "script_teardown",
+    "send_blueprint",
     "send_chunks",
     "send_columns",
     "send_dataframe",

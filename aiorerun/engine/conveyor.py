@@ -26,6 +26,7 @@ from aiorerun.pipeline.overflow import QUIET_SECS
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from aiorerun.codec.messages import Message
     from aiorerun.engine.room import Room
     from aiorerun.engine.waiting import Cargo, Order
     from aiorerun.pipeline.overflow import OverflowPolicy
@@ -159,11 +160,18 @@ class Conveyor:
         self._waiting.append(Flush(future, acknowledged=acknowledged))
         self._set_wake()
 
-    def switch(self, sinks: Sequence[Sink], future: asyncio.Future[None], *, at_exit: bool = False) -> None:
+    def switch(
+        self,
+        sinks: Sequence[Sink],
+        future: asyncio.Future[None],
+        make_first: Callable[[], list[Message]] | None = None,
+        *,
+        at_exit: bool = False,
+    ) -> None:
         """Queues a change of sinks. At exit, what is not encoded in time for it is lost."""
         if at_exit and self._worker.is_bound:
             self._worker.worker.hurry()
-        self._waiting.append(Switch(tuple(sinks), future))
+        self._waiting.append(Switch(tuple(sinks), future, make_first))
         self._set_wake()
         self._worker.watch(future, at_exit=at_exit)
 
@@ -314,8 +322,11 @@ class Conveyor:
     async def _switch(self, command: Switch) -> None:
         if command.sinks:
             await self._worker.run(_load, LOAD_SECS)
-        equal = await self.sinks.close_equal(command.sinks)
+        first: list[Message] = []
         try:
+            if command.make_first is not None:
+                first = await self._worker.run(command.make_first, self._close_timeout)
+            equal = await self.sinks.close_equal(command.sinks)
             runners = await self.sinks.open(command.sinks)
         except asyncio.CancelledError:
             # The loop is shutting down.
@@ -326,7 +337,7 @@ class Conveyor:
                 command.future.set_exception(error)
             return
         self._delivery.start_in_time()
-        await self.sinks.attach(runners, equal)
+        await self.sinks.attach(runners, equal, first)
         _set_result(command.future)
 
     def _on_changed(self) -> None:

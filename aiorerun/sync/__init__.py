@@ -107,6 +107,7 @@ if TYPE_CHECKING:
     )
     from aiorerun.sync.live_api import (
         connect_grpc as connect_grpc,
+        send_blueprint as send_blueprint,
         serve_grpc as serve_grpc,
         serve_web_viewer as serve_web_viewer,
         spawn as spawn,
@@ -263,6 +264,7 @@ _HOMES: Final[dict[str, str]] = {
     "script_add_args": "aiorerun.script",
     "script_setup": "aiorerun.sync.script",
     "script_teardown": "aiorerun.sync.script",
+    "send_blueprint": "aiorerun.sync.live_api",
     "send_chunks": "aiorerun.sync.api",
     "send_columns": "aiorerun.sync.sending_api",
     "send_dataframe": "aiorerun.sync.sending_api",
@@ -377,6 +379,7 @@ __all__ = [
     "script_add_args",
     "script_setup",
     "script_teardown",
+    "send_blueprint",
     "send_chunks",
     "send_columns",
     "send_dataframe",
