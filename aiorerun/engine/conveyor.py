@@ -322,23 +322,35 @@ class Conveyor:
     async def _switch(self, command: Switch) -> None:
         if command.sinks:
             await self._worker.run(_load, LOAD_SECS)
-        first: list[Message] = []
         try:
-            if command.make_first is not None:
-                first = await self._worker.run(command.make_first, self._close_timeout)
-            equal = await self.sinks.close_equal(command.sinks)
+            first = await self._make_first(command)
+        except Exception as error:
+            _set_exception(command.future, error)
+            return
+        equal = await self.sinks.close_equal(command.sinks)
+        try:
             runners = await self.sinks.open(command.sinks)
         except asyncio.CancelledError:
             # The loop is shutting down.
             command.future.cancel()
             raise
         except Exception as error:
-            if not command.future.done():
-                command.future.set_exception(error)
+            _set_exception(command.future, error)
             return
         self._delivery.start_in_time()
         await self.sinks.attach(runners, equal, first)
         _set_result(command.future)
+
+    async def _make_first(self, command: Switch) -> list[Message]:
+        """What the new sinks get before everything else."""
+        if command.make_first is None:
+            return []
+        try:
+            return await self._worker.run(command.make_first, self._close_timeout)
+        except asyncio.CancelledError:
+            # The loop is shutting down.
+            command.future.cancel()
+            raise
 
     def _on_changed(self) -> None:
         self._on_sinks_changed()
@@ -359,6 +371,11 @@ def _load() -> None:
 def _set_result(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
+
+
+def _set_exception(future: asyncio.Future[None], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
 
 
 conveyors: set[Conveyor] = set()
