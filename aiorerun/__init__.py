@@ -14,6 +14,7 @@ from aiorerun._lazy import lazy
 if TYPE_CHECKING:
     from aiorerun import (
         archetypes as archetypes,
+        blueprint as blueprint,
         components as components,
         datatypes as datatypes,
         encodings as encodings,
@@ -235,6 +236,7 @@ _HOMES: Final[dict[str, str]] = {
     "archetypes": "aiorerun.archetypes",
     "at": "aiorerun.api",
     "binary_stream": "aiorerun.api",
+    "blueprint": "aiorerun.blueprint",
     "cleanup_if_forked_child": "aiorerun.lifecycle",
     "components": "aiorerun.components",
     "connect_grpc": "aiorerun.live_api",
@@ -351,6 +353,7 @@ __all__ = [
     "archetypes",
     "at",
     "binary_stream",
+    "blueprint",
     "cleanup_if_forked_child",
     "components",
     "connect_grpc",

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     )
     from aiorerun.sync import (
         archetypes as archetypes,
+        blueprint as blueprint,
         components as components,
         datatypes as datatypes,
         encodings as encodings,
@@ -234,6 +235,7 @@ _HOMES: Final[dict[str, str]] = {
     "archetypes": "aiorerun.sync.archetypes",
     "at": "aiorerun.sync.api",
     "binary_stream": "aiorerun.sync.api",
+    "blueprint": "aiorerun.sync.blueprint",
     "cleanup_if_forked_child": "aiorerun.lifecycle",
     "components": "aiorerun.sync.components",
     "connect_grpc": "aiorerun.sync.live_api",
@@ -349,6 +351,7 @@ __all__ = [
     "archetypes",
     "at",
     "binary_stream",
+    "blueprint",
     "cleanup_if_forked_child",
     "components",
     "connect_grpc",
