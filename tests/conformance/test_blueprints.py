@@ -15,7 +15,8 @@ import aiorerun.sync as rr
 import aiorerun.sync.blueprint as rrb
 from aiorerun.codec.decoder import read_chunks
 from tests import recipes
-from tests.conformance.blueprint_cases import CASES, filters
+from tests.conformance.blueprint_cases import CASES
+from tests.conformance.blueprint_view_cases import filters
 from tests.reading import assert_verified
 from tests.unit.made_blueprints import seen
 
@@ -75,46 +76,57 @@ def rows_of(file: Path) -> list[Row]:
     return rows
 
 
-def structural(rows: list[Row]) -> list[str]:
-    """The rows, with ids numbered by their place in the blueprint, in an order that is always the same."""
-    known: dict[str, str] = {}
+class Ids:
+    """Random ids, numbered by their place in the blueprint."""
 
-    def met(one: str) -> None:
-        known.setdefault(one, f"id{len(known)}")
+    def __init__(self, rows: list[Row]) -> None:
+        self._rows = rows
+        self._known: dict[str, str] = {}
+        for root in self._cells("/viewport", "ViewportBlueprint:root_container"):
+            self._meet_part(f"container/{_uuid(root)}")
+        for row in sorted(rows, key=lambda row: row.path):
+            for path in row.cells.get("TableColumnPreview:views", ()):
+                self._meet(path.rpartition("/")[2])
+        for row in sorted(rows, key=lambda row: self.text(row.path)):
+            for one in row.cells.get("ActiveVisualizers:instruction_ids", ()):
+                self._meet(_uuid(one))
 
-    def cells(path: str, component: str) -> Iterator[Any]:
-        for row in rows:
+    def _cells(self, path: str, component: str) -> Iterator[Any]:
+        for row in self._rows:
             if row.path == path and component in row.cells:
                 yield from row.cells[component]
 
-    def container(path: str) -> None:
-        met(path.rpartition("/")[2])
-        for below in cells(f"/{path}", "ContainerBlueprint:contents"):
-            container(below)
+    def _meet(self, one: str) -> None:
+        self._known.setdefault(one, f"id{len(self._known)}")
 
-    for root in cells("/viewport", "ViewportBlueprint:root_container"):
-        container(f"container/{uuid.UUID(bytes=bytes(root))}")
-    for row in sorted(rows, key=lambda row: row.path):
-        for path in row.cells.get("TableColumnPreview:views", ()):
-            met(path.rpartition("/")[2])
+    def _meet_part(self, path: str) -> None:
+        self._meet(path.rpartition("/")[2])
+        for below in self._cells(f"/{path}", "ContainerBlueprint:contents"):
+            self._meet_part(below)
 
-    def numbered(text: str) -> str:
-        return ID.sub(lambda match: known.get(match[0], match[0]), text)
+    def text(self, text: str) -> str:
+        """A text with numbers instead of the ids in it."""
+        return ID.sub(lambda match: self._known.get(match[0], match[0]), text)
 
-    for row in sorted(rows, key=lambda row: numbered(row.path)):
-        for one in row.cells.get("ActiveVisualizers:instruction_ids", ()):
-            met(str(uuid.UUID(bytes=bytes(one))))
-
-    def plain(value: Any) -> Any:
+    def plain(self, value: Any) -> Any:
+        """A value with numbers instead of the ids in it, as bytes too."""
         if isinstance(value, list) and len(value) == 16 and all(isinstance(item, int) for item in value):
-            return numbered(str(uuid.UUID(bytes=bytes(value))))
+            return self.text(_uuid(value))
         if isinstance(value, list):
-            return [plain(item) for item in value]
-        return numbered(value) if isinstance(value, str) else value
+            return [self.plain(item) for item in value]
+        return self.text(value) if isinstance(value, str) else value
 
+
+def _uuid(octets: list[int]) -> str:
+    return str(uuid.UUID(bytes=bytes(octets)))
+
+
+def structural(rows: list[Row]) -> list[str]:
+    """The rows with numbers instead of ids, in an order that is always the same."""
+    ids = Ids(rows)
     found = [
-        f"{numbered(row.path)} {sorted(row.times.items())} "
-        f"{sorted((name, plain(cell)) for name, cell in row.cells.items())} {sorted(row.kinds.items())}"
+        f"{ids.text(row.path)} {sorted(row.times.items())} "
+        f"{sorted((name, ids.plain(cell)) for name, cell in row.cells.items())} {sorted(row.kinds.items())}"
         for row in rows
     ]
     assert not any(ID.search(line) for line in found)

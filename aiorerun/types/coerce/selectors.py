@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from aiorerun.types.coerce.numbers import NumberEncoding
 from aiorerun.types.coerce.records import (
     ListEncoding,
     RecordEncoding,
     plain_of,
     plain_of_native,
 )
+from aiorerun.types.coerce.text import TextEncoding, writable
 from aiorerun.types.coerce.values import refusal
 from aiorerun.types.native import Native, is_of
 
@@ -30,14 +32,25 @@ class LastPartEncoding(RecordEncoding):
         if is_of(value, self):
             return plain_of_native(value)
         try:
-            last = plain_of(self.parts[-1].encoding, value)
+            last = self._last(value)
         except (TypeError, ValueError, OverflowError) as error:
             raise refusal(value, f"{self.name}, or its {self.parts[-1].name}", error) from error
         return (*[True] * (len(self.parts) - 1), last)
 
+    def _last(self, value: Any) -> Any:
+        encoding = self.parts[-1].encoding
+        if isinstance(encoding, TextEncoding):
+            return writable(str(value))
+        if getattr(value, "ndim", 0):
+            raise TypeError("an array is none")
+        return plain_of(encoding, value)
+
     def _items(self, value: Any) -> Sequence[Any]:
-        is_single = isinstance(value, str | int) or (isinstance(value, Native) and not is_of(value, self))
-        return (value,) if is_single else super()._items(value)
+        if isinstance(value, str):
+            return (value,) if value else ()
+        is_alone = isinstance(value, Native) and not is_of(value, self)
+        is_number = isinstance(value, int) and isinstance(self.parts[-1].encoding, NumberEncoding)
+        return (value,) if is_alone or is_number else super()._items(value)
 
 
 class SelectorEncoding(RecordEncoding):
@@ -61,7 +74,9 @@ class SelectorEncoding(RecordEncoding):
         return self.plain_of_parts(parts)
 
     def _items(self, value: Any) -> Sequence[Any]:
-        return (value,) if isinstance(value, str) else super()._items(value)
+        if isinstance(value, str):
+            return (value,) if value else ()
+        return super()._items(value)
 
 
 class NotNullEncoding(RecordEncoding):
@@ -91,7 +106,9 @@ class SelectedColumnsEncoding(RecordEncoding):
         """One instance in plain Python: the timelines, and the columns of components."""
         if is_of(value, self):
             return plain_of_native(value)
-        if isinstance(value, str | Native) or not hasattr(value, "__iter__"):
+        if isinstance(value, str):
+            value = (value,)
+        elif isinstance(value, Native) or not hasattr(value, "__iter__"):
             raise self._refusal(value)
         times, components = (cast("ListEncoding", part.encoding).item for part in self.parts)
         selectors = cast("SelectorEncoding", components)
@@ -108,14 +125,17 @@ class SelectedColumnsEncoding(RecordEncoding):
         return chosen
 
     def _items(self, value: Any) -> Sequence[Any]:
+        if isinstance(value, str):
+            return (value or (),)
         items = super()._items(value)
-        if items and (is_of(items[0], self) or isinstance(items[0], list | tuple)):
-            return items
-        return (items,) if value is not None and not is_of(value, self) else items
+        if not items or is_of(items[0], self):
+            return items if is_of(value, self) or items or value is None else (items,)
+        is_column = isinstance(items[0], str | Native) or not hasattr(items[0], "__iter__")
+        return (items,) if is_column else items
 
 
 class PathsEncoding(ListEncoding):
-    """Lists of entity paths. A sequence of them is one instance, one of such sequences several."""
+    """Lists of entity paths: natives, or a sequence of what stands for paths, which is one instance."""
 
     __slots__ = ()
 
@@ -123,12 +143,11 @@ class PathsEncoding(ListEncoding):
         """One instance in plain Python: a list of paths."""
         if is_of(value, self):
             return plain_of_native(value)
-        if isinstance(value, str):
-            raise self._refusal(value)
-        return super().plain(value)
+        return [writable(str(item)) for item in ((value,) if isinstance(value, str) else value)]
 
     def _items(self, value: Any) -> Sequence[Any]:
+        if isinstance(value, str):
+            return (value or (),)
         items = super()._items(value)
-        if items and (is_of(items[0], self) or isinstance(items[0], list | tuple)):
-            return items
-        return (items,) if value is not None and not is_of(value, self) else items
+        several = value is None or is_of(value, self) or (items and is_of(items[0], self))
+        return items if several else (items,)
