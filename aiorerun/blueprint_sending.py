@@ -20,6 +20,7 @@ from aiorerun.types.store import StoreId, StoreKind, random_blueprint_id
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from aiorerun.blueprint._rows import BlueprintRow
     from aiorerun.codec.messages import Message
     from aiorerun.stream_base import BaseRecordingStream
 
@@ -69,8 +70,9 @@ class BlueprintJob:
         """The announcement of the store, the chunks, and last what puts them to use."""
         from aiorerun.codec.messages import blueprint_activation_message, store_info_message
 
+        # Official programs announce a blueprint twice, and readers are used to it.
         return [
-            store_info_message(self.store, ids.next(), sys.version_info[:3]),
+            *(store_info_message(self.store, ids.next(), sys.version_info[:3]) for _ in range(2)),
             *self._make_chunks(),
             blueprint_activation_message(
                 self.store, make_active=self.make_active, make_default=self.make_default
@@ -123,20 +125,21 @@ def capture(
     make_messages = getattr(whole, "_stored_messages", None)
     if make_messages is not None:
         return job(partial(make_messages, store), whole.num_rows, load=whole.load)
-    make = getattr(whole, "_chunks", None)
-    if make is None:
+    make_rows = getattr(whole, "_rows", None)
+    if make_rows is None:
         raise TypeError(
             f"{context}: {type(blueprint).__name__}.to_blueprint() gave no Blueprint of aiorerun.blueprint, "
             f"but {type(whole).__name__}"
         )
-    chunks = make(store, ids)
+    rows: list[BlueprintRow] = [each for each in make_rows() if each.row[0].columns]
+    return job(partial(_encoded, store, rows), len(rows))
 
-    def make_chunks() -> list[Message]:
-        from aiorerun.codec.messages import chunk_message
 
-        return [chunk_message(store, chunk) for chunk in chunks]
+def _encoded(store: StoreId, rows: Sequence[BlueprintRow]) -> list[Message]:
+    from aiorerun.blueprint._rows import chunks_of
+    from aiorerun.codec.messages import chunk_message
 
-    return job(make_chunks, sum(len(chunk.row_ids) for chunk in chunks))
+    return [chunk_message(store, chunk) for chunk in chunks_of(rows, ids)]
 
 
 async def send_async(stream: BaseRecordingStream, job: BlueprintJob) -> None:

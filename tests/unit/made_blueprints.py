@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import pyarrow as pa
-
+import aiorerun as rr
+from aiorerun.blueprint._rows import row
 from aiorerun.codec.decode_messages import ArrowMsg, BlueprintActivation, StoreInfo, decode_message
 from aiorerun.codec.decoder import iter_messages
 from aiorerun.types.store import StoreKind
-from aiorerun.types.timeline import Timeline
-from tests.unit.codec.building import SEQUENCE, chunk, component, index
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from aiorerun.blueprint._rows import BlueprintRow
     from aiorerun.codec.messages import Message
-    from aiorerun.pipeline.chunk import Chunk
     from aiorerun.types.store import StoreId
-    from aiorerun.types.tuid import TuidSource
-
-BLUEPRINT_TIME = Timeline("blueprint", SEQUENCE)
 
 
 class MadeBlueprint:
@@ -33,12 +28,11 @@ class MadeBlueprint:
     def to_blueprint(self) -> MadeBlueprint:
         return self
 
-    def _chunks(self, store: StoreId, ids: TuidSource) -> list[Chunk]:
-        assert store.kind is StoreKind.BLUEPRINT
-        return [
-            chunk(path, 1, [index(BLUEPRINT_TIME, [0])], [component("name", [[path]], pa.string())])
-            for path in self.paths
-        ]
+    def _rows(self) -> Iterator[BlueprintRow]:
+        for path in self.paths:
+            yield row(path, rr.TextDocument(path))
+        # What has no components is no row.
+        yield row("/nothing", rr.TextDocument.from_fields())
 
 
 class MadeView:

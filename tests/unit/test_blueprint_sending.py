@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from aiorerun.blueprint._rows import BlueprintRow
     from aiorerun.codec.messages import Message
 
 INFO = Seen("info", "r")
@@ -247,10 +248,9 @@ class TestDefault:
 
     async def test_if_it_cannot_be_encoded_the_former_sinks_stay(self) -> None:
         class Wrong(MadeBlueprint):
-            def _chunks(self, store: Any, ids: Any) -> list[Any]:
-                [made, *_] = super()._chunks(store, ids)
-                made.components = (object(),)  # type: ignore[assignment]
-                return [made]
+            def _rows(self) -> Iterator[BlueprintRow]:
+                for made in super()._rows():
+                    yield made._replace(entity_path=3)  # type: ignore[arg-type]
 
         rec, sink, other = stream(), ListSink(), ListSink()
         await rec.set_sinks(sink)
@@ -298,7 +298,7 @@ class TestDefault:
         await rec.set_sinks(default_blueprint=MadeBlueprint())
         memory = await rec.memory_recording()
         await rec.log("a", rr.Scalars(1.0))
-        assert await memory.num_msgs() == 6
+        assert await memory.num_msgs() == 7
         await rec.save(tmp_path / "a.rrd")
         await rec.disconnect()
         found = seen(tmp_path / "a.rrd")
@@ -484,7 +484,7 @@ class TestBlocking:
 def test_a_job_makes_the_same_messages_each_time() -> None:
     job = blueprint_sending.capture("f", MadeBlueprint(), "app", make_active=True, make_default=False)
     first, second = job(), job()
-    assert [message.store for message in first] == [job.store] * 4
+    assert [message.store for message in first] == [job.store] * 5
     assert seen_messages(first) == seen_messages(second) == whole("b0", "active")
     assert sum(message.rows for message in first) == job.rows == 2
     # Each can be written by itself.
