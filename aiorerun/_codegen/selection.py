@@ -206,6 +206,7 @@ WIDENED: Final = {
     "Float64ArrayLike": "Float64 | float | Sequence[Float64Like] | npt.ArrayLike",
     "Float32Like": "Float32 | float | np.floating[Any] | np.integer[Any]",
     "Float64Like": "Float64 | float | np.floating[Any] | np.integer[Any]",
+    "ColumnOrderArrayLike": "ColumnOrderLike | Sequence[ColumnOrderLike]",
     "BlobLike": "Blob | bytes | bytearray | memoryview | npt.NDArray[Any]",
     "BlobArrayLike": "Blob | bytes | npt.NDArray[Any] | Sequence[BlobLike]",
     "Rgba32Like": "Rgba32 | int | Sequence[int | float] | npt.NDArray[Any]",

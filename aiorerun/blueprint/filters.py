@@ -4,7 +4,7 @@ r"""Conditions for the rows of a table, as SQL that viewers evaluate.
 >>> str(col("loss") < 0.5)
 '"loss" < 0.5'
 >>> str(col("tags").list.str.contains("night"))
-'any_match("tags", x -> x ILIKE \\'%night%\\')'
+'any_match("tags", x -> x ILIKE \'%night%\')'
 """
 
 from __future__ import annotations

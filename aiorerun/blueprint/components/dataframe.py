@@ -222,6 +222,6 @@ class SelectedColumnsBatch(ComponentBatch):
 
 if TYPE_CHECKING:
     ColumnOrderLike: TypeAlias = ColumnOrder | Sequence[datatypes.EntityPathLike]
-    ColumnOrderArrayLike: TypeAlias = ColumnOrder | Sequence[ColumnOrderLike]
+    ColumnOrderArrayLike: TypeAlias = ColumnOrderLike | Sequence[ColumnOrderLike]
 else:
     ColumnOrderLike = ColumnOrderArrayLike = Any
