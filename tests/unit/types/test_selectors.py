@@ -91,3 +91,17 @@ def test_bounds() -> None:
 def test_ranges_of_time_that_miss_a_bound() -> None:
     whole = main.TimeRange(None, 5)
     assert values(main.TimeRangeBatch(whole)) == [{"start": None, "end": 5}]
+
+
+def test_parts_are_given_back() -> None:
+    order = d.SortBy("loss", direction="descending")
+    assert (str(order.column), order.direction) == ("loss", d.SortDirection.Descending)
+    assert d.SortBy("loss").direction is None
+    kind = d.ColumnType(component="a:b")
+    assert (kind.component, kind.component_type_name) == ("a:b", None)
+    mapping = d.VisualizerComponentMapping("Scalars:scalars", "default", selector=".x")
+    assert (str(mapping.target), mapping.source_kind) == ("Scalars:scalars", d.ComponentSourceKind.Default)
+    assert (mapping.source_component, mapping.selector) == (None, ".x")
+    between = d.FilterByRange(main.TimeInt(seq=1), main.TimeInt(seq=5))
+    assert (between.start, between.end) == (main.TimeInt(seq=1), main.TimeInt(seq=5))
+    assert d.TensorDimensionIndexSlider(2).dimension == 2
