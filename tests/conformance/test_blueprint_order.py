@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from collections import Counter
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 import pytest
 
 import aiorerun as rr
+import aiorerun.blueprint as rrb
 from tests.faults.grpc_servers import as_rrd, official_server, read_messages
 from tests.reading import assert_verified
 from tests.unit.made_blueprints import MadeBlueprint, MadeView, Seen, seen, whole
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytest.importorskip("rerun")
+
+BLUEPRINT = rrb.Blueprint(rrb.TextLogView(origin="a"))
 
 OFFICIAL = """
 import sys, rerun as rr, rerun.blueprint as rrb
@@ -90,7 +94,7 @@ async def log(rec: rr.AsyncRecordingStream) -> None:
 
 async def default(folder: Path) -> None:
     rec = new()
-    await rec.save(folder / "default.rrd", default_blueprint=MadeBlueprint())
+    await rec.save(folder / "default.rrd", default_blueprint=BLUEPRINT)
     await log(rec)
     await rec.disconnect()
 
@@ -99,26 +103,26 @@ async def middle(folder: Path) -> None:
     rec = new()
     await rec.save(folder / "middle.rrd")
     await log(rec)
-    await rec.send_blueprint(MadeBlueprint())
+    await rec.send_blueprint(BLUEPRINT)
     await log(rec)
-    await rec.send_blueprint(MadeBlueprint(), make_active=False)
+    await rec.send_blueprint(BLUEPRINT, make_active=False)
     await log(rec)
-    await rec.send_blueprint(MadeBlueprint(), make_default=False)
+    await rec.send_blueprint(BLUEPRINT, make_default=False)
     await rec.disconnect()
 
 
 async def buffered(folder: Path) -> None:
     rec = new()
-    await rec.send_blueprint(MadeBlueprint())
+    await rec.send_blueprint(BLUEPRINT)
     await log(rec)
-    await rec.save(folder / "buffered.rrd", default_blueprint=MadeBlueprint())
+    await rec.save(folder / "buffered.rrd", default_blueprint=BLUEPRINT)
     await rec.disconnect()
 
 
 async def one(folder: Path) -> None:
     rec = new()
     files = rr.FileSink(folder / "one.rrd"), rr.FileSink(folder / "two.rrd")
-    await rec.set_sinks(*files, default_blueprint=MadeBlueprint())
+    await rec.set_sinks(*files, default_blueprint=BLUEPRINT)
     await log(rec)
     await rec.disconnect()
 
@@ -142,6 +146,8 @@ async def test_files_have_the_order_of_the_official_sdk(
         ours, theirs = seen(path), seen(official / path.name)
         assert outline(ours, recording=False) == outline(theirs, recording=False)
         assert {each.kind for each in outline(ours, recording=False)} == {"info", "chunk", "activation"}
+        # As many chunks, of as many entities.
+        assert Counter(each.store for each in ours) == Counter(each.store for each in theirs)
         assert outline(ours, recording=True) == outline(theirs, recording=True)
         if make in (default, one):
             # Elsewhere their rows, which come from another thread, get between a blueprint's messages.
