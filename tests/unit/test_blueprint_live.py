@@ -87,6 +87,20 @@ async def test_a_server_that_starts_anew_gets_them_again(acknowledged: bool) -> 
         await rec.disconnect()
 
 
+async def test_a_viewer_that_is_spawned_gets_the_default_first() -> None:
+    async with serving() as server:
+        # Something listens there already: no viewer is started.
+        await rr.spawn(port=server.port, connect=False)
+        await rr.init("app", recording_id="spawned", send_properties=False)
+        await rr.spawn(port=server.port, default_blueprint=MadeBlueprint())
+        await rr.log("a", rr.Scalars(1.0))
+        await rr.flush(acknowledged=True)
+        await rr.disconnect()
+        rr.set_global_data_recording(None)
+        found = [each for each in seen(as_rrd(server.messages)) if each.kind != "info"]
+        assert found == [*(each for each in whole("b0", "default") if each.kind != "info"), A]
+
+
 async def test_only_blueprints_in_use_are_sent_again() -> None:
     async with serving() as server:
         rec, sink = stream(), GrpcSink(server.url)
