@@ -14,6 +14,7 @@ from aiorerun._lazy import lazy
 if TYPE_CHECKING:
     from aiorerun import (
         archetypes as archetypes,
+        blueprint as blueprint,
         components as components,
         datatypes as datatypes,
         encodings as encodings,
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
     )
     from aiorerun.live_api import (
         connect_grpc as connect_grpc,
+        send_blueprint as send_blueprint,
         serve_grpc as serve_grpc,
         serve_web_viewer as serve_web_viewer,
         spawn as spawn,
@@ -234,6 +236,7 @@ _HOMES: Final[dict[str, str]] = {
     "archetypes": "aiorerun.archetypes",
     "at": "aiorerun.api",
     "binary_stream": "aiorerun.api",
+    "blueprint": "aiorerun.blueprint",
     "cleanup_if_forked_child": "aiorerun.lifecycle",
     "components": "aiorerun.components",
     "connect_grpc": "aiorerun.live_api",
@@ -264,6 +267,7 @@ _HOMES: Final[dict[str, str]] = {
     "script_add_args": "aiorerun.script",
     "script_setup": "aiorerun.script",
     "script_teardown": "aiorerun.script",
+    "send_blueprint": "aiorerun.live_api",
     "send_chunks": "aiorerun.api",
     "send_columns": "aiorerun.sending_api",
     "send_dataframe": "aiorerun.sending_api",
@@ -349,6 +353,7 @@ __all__ = [
     "archetypes",
     "at",
     "binary_stream",
+    "blueprint",
     "cleanup_if_forked_child",
     "components",
     "connect_grpc",
@@ -379,6 +384,7 @@ __all__ = [
     "script_add_args",
     "script_setup",
     "script_teardown",
+    "send_blueprint",
     "send_chunks",
     "send_columns",
     "send_dataframe",

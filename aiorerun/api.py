@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from aiorerun.binary import BinaryStream, LogSinkLike
+    from aiorerun.blueprint_sending import BlueprintLike
     from aiorerun.forward import AsyncChunksLike
     from aiorerun.recording.base import BaseRecording
     from aiorerun.types.batches import AsComponents, DescribedComponentBatch
@@ -96,7 +97,7 @@ async def init(
     init_logging: bool = True,
     default_enabled: bool = True,
     strict: bool | None = None,
-    default_blueprint: None = None,
+    default_blueprint: BlueprintLike | None = None,
     send_properties: bool = True,
 ) -> None:
     """Starts a recording and makes it the global one. Existing recordings are flushed first.
@@ -109,11 +110,13 @@ async def init(
         init_logging: ``False`` creates no recording.
         default_enabled: ``False`` drops everything; the environment variable ``RERUN`` overrides it.
         strict: Sets the global strict mode; ``None`` keeps it.
-        default_blueprint: Not available yet; must be ``None``.
+        default_blueprint: What viewers show if they have no other blueprint for this application, and after a
+            reset. Without ``spawn`` the first sink gets it, unless that comes with another.
         send_properties: Record the start time under ``/__properties``.
 
     Raises:
         ValueError: The application id is empty.
+        TypeError: The default blueprint is none.
     """
     check_init(default_blueprint)
     if strict is not None:
@@ -135,12 +138,16 @@ async def init(
         )
         if spawn:
             await stream.spawn(default_blueprint=default_blueprint)
+        else:
+            stream._keep_default("init", default_blueprint)
 
 
 def check_init(default_blueprint: object) -> None:
-    """Refuses what this version cannot do, instead of ignoring it."""
+    """Checks what is only used later, before anything has changed."""
     if default_blueprint is not None:
-        raise TypeError("init: default_blueprint is not available in this version; pass None")
+        from aiorerun.blueprint_sending import check_blueprint
+
+        check_blueprint("init: default_blueprint", default_blueprint)
 
 
 def seed_examples(application_id: str) -> None:
@@ -184,7 +191,7 @@ async def flush(
 
 async def save(
     path: str | os.PathLike[str],
-    default_blueprint: None = None,
+    default_blueprint: BlueprintLike | None = None,
     recording: AsyncRecordingStream | None = None,
     *,
     write_footer: bool = True,
@@ -218,7 +225,7 @@ async def send_chunks(chunks: AsyncChunksLike, *, recording: AsyncRecordingStrea
 
 
 async def stdout(
-    default_blueprint: None = None,
+    default_blueprint: BlueprintLike | None = None,
     recording: AsyncRecordingStream | None = None,
     *,
     write_footer: bool = True,
@@ -254,7 +261,9 @@ async def memory_recording(recording: AsyncRecordingStream | None = None) -> Mem
 
 
 async def set_sinks(
-    *sinks: LogSinkLike, default_blueprint: None = None, recording: AsyncRecordingStream | None = None
+    *sinks: LogSinkLike,
+    default_blueprint: BlueprintLike | None = None,
+    recording: AsyncRecordingStream | None = None,
 ) -> None:
     """Replaces the sinks of the active recording; see :meth:`AsyncRecordingStream.set_sinks`."""
     stream = _face.choose_for_sink("set_sinks", recording)

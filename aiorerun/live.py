@@ -7,39 +7,40 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiorerun.config import DEFAULT_GRPC_PORT
 from aiorerun.pipeline.capture import DISABLED
-from aiorerun.sending import AsyncSending
-from aiorerun.stream_base import BaseRecordingStream, check_timeout, logger
+from aiorerun.sending import AsyncSending, BaseSending
+from aiorerun.stream_base import check_timeout, logger
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
+    from aiorerun.blueprint_sending import BlueprintJob, BlueprintLike
     from aiorerun.net.tls import ClientTls, ServerTls
 
 SERVED_NOWHERE: Final = "[rerun is disabled]"
 """What ``serve_grpc`` gives instead of a URI if nothing is served."""
 
 
-class BaseLive(BaseRecordingStream):
+class BaseLive(BaseSending):
     """What both recording streams need to send to viewers."""
 
     async def _connect(
-        self, url: str | None, default_blueprint: None, tls: ClientTls, token: str | None
+        self, url: str | None, default: BlueprintJob | None, tls: ClientTls, token: str | None
     ) -> None:
         from aiorerun.sinks.grpc import GrpcSink
 
-        await self._replace_sinks((GrpcSink(url, tls=tls, token=token),), default_blueprint)
+        await self._replace_sinks((GrpcSink(url, tls=tls, token=token),), default)
 
     async def _serve(
         self,
         port: int | None,
-        default_blueprint: None,
+        default: BlueprintJob | None,
         options: dict[str, Any],
     ) -> str:
         from aiorerun.server import GrpcServerSink
 
         sink = GrpcServerSink(port=DEFAULT_GRPC_PORT if port is None else port, **options)
-        await self._replace_sinks((sink,), default_blueprint)
+        await self._replace_sinks((sink,), default)
         # Forced into a file, it is not attached either.
         return sink.uri if self._is_attached(sink) else SERVED_NOWHERE
 
@@ -50,7 +51,7 @@ class BaseLive(BaseRecordingStream):
         return [runner.sink for runner in self._engine.conveyor.sinks.runners]
 
     async def _spawn(
-        self, *, connect: bool, default_blueprint: None, port: int, options: dict[str, Any]
+        self, *, connect: bool, default: BlueprintJob | None, port: int, options: dict[str, Any]
     ) -> None:
         if self._capture.gate == DISABLED:
             logger.warning("%r is disabled; the call to spawn a viewer is ignored", self)
@@ -58,7 +59,24 @@ class BaseLive(BaseRecordingStream):
         if self._forced_path is None:
             await spawn_viewer(port=port, **options)
         if connect:
-            await self._connect(f"rerun+http://127.0.0.1:{port}/proxy", default_blueprint, None, None)
+            await self._connect(f"rerun+http://127.0.0.1:{port}/proxy", default, None, None)
+
+    def _captured_blueprint(
+        self, blueprint: BlueprintLike, make_active: bool, make_default: bool
+    ) -> BlueprintJob | None:
+        """A blueprint as it is now, or ``None`` if the stream takes none."""
+        from aiorerun.blueprint_sending import capture, check_blueprint
+
+        check_blueprint("send_blueprint", blueprint)
+        if not self._takes_rows("send_blueprint"):
+            return None
+        return capture(
+            "send_blueprint",
+            blueprint,
+            self._store.application_id,
+            make_active=make_active,
+            make_default=make_default,
+        )
 
     async def _wait_until_connected(self, timeout: float) -> None:
         await self._on_engine_loop(_all_connected(self._attached(), timeout))
@@ -67,11 +85,39 @@ class BaseLive(BaseRecordingStream):
 class AsyncLive(BaseLive, AsyncSending):
     """The methods of :class:`aiorerun.AsyncRecordingStream` that send to viewers."""
 
+    async def send_blueprint(
+        self, blueprint: BlueprintLike, *, make_active: bool = True, make_default: bool = True
+    ) -> None:
+        """Sends a blueprint to viewers of the recording: which views there are, and how they are laid out.
+
+        It goes where the rows go, as a store of its own, and may overtake rows that :meth:`log` took before.
+        It is captured as it is when the call first runs. Over the byte limit it waits, as :meth:`log` does.
+        Cancelling it never loses a blueprint that was accepted.
+
+        Args:
+            blueprint: A :class:`aiorerun.blueprint.Blueprint`, a view or a container; or a blueprint out of a
+                file, as :meth:`aiorerun.recording.RRDArchive.all_blueprints` gives them.
+            make_active: Whether viewers show it now.
+            make_default: Whether viewers show it after a reset, and also now if they have no other blueprint
+                for this application.
+
+        Raises:
+            TypeError: It is no blueprint.
+            ValueError: It is a recording out of a file.
+            RrdError: Its file is damaged; nothing of it is sent.
+            StreamClosedError: The stream was closed; in strict mode only.
+        """
+        from aiorerun.blueprint_sending import send_async
+
+        job = self._captured_blueprint(blueprint, make_active, make_default)
+        if job is not None:
+            await send_async(self, job)
+
     async def connect_grpc(
         self,
         url: str | None = None,
         *,
-        default_blueprint: None = None,
+        default_blueprint: BlueprintLike | None = None,
         tls: ClientTls = None,
         token: str | None = None,
     ) -> None:
@@ -84,14 +130,15 @@ class AsyncLive(BaseLive, AsyncSending):
         Args:
             url: ``rerun+http://host:port/proxy``, or ``rerun://…`` with TLS; by default the viewer on this
                 machine, ``rerun+http://127.0.0.1:9876/proxy``.
-            default_blueprint: Not available yet; must be ``None``.
+            default_blueprint: What viewers show if they have no other blueprint for this application, and
+                after a reset; it goes first.
             tls: The file of certificates to trust, or an ``ssl.SSLContext``; by default those of the system.
             token: Sent as ``authorization: Bearer …``.
 
         Raises:
             InvalidUrlError: The URL names no message proxy.
         """
-        await self._connect(url, default_blueprint, tls, token)
+        await self._connect(url, self._captured_default("connect_grpc", default_blueprint), tls, token)
 
     async def connected(self, timeout: float = 5.0) -> None:
         """Waits until all gRPC sinks of the stream are connected; returns at once if it has none.
@@ -112,7 +159,7 @@ class AsyncLive(BaseLive, AsyncSending):
         self,
         *,
         grpc_port: int | None = None,
-        default_blueprint: None = None,
+        default_blueprint: BlueprintLike | None = None,
         server_memory_limit: str = "25%",
         newest_first: bool = False,
         cors_allow_origin: Sequence[str] | None = None,
@@ -129,7 +176,8 @@ class AsyncLive(BaseLive, AsyncSending):
 
         Args:
             grpc_port: Where to listen; by default 9876, and 0 takes a free port.
-            default_blueprint: Not available yet; must be ``None``.
+            default_blueprint: What viewers show if they have no other blueprint for this application, and
+                after a reset; it goes first.
             server_memory_limit: A part of the machine's memory (``"25%"``) or an amount (``"4GB"``). Beyond
                 it the oldest data is forgotten, static data never. ``"0B"`` keeps nothing for late viewers.
             newest_first: Whether viewers get what they missed from the newest to the oldest.
@@ -158,7 +206,8 @@ class AsyncLive(BaseLive, AsyncSending):
             "tls": tls,
             "insecure": insecure,
         }
-        return await self._serve(grpc_port, default_blueprint, options)
+        default = self._captured_default("serve_grpc", default_blueprint)
+        return await self._serve(grpc_port, default, options)
 
     async def spawn(
         self,
@@ -168,7 +217,7 @@ class AsyncLive(BaseLive, AsyncSending):
         memory_limit: str = "75%",
         hide_welcome_screen: bool = False,
         detach_process: bool = True,
-        default_blueprint: None = None,
+        default_blueprint: BlueprintLike | None = None,
         server_memory_limit: str = "0B",
         executable_name: str = "rerun",
         executable_path: str | os.PathLike[str] | None = None,
@@ -183,7 +232,8 @@ class AsyncLive(BaseLive, AsyncSending):
             memory_limit: What the viewer may keep: a part of the machine's memory, or ``"16GB"``.
             hide_welcome_screen: Whether the viewer starts without its welcome page.
             detach_process: Whether the viewer outlives this program.
-            default_blueprint: Not available yet; must be ``None``.
+            default_blueprint: What viewers show if they have no other blueprint for this application, and
+                after a reset; it goes first.
             server_memory_limit: What the server inside the viewer keeps for further viewers.
             executable_name: The viewer's name on the ``PATH``.
             executable_path: The viewer's file, instead of its name.
@@ -199,7 +249,8 @@ class AsyncLive(BaseLive, AsyncSending):
             "executable_name": executable_name,
             "executable_path": executable_path,
         }
-        await self._spawn(connect=connect, default_blueprint=default_blueprint, port=port, options=options)
+        default = self._captured_default("spawn", default_blueprint)
+        await self._spawn(connect=connect, default=default, port=port, options=options)
 
 
 async def spawn_viewer(**options: Any) -> None:

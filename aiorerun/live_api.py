@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from aiorerun import web_viewer
 from aiorerun.api import _face
+from aiorerun.blueprint_sending import check_blueprint
 from aiorerun.config import DEFAULT_WEB_PORT
+from aiorerun.errors import report
 from aiorerun.live import SERVED_NOWHERE, spawn_viewer
 from aiorerun.stream_base import logger
 
@@ -14,14 +16,35 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
+    from aiorerun.blueprint_sending import BlueprintLike
     from aiorerun.net.tls import ClientTls, ServerTls
     from aiorerun.stream import AsyncRecordingStream
+
+
+async def send_blueprint(
+    blueprint: BlueprintLike,
+    *,
+    make_active: bool = True,
+    make_default: bool = True,
+    recording: AsyncRecordingStream | None = None,
+) -> None:
+    """Sends a blueprint to viewers of the active recording; see :meth:`AsyncRecordingStream.send_blueprint`.
+
+    Raises:
+        TypeError: It is no blueprint.
+        ValueError: It is a recording out of a file; or, in strict mode only, no recording is active.
+    """
+    stream = _face.choose(recording)
+    if stream is None:
+        report_inactive(blueprint)
+    else:
+        await stream.send_blueprint(blueprint, make_active=make_active, make_default=make_default)
 
 
 async def connect_grpc(
     url: str | None = None,
     *,
-    default_blueprint: None = None,
+    default_blueprint: BlueprintLike | None = None,
     tls: ClientTls = None,
     token: str | None = None,
     recording: AsyncRecordingStream | None = None,
@@ -35,7 +58,7 @@ async def connect_grpc(
 async def serve_grpc(
     *,
     grpc_port: int | None = None,
-    default_blueprint: None = None,
+    default_blueprint: BlueprintLike | None = None,
     server_memory_limit: str = "25%",
     newest_first: bool = False,
     cors_allow_origin: Sequence[str] | None = None,
@@ -75,7 +98,7 @@ async def spawn(
     detach_process: bool = True,
     executable_name: str = "rerun",
     executable_path: str | os.PathLike[str] | None = None,
-    default_blueprint: None = None,
+    default_blueprint: BlueprintLike | None = None,
     recording: AsyncRecordingStream | None = None,
 ) -> None:
     """Starts the native viewer and sends the active recording to it; see :meth:`AsyncRecordingStream.spawn`.
@@ -107,6 +130,13 @@ async def spawn(
         executable_path=executable_path,
         default_blueprint=default_blueprint,
     )
+
+
+def report_inactive(blueprint: object) -> None:
+    """Reports that there is no recording for a blueprint."""
+    check_blueprint("send_blueprint", blueprint)
+    error = ValueError("no recording is active; call init() first, or pass recording=")
+    report("send_blueprint", error)
 
 
 async def serve_web_viewer(

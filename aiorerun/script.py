@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from uuid import UUID
 
+    from aiorerun.blueprint_sending import BlueprintLike
     from aiorerun.stream import AsyncRecordingStream
 
 
@@ -34,7 +35,7 @@ async def script_setup(
     application_id: str,
     *,
     recording_id: str | UUID | None = None,
-    default_blueprint: None = None,
+    default_blueprint: BlueprintLike | None = None,
 ) -> AsyncRecordingStream:
     """Starts a recording in strict mode and sends it where the options say.
 
@@ -45,7 +46,8 @@ async def script_setup(
         args: What the parser with the options of :func:`script_add_args` gave.
         application_id: As for :func:`init`.
         recording_id: As for :func:`init`.
-        default_blueprint: Not available yet; must be ``None``.
+        default_blueprint: What viewers show if they have no other blueprint for this application, and after a
+            reset.
 
     Returns:
         The recording, which is the global one as well.

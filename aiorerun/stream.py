@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from aiorerun.binary import BinaryStream, LogSinkLike
+    from aiorerun.blueprint_sending import BlueprintLike
     from aiorerun.forward import AsyncChunksLike
     from aiorerun.recording.base import BaseRecording
     from aiorerun.sinks.memory import MemorySink
@@ -122,7 +123,11 @@ class AsyncRecordingStream(AsyncLive):
         return False
 
     async def save(
-        self, path: str | os.PathLike[str], default_blueprint: None = None, *, write_footer: bool = True
+        self,
+        path: str | os.PathLike[str],
+        default_blueprint: BlueprintLike | None = None,
+        *,
+        write_footer: bool = True,
     ) -> None:
         """Writes the recording to a file from now on; what the start buffer holds goes there first.
 
@@ -131,7 +136,8 @@ class AsyncRecordingStream(AsyncLive):
 
         Args:
             path: The file; overwritten. Its directory must exist.
-            default_blueprint: Not available yet; must be ``None``.
+            default_blueprint: What viewers show if they have no other blueprint for this application, and
+                after a reset; it goes first.
             write_footer: Whether to finish the file with a footer, needed for random access.
 
         Raises:
@@ -139,9 +145,12 @@ class AsyncRecordingStream(AsyncLive):
         """
         from aiorerun.sinks.file import FileSink
 
-        await self._replace_sinks((FileSink(path, write_footer=write_footer),), default_blueprint)
+        default = self._captured_default("save", default_blueprint)
+        await self._replace_sinks((FileSink(path, write_footer=write_footer),), default)
 
-    async def stdout(self, default_blueprint: None = None, *, write_footer: bool = True) -> None:
+    async def stdout(
+        self, default_blueprint: BlueprintLike | None = None, *, write_footer: bool = True
+    ) -> None:
         """Writes the recording to standard output from now on, for a program at the other end of a pipe.
 
         As long as that goes on the recording has standard output for itself: what else the process and its
@@ -151,7 +160,8 @@ class AsyncRecordingStream(AsyncLive):
         Cancelling the call does not undo the change.
 
         Args:
-            default_blueprint: Not available yet; must be ``None``.
+            default_blueprint: What viewers show if they have no other blueprint for this application, and
+                after a reset; it goes first.
             write_footer: Whether to finish the stream with a footer.
 
         Raises:
@@ -160,7 +170,7 @@ class AsyncRecordingStream(AsyncLive):
         from aiorerun.sinks.stdout import StdoutSink, is_terminal
 
         sinks = () if is_terminal() else (StdoutSink(write_footer=write_footer),)
-        await self._replace_sinks(sinks, default_blueprint)
+        await self._replace_sinks(sinks, self._captured_default("stdout", default_blueprint))
 
     async def binary_stream(self) -> BinaryStream:
         """Keeps the recording from now on for a reader in this process.
@@ -188,7 +198,7 @@ class AsyncRecordingStream(AsyncLive):
         await self._replace_sinks((sink,))
         return MemoryRecording(self, sink)
 
-    async def set_sinks(self, *sinks: LogSinkLike, default_blueprint: None = None) -> None:
+    async def set_sinks(self, *sinks: LogSinkLike, default_blueprint: BlueprintLike | None = None) -> None:
         """Replaces all sinks; each of several gets everything. None at all means back to a buffer.
 
         The stream is cut at the call: what was logged before goes to the former sinks, which are
@@ -199,7 +209,7 @@ class AsyncRecordingStream(AsyncLive):
             TypeError: Something that is not a sink.
             SinkOpenError: A sink could not be opened; the former sinks stay.
         """
-        await self._replace_sinks(sinks, default_blueprint)
+        await self._replace_sinks(sinks, self._captured_default("set_sinks", default_blueprint))
 
     async def send_recording(self, recording: BaseRecording) -> None:
         """Sends all chunks of a loaded recording, with this stream's application and recording id.

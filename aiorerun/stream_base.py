@@ -9,6 +9,7 @@ import os
 import time
 import warnings
 import weakref
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from aiorerun import process
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from aiorerun.blueprint_sending import BlueprintJob, BlueprintLike
     from aiorerun.codec.messages import Message
     from aiorerun.config import ChunkBatcherConfig
     from aiorerun.pipeline.ledger import StreamStats
@@ -110,6 +112,7 @@ class BaseRecordingStream:
         switch = read_switch("RERUN")
         if not (default_enabled if switch is None else switch):
             self._capture.gate = DISABLED
+        self._default_blueprint: BlueprintJob | None = None
         self._forced_path = os.environ.get(FORCE_SAVE_VARIABLE)
         self._forced = False
         if self._forced_path is not None and self._capture.gate == OPEN:
@@ -131,6 +134,7 @@ class BaseRecordingStream:
 
     def _start_empty(self) -> None:
         """Forgets all rows and sinks, in a forked child."""
+        self._default_blueprint = None
         self._engine.start_empty()
 
     def __repr__(self) -> str:
@@ -280,14 +284,36 @@ class BaseRecordingStream:
 
     # --- sinks, on an event loop ---------------------------------------------------------------
 
-    async def _replace_sinks(self, given: tuple[Any, ...], default_blueprint: None = None) -> None:
+    def _captured_default(self, context: str, blueprint: BlueprintLike | None) -> BlueprintJob | None:
+        """The default blueprint that a function got, as it is now.
+
+        Raises:
+            TypeError: It is no blueprint.
+            ValueError: It is a recording out of a file.
+        """
+        if blueprint is None:
+            return None
+        from aiorerun.blueprint_sending import capture
+
+        return capture(
+            f"{context}: default_blueprint",
+            blueprint,
+            self._store.application_id,
+            make_active=False,
+            make_default=True,
+        )
+
+    def _keep_default(self, context: str, blueprint: BlueprintLike | None) -> None:
+        """The first sink gets this default blueprint, unless it comes with another."""
+        if self._capture.gate != DISABLED:
+            self._default_blueprint = self._captured_default(context, blueprint)
+
+    async def _replace_sinks(self, given: tuple[Any, ...], default: BlueprintJob | None = None) -> None:
         sinks: tuple[Sink, ...] = tuple(getattr(sink, "log_sink", sink) for sink in given)
         _check_sinks(sinks)
         for sink, own in zip(given, sinks, strict=True):
             if own is not sink:
                 sink._adopt(self)
-        if default_blueprint is not None:
-            raise TypeError("default_blueprint: blueprints are not available in this version; pass None")
         if self._capture.gate == CLOSED:
             raise StreamClosedError(f"{self!r} is closed")
         if self._capture.gate == DISABLED:
@@ -295,16 +321,28 @@ class BaseRecordingStream:
         elif self._forced_path is not None:
             await self._force_save()
         else:
-            await self._on_engine_loop(self._switch(sinks))
+            await self._on_engine_loop(self._switch(sinks, default))
 
-    async def _switch(self, sinks: tuple[Sink, ...]) -> None:
-        future = self._engine.switch(sinks)
+    async def _switch(self, sinks: tuple[Sink, ...], default: BlueprintJob | None = None) -> None:
+        kept = self._default_blueprint
+        first = default or kept
+        future = self._engine.switch(sinks, first if sinks else None)
+        if first is not None:
+            # Without sinks it waits for the first one, beside what waits in the buffer.
+            self._default_blueprint = None if sinks else first
+            future.add_done_callback(partial(self._on_switched, kept))
         try:
             await asyncio.shield(future)
         except asyncio.CancelledError:
             # The change goes on by itself; nobody is left to tell whether it worked.
             future.add_done_callback(self._log_failed_change)
             raise
+
+    def _on_switched(self, kept: BlueprintJob | None, future: asyncio.Future[None]) -> None:
+        failed = future.cancelled() or future.exception() is not None
+        if failed and kept is not None and self._default_blueprint is None:
+            # No sink got it after all.
+            self._default_blueprint = kept
 
     def _log_failed_change(self, future: asyncio.Future[None]) -> None:
         if not future.cancelled() and future.exception() is not None:

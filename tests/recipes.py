@@ -68,6 +68,8 @@ def resolve(path: str) -> Any:
     first = "datatypes" if first == "encodings" else first
     if first in _PACKAGES:
         found: Any = importlib.import_module(f"aiorerun.{first}")
+    elif first == "blueprint":
+        found = importlib.import_module("aiorerun.blueprint")
     elif first in _TOP_LEVEL:
         found = getattr(importlib.import_module(_TOP_LEVEL[first]), first)
     else:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from aiorerun._codegen import archetypes, exports, test_data, types
+from aiorerun._codegen import archetypes, exports, test_data, types, views
 from aiorerun._codegen.extract import dumps, extract
 from aiorerun._codegen.model import DATA, Model
 from aiorerun._codegen.source import HEADER
@@ -18,10 +18,10 @@ PACKAGE = Path(__file__).parent.parent
 
 def generate() -> dict[str, str]:
     """All generated modules: path below the package, and formatted text."""
-    model = Model.load()
     texts: dict[str, str] = {}
-    for writer in (archetypes, types, exports):
-        texts.update(writer.modules(model))
+    for model in (Model.load(), Model.load("blueprint")):
+        for writer in (archetypes, types, views, exports):
+            texts.update(writer.modules(model))
     return {path: _formatted(path, text) for path, text in sorted(texts.items())}
 
 
@@ -49,8 +49,8 @@ def outdated(texts: dict[str, str]) -> list[str]:
 def _orphans(texts: dict[str, str]) -> list[str]:
     found = [
         path
-        for package in ("archetypes", "components", "datatypes")
-        for path in (PACKAGE / package).glob("*.py")
+        for package in ("archetypes", "components", "datatypes", "blueprint")
+        for path in (PACKAGE / package).rglob("*.py")
         if path.read_text().startswith(HEADER)
     ]
     return [str(path.relative_to(PACKAGE)) for path in found if str(path.relative_to(PACKAGE)) not in texts]
@@ -67,7 +67,8 @@ def main(argv: list[str] | None = None) -> int:
         DATA.write_text(dumps(extract(json.loads(Path(arguments.extract).read_text()))))
     if arguments.test_data:
         folder = PACKAGE.parent / "tests" / "data"
-        for written in test_data.write(Model.load(), Path(arguments.test_data), folder):
+        models = (Model.load(), Model.load("blueprint"))
+        for written in test_data.write(models, Path(arguments.test_data), folder):
             sys.stdout.write(f"wrote: {written.name}\n")
     texts = generate()
     stale = outdated(texts)
@@ -76,6 +77,7 @@ def main(argv: list[str] | None = None) -> int:
         return 1 if stale else 0
     for path in stale:
         if path in texts:
+            (PACKAGE / path).parent.mkdir(parents=True, exist_ok=True)
             (PACKAGE / path).write_text(texts[path])
         else:
             (PACKAGE / path).unlink()

@@ -6,8 +6,16 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from aiorerun._codegen import docs, selection
-from aiorerun._codegen.model import constant, short
-from aiorerun._codegen.source import HEADER, arguments, docstring, qualified, signature
+from aiorerun._codegen.model import constant, module_of, package_of, short
+from aiorerun._codegen.source import (
+    HEADER,
+    arguments,
+    catalog_imports,
+    docstring,
+    imports_of,
+    qualified,
+    signature,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,13 +28,21 @@ def modules(model: Model) -> Iterator[tuple[str, str]]:
     subjects: dict[str, list[Archetype]] = {}
     for item in model.archetypes:
         subjects.setdefault(model.subject_of_archetype(item.name), []).append(item)
+    folder = model.package("archetypes").replace("_", "/")
     for subject, items in sorted(subjects.items()):
-        yield f"archetypes/{subject}.py", _module(model, subject, items)
+        yield f"{folder}/{module_of(subject)}.py", _module(model, subject, items)
 
 
 def _module(model: Model, subject: str, items: list[Archetype]) -> str:
     names = sorted(class_name(item) for item in items)
-    encodings = sorted({_encoding(model, field.component) for item in items for field in item.fields})
+    encodings = {
+        model.types[field.component].encoding: _encoding(model, field.component)
+        for item in items
+        for field in item.fields
+    }
+    classes = "".join(_class(model, item) for item in items)
+    visual = any(item.visualizer for item in items)
+    plain = any(not item.visualizer for item in items)
     fast = any(item.short in selection.FAST_NUMBER or item.short in selection.FAST_TEXT for item in items)
     parts = [
         HEADER,
@@ -34,21 +50,21 @@ def _module(model: Model, subject: str, items: list[Archetype]) -> str:
         "from __future__ import annotations\n\n",
         "import struct\n" if any(item.short in selection.FAST_NUMBER for item in items) else "",
         "from typing import TYPE_CHECKING, ClassVar\n\n",
-        "from aiorerun.archetypes._base import Archetype, fields\n",
-        f"from aiorerun.types.coerce.catalog import {', '.join(encodings)}\n",
+        f"from aiorerun.archetypes._base import {'Archetype, ' if plain else ''}fields\n",
+        "from aiorerun.archetypes._visual import Visual\n" if visual else "",
+        catalog_imports(encodings),
         "from aiorerun.types.encoding import FIXED, TEXT\n" if fast else "",
         "from aiorerun.types.form import ColumnSpec, Form\n" if fast else "",
         "\nif TYPE_CHECKING:\n",
         "    from collections.abc import Callable\n    from typing import Self\n\n",
-        "    from aiorerun import components, datatypes\n",
+        imports_of(classes),
         "    from aiorerun.types.batches import ComponentColumnList\n",
         "    from aiorerun.types.descriptors import ComponentDescriptor\n\n",
         f"__all__ = [{', '.join(map(repr, names))}]\n\n\n",
     ]
-    parts += [_class(model, item) for item in items]
-    text = "".join(parts)
-    if "components." not in text.partition("__all__")[2]:
-        text = text.replace("import components, datatypes", "import datatypes")
+    text = "".join([*parts, classes])
+    if not any(item.has_columns for item in items):
+        text = text.replace("    from aiorerun.types.batches import ComponentColumnList\n", "")
     if "FIXED" not in text.partition("__all__")[2]:
         text = text.replace("import FIXED, TEXT", "import TEXT")
     if " TEXT)" not in text.partition("__all__")[2]:
@@ -69,7 +85,8 @@ def _class(model: Model, item: Archetype) -> str:
     handwritten = item.short in selection.HANDWRITTEN_ARCHETYPES
     summary = docs.ARCHETYPES[item.short]
     if handwritten:
-        text = f"The fields of :class:`aiorerun.archetypes.{item.short}`."
+        package = model.package("archetypes").replace("_", ".")
+        text = f"The fields of :class:`aiorerun.{package}.{item.short}`."
     else:
         text = f"{summary}\n\n{arguments(_parameters(model, item))}"
         if item.short in docs.EXAMPLES:
@@ -79,10 +96,11 @@ def _class(model: Model, item: Archetype) -> str:
         for field in item.fields
     )
     parts = [
-        f"class {class_name(item)}(Archetype):\n",
+        f"class {class_name(item)}({'Visual' if item.visualizer else 'Archetype'}):\n",
         docstring(text),
         "\n    __slots__ = ()\n\n",
         f'    NAME = "{item.name}"\n',
+        f'    VISUALIZER = "{item.visualizer}"\n' if item.visualizer else "",
         f"    FIELDS = fields(\n        NAME,\n{rows}    )\n\n",
         _declarations(model, item),
     ]
@@ -109,7 +127,8 @@ def _parameters(model: Model, item: Archetype) -> Iterator[tuple[str, str]]:
 
 def _declarations(model: Model, item: Archetype) -> str:
     names = [
-        f"        {field.name}: components.{short(field.component)}Batch | None\n" for field in item.fields
+        f"        {field.name}: {package_of(field.component)}.{short(field.component)}Batch | None\n"
+        for field in item.fields
     ]
     getters = [
         f"        descriptor_{field.name}: ClassVar[Callable[[], ComponentDescriptor]]\n"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from aiorerun._codegen import docs_blueprint
+
 if TYPE_CHECKING:
     from aiorerun._codegen.model import Type
 
@@ -23,6 +25,7 @@ SUBJECTS: Final = {
     "time": "ranges of time",
     "transform": "coordinate frames and cameras",
     "video": "video and audio",
+    **docs_blueprint.SUBJECTS,
 }
 
 ARCHETYPES: Final = {
@@ -80,6 +83,7 @@ ARCHETYPES: Final = {
     "ViewCoordinates": "Where axes point, e.g. ``ViewCoordinates.RIGHT_HAND_Z_UP``.",
     "Volume3D": "A box of space filled with numbers, shown as a cloud.",
     "VoxelGridMap": "A map of cubic cells, of which only the occupied ones are given.",
+    **docs_blueprint.ARCHETYPES,
 }
 
 _FIELDS: Final = {
@@ -194,6 +198,7 @@ _OF_ARCHETYPES: Final = {
     ("Volume3D", "values"): "The numbers, with three dimensions.",
     ("VoxelGridMap", "translation"): "Where the map begins.",
     ("VoxelGridMap", "values"): "A number for each of the cells, which gives its color.",
+    **docs_blueprint.FIELDS,
 }
 
 
@@ -295,6 +300,7 @@ ATTRIBUTES: Final = {
     "xyz": "The numbers, in the order x, y, z",
     "xyzw": "The numbers, in the order x, y, z, w",
     "y_range": "The range along y",
+    **docs_blueprint.ATTRIBUTES,
 }
 
 TYPES: Final = {
@@ -430,4 +436,5 @@ TYPES: Final = {
     "VoxelIndex": "A cell of a map, as whole numbers along each axis.",
     "VoxelSize": "The extents of a cell along each axis.",
     "VoxelValue": "The number of a cell.",
+    **docs_blueprint.TYPES,
 }

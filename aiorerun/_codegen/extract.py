@@ -18,6 +18,8 @@ def extract(full: dict[str, Any]) -> dict[str, Any]:
             for name, spec in full["enums"].items()
         },
         "exports": full["exports"]["rerun"],
+        "blueprint_exports": full["exports"]["rerun.blueprint"],
+        "views": {name: _view(spec) for name, spec in full["views"].items()},
     }
 
 
@@ -46,6 +48,15 @@ def _archetype(spec: dict[str, Any]) -> dict[str, Any]:
         ],
         "constructor": [_parameter(item) for item in spec["constructor"]["parameters"]],
         "columns": None if columns is None else {p["name"]: p["annotation"] for p in columns["parameters"]},
+        "visualizer": spec["visualizer"],
+    }
+
+
+def _view(spec: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "class_identifier": spec["class_identifier"],
+        "constructor": [_parameter(item) for item in spec["constructor"]["parameters"]],
+        "properties": {item["parameter"]: item["archetype"] for item in spec["properties"]},
     }
 
 

@@ -19,6 +19,16 @@ def short(name: str) -> str:
     return name.rpartition(".")[2]
 
 
+def package_of(name: str) -> str:
+    """What generated code calls the package of a type: ``datatypes`` of ``rerun.encodings.Vec3D``."""
+    return "_".join(name.split(".")[1:-1]).replace("encodings", "datatypes")
+
+
+def module_of(subject: str) -> str:
+    """The module of a subject within its package."""
+    return subject.removeprefix("blueprint_")
+
+
 def constant(name: str) -> str:
     """``MARKER_SHAPE`` of ``MarkerShape``, ``VEC3D`` of ``Vec3D``."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", short(name)).upper()
@@ -87,6 +97,7 @@ class Archetype:
     fields: list[Field]
     parameters: list[Parameter]
     has_columns: bool
+    visualizer: str | None
 
     @property
     def short(self) -> str:
@@ -94,42 +105,69 @@ class Archetype:
         return short(self.name)
 
 
-class Model:
-    """Everything that is selected."""
+@dataclass
+class View:
+    """A kind of view: its name, how the viewer calls it, and the archetypes of its properties."""
 
-    def __init__(self, data: dict[str, Any]) -> None:
+    name: str
+    class_identifier: str
+    parameters: list[Parameter]
+    properties: dict[str, str]
+
+
+class Model:
+    """One of the two vocabularies: what is logged, or what blueprints are made of.
+
+    Args:
+        data: The data of both.
+        scope: ``""``, or ``"blueprint"``.
+    """
+
+    def __init__(self, data: dict[str, Any], scope: str = "") -> None:
+        self.scope = scope
         self.sdk_version: str = data["sdk_version"]
         self.types = {
             name: Type(name, raw, data["enums"].get(name))
             for kind in ("components", "encodings")
             for name, raw in data[kind].items()
         }
-        self.exports: dict[str, str] = data["exports"]
+        self.exports: dict[str, str] = data["blueprint_exports" if scope else "exports"]
         self.all_archetypes = {name: _archetype(name, raw) for name, raw in data["archetypes"].items()}
+        self.views = [
+            View(name, raw["class_identifier"], _parameters(raw), raw["properties"])
+            for name, raw in sorted(data["views"].items())
+        ]
+        self._module = f"rerun.{scope}." if scope else "rerun."
 
     @classmethod
-    def load(cls) -> Model:
+    def load(cls, scope: str = "") -> Model:
         """Reads the data beside this module."""
-        return cls(json.loads(DATA.read_text()))
+        return cls(json.loads(DATA.read_text()), scope)
+
+    def package(self, kind: str) -> str:
+        """The name that generated code has for a package: ``components``, ``blueprint_components``."""
+        return f"{self.scope}_{kind}" if self.scope else kind
 
     @cached_property
     def archetypes(self) -> list[Archetype]:
-        """The selected archetypes, by name."""
-        by_short = {item.short: item for item in self.all_archetypes.values()}
-        return [by_short[name] for name in sorted(selection.SELECTED)]
+        """The archetypes, by name."""
+        found = [name for name in self.all_archetypes if name.startswith(f"{self._module}archetypes.")]
+        return [self.all_archetypes[name] for name in sorted(found)]
 
     @cached_property
     def components(self) -> list[Type]:
         """The components, by name."""
-        return self._types_of("rerun.components.")
+        return self.types_of(self._module, "components")
 
     @cached_property
     def datatypes(self) -> list[Type]:
         """The encodings, which users know as datatypes, by name."""
-        return self._types_of("rerun.encodings.")
+        return self.types_of(self._module, "encodings")
 
-    def _types_of(self, module: str) -> list[Type]:
-        return [item for name, item in sorted(self.types.items()) if name.startswith(module)]
+    def types_of(self, module: str, kind: str) -> list[Type]:
+        """The types of one kind in ``rerun.`` or ``rerun.blueprint.``, by name."""
+        start = f"{module}{kind}."
+        return [item for name, item in sorted(self.types.items()) if name.startswith(start)]
 
     @cached_property
     def encodings(self) -> list[Type]:
@@ -138,14 +176,11 @@ class Model:
         return sorted(found, key=lambda item: item.name)
 
     def subject_of_archetype(self, name: str) -> str:
-        """The module an archetype is in."""
+        """The subject of an archetype."""
         return selection.SUBJECTS[short(name)]
 
     def subject_of_type(self, item: Type) -> str:
-        """The module a component or datatype is in: its users' subject, or ``common`` if they differ.
-
-        All types count, not only the selected ones, so that selecting more moves little.
-        """
+        """The subject of a component or datatype: that of its users, or ``common`` if they differ."""
         if item.short in selection.TYPE_SUBJECTS:
             return selection.TYPE_SUBJECTS[item.short]
         subjects = {
@@ -167,6 +202,11 @@ def _archetype(name: str, raw: dict[str, Any]) -> Archetype:
             Field(field, component, annotation, many, None if columns is None else columns[field])
             for field, component, annotation, many in raw["fields"]
         ],
-        parameters=[Parameter(*item) for item in raw["constructor"]],
+        parameters=_parameters(raw),
         has_columns=columns is not None,
+        visualizer=raw["visualizer"],
     )
+
+
+def _parameters(raw: dict[str, Any]) -> list[Parameter]:
+    return [Parameter(*item) for item in raw["constructor"]]

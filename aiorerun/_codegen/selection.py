@@ -19,24 +19,26 @@ _ARCHETYPES_BY_SUBJECT: Final = {
     "geo": "GeoLineStrings GeoPoints",
     "mcap": "McapChannel McapMessage McapSchema McapStatistics",
     "recording": "Clear RecordingInfo",
-    "blueprint_views": "ActiveVisualizers AudioPlayback Background DataframeQuery EntityBehavior "
-    "EyeControls3D ForceCenter ForceCollisionRadius ForceLink ForceManyBody ForcePosition GraphBackground "
-    "LineGrid3D "
-    "MapBackground MapZoom NearClipPlane PlotBackground PlotInteraction PlotLegend PreviewsConfig ScalarAxis "
-    "SpatialInformation TensorScalarMapping TensorSliceSelection TensorViewFit TextDocumentFormat "
-    "TextLogColumns TextLogFormat TextLogRows TimeAxis ViewBlueprint ViewContents VisibleTimeRanges "
-    "VisualBounds2D VisualizerInstruction",
-    "blueprint_layout": "CardLayout ContainerBlueprint PanelBlueprint TableBlueprint TableColumn "
-    "TableColumnPreview TableLayout TimePanelBlueprint ViewportBlueprint",
+    "blueprint_view": "ActiveVisualizers EntityBehavior ViewBlueprint ViewContents VisibleTimeRanges "
+    "VisualizerInstruction",
+    "blueprint_spatial": "Background EyeControls3D LineGrid3D NearClipPlane SpatialInformation "
+    "VisualBounds2D",
+    "blueprint_plot": "PlotBackground PlotInteraction PlotLegend ScalarAxis TimeAxis",
+    "blueprint_graph": "ForceCenter ForceCollisionRadius ForceLink ForceManyBody ForcePosition "
+    "GraphBackground",
+    "blueprint_map": "MapBackground MapZoom",
+    "blueprint_tensor": "TensorScalarMapping TensorSliceSelection TensorViewFit",
+    "blueprint_text": "TextDocumentFormat TextLogColumns TextLogFormat TextLogRows",
+    "blueprint_dataframe": "DataframeQuery",
+    "blueprint_audio": "AudioPlayback",
+    "blueprint_layout": "ContainerBlueprint PanelBlueprint TimePanelBlueprint ViewportBlueprint",
+    "blueprint_table": "CardLayout PreviewsConfig TableBlueprint TableColumn TableColumnPreview TableLayout",
 }
 
 SUBJECTS: Final = {
     name: subject for subject, names in _ARCHETYPES_BY_SUBJECT.items() for name in names.split()
 }
 """The module of every archetype."""
-
-SELECTED: Final = frozenset(name for name, subject in SUBJECTS.items() if not subject.startswith("blueprint"))
-"""The archetypes that are generated."""
 
 _TYPES_BY_SUBJECT: Final = {
     "annotation": "AnnotationInfo ClassDescription ClassDescriptionMapElem KeypointPair",
@@ -47,6 +49,11 @@ _TYPES_BY_SUBJECT: Final = {
     "TensorWidthDimension",
     "time": "AbsoluteTimeRange TimeRange TimeRangeBoundary VisibleTimeRange",
     "transform": "ViewCoordinates ViewDir",
+    "blueprint_dataframe": "ComponentColumnSelector",
+    "blueprint_layout": "PlayState PlaybackSpeed TimelineName",
+    "blueprint_table": "SortDirection",
+    "blueprint_text": "TextLogColumnKind",
+    "blueprint_view": "ComponentSourceKind",
 }
 
 TYPE_SUBJECTS: Final = {
@@ -58,10 +65,12 @@ HANDWRITTEN_ARCHETYPES: Final = {
     "Asset3D": "assets",
     "AssetAudio": "assets",
     "AssetVideo": "assets",
+    "Background": "backgrounds",
     "BarChart": "bar_chart",
     "Boxes2D": "boxes",
     "Boxes3D": "boxes",
     "Clear": "clear",
+    "DataframeQuery": "queries",
     "DepthImage": "images",
     "Ellipsoids3D": "ellipsoids",
     "EncodedImage": "encoded_images",
@@ -70,17 +79,21 @@ HANDWRITTEN_ARCHETYPES: Final = {
     "Image": "images",
     "Mesh3D": "meshes",
     "Pinhole": "pinhole",
+    "ScalarAxis": "axes",
     "SegmentationImage": "images",
     "Tensor": "tensors",
     "Transform3D": "transforms",
     "VideoFrameReference": "video_frames",
     "ViewCoordinates": "coordinates",
+    "VisibleTimeRanges": "time_ranges",
+    "VisualBounds2D": "bounds",
 }
 """Archetypes with construction logic, and the module with the class. Its base is generated."""
 
 HANDWRITTEN_DATATYPES: Final = {
     "Angle": "rotations",
     "ClassDescription": "class_descriptions",
+    "ComponentColumnSelector": "selectors",
     "ImageFormat": "image_formats",
     "Mat3x3": "matrices",
     "Mat4x4": "matrices",
@@ -88,10 +101,13 @@ HANDWRITTEN_DATATYPES: Final = {
     "Quaternion": "rotations",
     "RotationAxisAngle": "rotations",
     "Rgba32": "colors",
+    "SelectedColumns": "selectors",
     "SphericalHarmonics3Rgb": "harmonics",
     "TensorBuffer": "tensors",
     "TensorData": "tensors",
+    "TextLogColumn": "columns",
     "TimeInt": "times",
+    "TimelineColumn": "columns",
     "TimeRangeBoundary": "time_ranges",
     "VisibleTimeRange": "time_ranges",
     "ViewCoordinates": "coordinates",
@@ -111,6 +127,7 @@ HANDWRITTEN_COMPONENTS: Final = {
     "TextLogLevel": "extended",
     "VideoTimestamp": "extended",
     "ViewCoordinates": "extended",
+    "VisualBounds2D": "bounds",
 }
 """Native classes of components that add something to their datatype, and their modules."""
 
@@ -140,6 +157,7 @@ FAMILIES: Final = {
         "annotations",
         'AnnotationContextEncoding("AnnotationContext", CLASS_DESCRIPTION_MAP_ELEM)',
     ),
+    "ColumnOrder": ("selectors", 'PathsEncoding("ColumnOrder", ENTITY_PATH)'),
     "ChannelMessageCounts": ("records", 'CountsEncoding("ChannelMessageCounts", CHANNEL_COUNT_PAIR)'),
     "GeoLineString": ("strips", "StripEncoding(DVEC2D)"),
     "KeyValuePairs": ("records", 'PairsEncoding("KeyValuePairs", UTF8PAIR)'),
@@ -166,7 +184,13 @@ RECORDS: Final = {
     "ChannelCountPair": ("records", "LeadingPartsEncoding", 2),
     "ClassDescription": ("annotations", "ClassDescriptionEncoding", 0),
     "ClassDescriptionMapElem": ("annotations", "ClassElementEncoding", 0),
+    "ComponentColumnSelector": ("selectors", "SelectorEncoding", 0),
+    "FilterIsNotNull": ("selectors", "NotNullEncoding", 0),
     "KeypointPair": ("records", "RecordEncoding", 2),
+    "SelectedColumns": ("selectors", "SelectedColumnsEncoding", 0),
+    "TensorDimensionIndexSlider": ("selectors", "LastPartEncoding", 0),
+    "TextLogColumn": ("selectors", "LastPartEncoding", 0),
+    "TimelineColumn": ("selectors", "LastPartEncoding", 0),
     "TensorDimensionSelection": ("records", "WholeNumberOrRecord", 0),
     "Utf8Pair": ("records", "TextPairEncoding", 2),
 }
@@ -182,6 +206,7 @@ WIDENED: Final = {
     "Float64ArrayLike": "Float64 | float | Sequence[Float64Like] | npt.ArrayLike",
     "Float32Like": "Float32 | float | np.floating[Any] | np.integer[Any]",
     "Float64Like": "Float64 | float | np.floating[Any] | np.integer[Any]",
+    "ColumnOrderArrayLike": "ColumnOrderLike | Sequence[ColumnOrderLike]",
     "BlobLike": "Blob | bytes | bytearray | memoryview | npt.NDArray[Any]",
     "BlobArrayLike": "Blob | bytes | npt.NDArray[Any] | Sequence[BlobLike]",
     "Rgba32Like": "Rgba32 | int | Sequence[int | float] | npt.NDArray[Any]",
@@ -207,10 +232,38 @@ ALIASES: Final = {
 
 EXTRA_EXPORTS: Final = {
     "archetypes": {"Archetype": "_base", "Box2DFormat": "boxes"},
-    "components": {},
-    "datatypes": {},
+    "blueprint": {
+        "Blueprint": "layout",
+        "BlueprintLike": "layout",
+        "BlueprintPanel": "panels",
+        "BlueprintPart": "layout",
+        "Container": "parts",
+        "ContainerLike": "parts",
+        "Grid": "containers",
+        "Horizontal": "containers",
+        "PanelStateLike": "components",
+        "SelectionPanel": "panels",
+        "TableBlueprint": "table",
+        "Tabs": "containers",
+        "TimePanel": "panels",
+        "TopPanel": "panels",
+        "Vertical": "containers",
+        "View": "parts",
+        "ViewContentsLike": "parts",
+        "VisualizableArchetype": "visualizers",
+        "Visualizer": "visualizers",
+        "VisualizerLike": "parts",
+        "archetypes": "archetypes",
+        "as_blueprint": "layout",
+        "components": "components",
+        "datatypes": "datatypes",
+        "encodings": "encodings",
+        "table": "table",
+        "views": "views",
+        "visualizers": "visualizers",
+    },
 }
-"""Hand-written names that the packages export beside the types."""
+"""Hand-written names and modules that the packages export beside the types."""
 
 EXTRA_TOP_LEVEL: Final = {"Box2DFormat": "aiorerun.archetypes"}
 """Names that the faces offer themselves beside the exported types, and their packages."""

@@ -7,6 +7,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from aiorerun._codegen import docs
+from aiorerun._codegen.model import package_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -45,26 +46,37 @@ def arguments(rows: Iterable[tuple[str, str]]) -> str:
 
 def qualified(annotation: str, model: Model, *, inside: str = "") -> str:
     """An annotation in which aliases name the package they are in; not those of package ``inside``."""
-    annotation = annotation.replace("encodings.", "datatypes.").replace(
-        "blueprint_components.", "components."
-    )
+    annotation = annotation.replace("encodings.", "datatypes.")
 
     def place(match: re.Match[str]) -> str:
         name = match[0]
-        owner = model_package(model, name.removesuffix("ArrayLike").removesuffix("Like"))
+        owner = _owner(model, name.removesuffix("ArrayLike").removesuffix("Like"))
         return name if owner is None or owner == inside else f"{owner}.{name}"
 
     result = re.sub(r"(?<![\w.])[A-Za-z]\w*Like\b(?!\w)", place, annotation)
-    return result.replace(f"{inside}.", "") if inside else result
+    return re.sub(rf"(?<!\w){inside}\.", "", result) if inside else result
 
 
-def model_package(model: Model, name: str) -> str | None:
-    """Whether a type is among the datatypes or the components."""
-    if any(item.short == name for item in model.datatypes):
-        return "datatypes"
-    if any(item.short == name for item in model.components):
-        return "components"
-    return None
+def _owner(model: Model, name: str) -> str | None:
+    """The package with the aliases of a type; no two types of one name have any."""
+    owners = (
+        package_of(item.name) for item in model.types.values() if item.short == name and item.raw["like"]
+    )
+    return next(owners, None)
+
+
+def imports_of(text: str, own: str = "") -> str:
+    """Import lines for the packages of the vocabulary that a text names, for type checkers."""
+    lines = ""
+    for scope, module in (("", "aiorerun"), ("blueprint_", "aiorerun.blueprint")):
+        kinds = [
+            f"{kind} as {scope}{kind}" if scope else kind
+            for kind in ("archetypes", "components", "datatypes")
+            if f"{scope}{kind}" != own and re.search(rf"(?<![\w.]){scope}{kind}\.", text)
+        ]
+        if kinds:
+            lines += f"    from {module} import {', '.join(kinds)}\n"
+    return lines
 
 
 def signature(first: str, parameters: Sequence[Parameter], annotate: dict[str, str]) -> str:
@@ -87,3 +99,15 @@ def type_doc(item: Type) -> str:
 
 def _words(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).capitalize()
+
+
+def catalog_imports(encodings: dict[str, str]) -> str:
+    """Imports of encodings, given as full names of their types and the constants."""
+    lines = ""
+    for module, is_blueprint in (("catalog", False), ("blueprint_catalog", True)):
+        constants = {
+            constant for name, constant in encodings.items() if (".blueprint." in name) is is_blueprint
+        }
+        if constants:
+            lines += f"from aiorerun.types.coerce.{module} import {', '.join(sorted(constants))}\n"
+    return lines

@@ -14,18 +14,22 @@ _ALSO = frozenset({"AnyValues", "ComponentColumn", "DynamicArchetype", "Position
 """Recipes that are not of an archetype."""
 
 
-def write(model: Model, source: Path, target: Path) -> list[Path]:
-    """Writes the parts of ``golden.json`` and ``coercions.json`` that concern the selected types.
+def write(models: tuple[Model, Model], source: Path, target: Path) -> list[Path]:
+    """Writes what the tests need of ``golden.json``, ``coercions.json`` and ``types.json``.
 
     Args:
-        model: What is selected.
+        models: The two vocabularies: what is logged, and what blueprints are made of.
         source: Folder with the full recordings.
         target: Folder of the tests' data.
     """
-    golden = _golden(model, json.loads((source / "golden.json").read_text()))
-    coercions = _coercions(model, json.loads((source / "coercions.json").read_text()))
+    full, types = (json.loads((source / name).read_text()) for name in ("golden.json", "types.json"))
+    coercions = _coercions(models, json.loads((source / "coercions.json").read_text()))
     written: list[Path] = []
-    for name, data in (("golden.json", golden), ("coercions.json", coercions)):
+    for name, data in (
+        ("golden.json", _golden(models[0], full)),
+        ("coercions.json", coercions),
+        ("blueprints.json", _blueprints(models[1], full, types)),
+    ):
         path = target / name
         path.write_text(_lines(data))
         written.append(path)
@@ -66,6 +70,50 @@ def _golden(model: Model, full: dict[str, Any]) -> dict[str, Any]:
     return {"types": types, "recipes": recipes}
 
 
+def _blueprints(model: Model, full: dict[str, Any], described: dict[str, Any]) -> dict[str, Any]:
+    """Recipes of the archetypes of blueprints, whole blueprints, and signatures."""
+    subjects = {f"blueprint.{item.short}" for item in model.archetypes}
+    types: list[Any] = []
+    recipes = [
+        _recipe(recipe, types) for recipe in full["recipes"] if recipe["id"].partition("/")[0] in subjects
+    ]
+    whole = [_blueprint(item, types) for item in full["blueprints"]]
+    return {"types": types, "recipes": recipes, "blueprints": whole, "signatures": _signatures(described)}
+
+
+def _blueprint(item: dict[str, Any], types: list[Any]) -> dict[str, Any]:
+    kept: dict[str, Any] = {"id": item["id"], "build": item["build"]}
+    if "error" in item["result"]:
+        kept["error"] = item["result"]["error"]["exception"]
+    else:
+        kept["rows"] = [
+            [call["entity_path"], call["static"], [_batch(batch, types) for batch in call["batches"]]]
+            for call in item["result"]["log_calls"]
+        ]
+    return kept
+
+
+def _signatures(described: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, spec in described["blueprint_api"].items():
+        if name == "type_aliases":
+            continue
+        found[name] = _parameters(spec["constructor"])
+        for member in spec["members"]:
+            given = _parameters(member["signature"]) if "signature" in member else None
+            found[f"{name}.{member['name']}"] = given
+    for kind in ("containers", "panels"):
+        for name, spec in described[kind].items():
+            found[f"rerun.blueprint.{name}"] = _parameters(spec["constructor"])
+    for spec in described["views"].values():
+        found[spec["name"]] = _parameters(spec["constructor"])
+    return found
+
+
+def _parameters(signature: dict[str, Any]) -> list[list[Any]]:
+    return [[item["name"], item["kind"], item.get("default")] for item in signature["parameters"]]
+
+
 def _recipe(recipe: dict[str, Any], types: list[Any]) -> dict[str, Any]:
     result = recipe["result"]
     kept: dict[str, Any] = {"id": recipe["id"], "kind": recipe["kind"], "build": recipe["build"]}
@@ -87,8 +135,8 @@ def _batch(batch: dict[str, Any], types: list[Any]) -> list[Any]:
     return [*names, types.index(batch["arrow"]), None if batch.get("volatile") else batch["ipc"]]
 
 
-def _coercions(model: Model, full: dict[str, Any]) -> dict[str, Any]:
-    known = {item.name for item in [*model.components, *model.datatypes]}
+def _coercions(models: tuple[Model, Model], full: dict[str, Any]) -> dict[str, Any]:
+    known = {item.name for model in models for item in [*model.components, *model.datatypes]}
     batches = {name: _results(spec) for name, spec in full["batches"].items() if name in known}
     values = {
         name: {kind: _result(item) for kind, item in result.items()}

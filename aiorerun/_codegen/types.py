@@ -6,8 +6,17 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from aiorerun._codegen import docs, selection
-from aiorerun._codegen.model import constant, short
-from aiorerun._codegen.source import HEADER, arguments, docstring, qualified, signature, type_doc
+from aiorerun._codegen.model import constant, module_of, package_of, short
+from aiorerun._codegen.source import (
+    HEADER,
+    arguments,
+    catalog_imports,
+    docstring,
+    imports_of,
+    qualified,
+    signature,
+    type_doc,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,13 +29,15 @@ _NATIVES = {"int": "IntNative", "float": "FloatNative", "bool": "BoolNative", "s
 
 def modules(model: Model) -> Iterator[tuple[str, str]]:
     """Path (below the package) and text of each module."""
-    for package, items in (("datatypes", model.datatypes), ("components", model.components)):
+    for kind, items in (("datatypes", model.datatypes), ("components", model.components)):
+        package = model.package(kind)
         subjects: dict[str, list[Type]] = {}
         for item in items:
             subjects.setdefault(model.subject_of_type(item), []).append(item)
         for subject, members in sorted(subjects.items()):
-            yield f"{package}/{subject}.py", _module(model, package, subject, members)
-    yield "types/coerce/catalog.py", _catalog(model)
+            path = f"{package.replace('_', '/')}/{module_of(subject)}.py"
+            yield path, _module(model, package, subject, members)
+    yield f"types/coerce/{model.package('catalog')}.py", _catalog(model)
 
 
 def handwritten(item: Type) -> str | None:
@@ -37,7 +48,7 @@ def handwritten(item: Type) -> str | None:
 
 def public_names(model: Model, item: Type) -> dict[str, str]:
     """Everything a type exports, and the modules."""
-    subject = model.subject_of_type(item)
+    subject = module_of(model.subject_of_type(item))
     names = {item.short: handwritten(item) or subject, f"{item.short}Batch": subject}
     if _has_aliases(item):
         names |= {f"{item.short}Like": subject, f"{item.short}ArrayLike": subject}
@@ -56,10 +67,15 @@ def _module(model: Model, package: str, subject: str, items: list[Type]) -> str:
     body = "".join(_type(model, package, item, items) for item in items)
     aliases = _aliases(model, package, subject, items)
     names = sorted(
-        {name for item in items for name, module in public_names(model, item).items() if module == subject}
+        {
+            name
+            for item in items
+            for name, module in public_names(model, item).items()
+            if module == module_of(subject)
+        }
         | set(_extra_aliases(package, subject))
     )
-    encodings = sorted({constant(item.encoding) for item in items})
+    encodings = {item.encoding: constant(item.encoding) for item in items}
     natives = sorted(
         {
             name
@@ -80,33 +96,28 @@ def _module(model: Model, package: str, subject: str, items: list[Type]) -> str:
         if f"({name})" in body or f", {name})" in body
     ]
     checked = aliases + body
-    others = [
-        name
-        for name in ("components", "datatypes")
-        if f"{name}." in checked.replace("rerun.", "") and name != package
-    ]
     typing = ["TYPE_CHECKING", "ClassVar", *(["Any", "TypeAlias"] if aliases else [])]
     if "Literal[" in aliases:
         typing.append("Literal")
     own = sorted(
-        f"from aiorerun.{package}.{module} import {item.short}\n"
+        f"from aiorerun.{package.replace('_', '.')}.{module} import {item.short}\n"
         for item in items
         if (module := handwritten(item)) is not None
     )
     parts = [
         HEADER,
-        f'"""{package.capitalize()}: {docs.SUBJECTS[subject]}."""\n\n',
+        f'"""{package.replace("_", " ").capitalize()}: {docs.SUBJECTS[subject]}."""\n\n',
         "from __future__ import annotations\n\n",
         f"from typing import {', '.join(typing)}\n\n",
         "".join(f"from aiorerun.{module} import {_imported(items, name)}\n" for module, name in bases),
         f"from aiorerun.datatypes._natives import {', '.join(natives)}\n" if natives else "",
         f"from aiorerun.types.batches import {', '.join(mixins)}\n",
-        f"from aiorerun.types.coerce.catalog import {', '.join(encodings)}\n",
+        catalog_imports(encodings),
         "\nif TYPE_CHECKING:\n",
         "    from collections.abc import Sequence\n\n" if "Sequence[" in checked else "",
         "    import numpy as np\n" if "np." in checked.replace("npt.", "") else "",
         "    import numpy.typing as npt\n\n" if "npt." in checked else "",
-        f"    from aiorerun import {', '.join(others)}\n" if others else "",
+        imports_of(checked, package),
         "".join(f"    {line}" for line in own if aliases),
         "".join(f"    {line}" for line in _foreign(model, package, subject, checked)),
         "    from aiorerun.types.encoding import Encoding\n",
@@ -119,8 +130,8 @@ def _module(model: Model, package: str, subject: str, items: list[Type]) -> str:
 
 
 def _module_of(model: Model, item: Type) -> str:
-    package = "components" if item.is_component else "datatypes"
-    return f"{package}.{handwritten(item) or model.subject_of_type(item)}"
+    package = package_of(item.name).replace("_", ".")
+    return f"{package}.{handwritten(item) or module_of(model.subject_of_type(item))}"
 
 
 def _type(model: Model, package: str, item: Type, items: list[Type]) -> str:
@@ -149,7 +160,7 @@ def _datatype(model: Model, item: Type) -> str:
     ((attribute, annotation),) = item.raw["attributes"]
     native = _NATIVES.get(annotation, "VectorNative")
     (parameter,) = item.parameters
-    annotate = {parameter.name: qualified(parameter.annotation, model, inside="datatypes")}
+    annotate = {parameter.name: qualified(parameter.annotation, model, inside=model.package("datatypes"))}
     value = "self._array()" if native == "VectorNative" else f"{annotation}(self._value)"
     return (
         f"class {item.short}({native}):\n{docstring(type_doc(item))}\n"
@@ -165,7 +176,8 @@ def _datatype(model: Model, item: Type) -> str:
 
 def _record(model: Model, item: Type) -> str:
     parameters = item.parameters
-    annotate = {p.name: qualified(p.annotation, model, inside="datatypes") for p in parameters}
+    inside = model.package("datatypes")
+    annotate = {p.name: qualified(p.annotation, model, inside=inside) for p in parameters}
     values = ", ".join(p.name for p in parameters)
     rows = arguments((p.name, f"{docs.ATTRIBUTES[p.name]}.") for p in parameters)
     about = docstring(f"{type_doc(item)}\n\n{rows}")
@@ -180,12 +192,23 @@ def _record(model: Model, item: Type) -> str:
 def _parts(model: Model, item: Type) -> Iterator[str]:
     """The properties that give the parts of a struct back."""
     for position, (name, annotation) in enumerate(item.raw["attributes"]):
-        kind = annotation.replace("encodings.", "")
+        kind = _own(model, annotation)
         needed = _imports_of(model, item, annotation)
         yield (
             f'    @property\n    def {name}(self) -> {kind}:\n        """{docs.ATTRIBUTES[name]}."""\n'
             f"{needed}        return {_given_back(model, annotation, f'self._plain[{position}]')}\n\n"
         )
+
+
+def _own(model: Model, annotation: str) -> str:
+    """An annotation of a part, in which datatypes of the module's own package stand for themselves."""
+    named = annotation.replace("encodings.", "datatypes.")
+    return re.sub(rf"(?<!\w){model.package('datatypes')}\.", "", named)
+
+
+def _named(model: Model, kind: str) -> Type:
+    """The type that an annotation names."""
+    return model.types[f"rerun.{kind.replace('blueprint_', 'blueprint.')}"]
 
 
 def _given_back(model: Model, annotation: str, plain: str) -> str:
@@ -197,7 +220,7 @@ def _given_back(model: Model, annotation: str, plain: str) -> str:
         return f"{kind}({plain})"
     if kind.startswith("list["):
         return f"[{_given_back(model, kind[5:-1], 'item')} for item in {plain}]"
-    made = model.types[f"rerun.{kind}"]
+    made = _named(model, kind)
     call = f"{made.short}._of" if is_nested(made) else made.short
     return f"{call}(seq={plain})" if made.short == "TimeInt" else f"{call}({plain})"
 
@@ -207,7 +230,7 @@ def _imports_of(model: Model, item: Type, annotation: str) -> str:
     if "encodings." not in annotation:
         return ""
     short_name = annotation.removesuffix(" | None").removeprefix("list[").removesuffix("]")
-    part = model.types[f"rerun.{short_name}"]
+    part = _named(model, short_name)
     home = _module_of(model, part)
     if home == _module_of(model, item):
         return ""
@@ -217,7 +240,7 @@ def _imports_of(model: Model, item: Type, annotation: str) -> str:
 def _list_component(model: Model, item: Type) -> str:
     ((attribute, annotation),) = item.raw["attributes"]
     (parameter,) = item.parameters
-    annotate = {parameter.name: qualified(parameter.annotation, model, inside="components")}
+    annotate = {parameter.name: qualified(parameter.annotation, model, inside=model.package("components"))}
     kind = annotation.replace("encodings.", "datatypes.")
     return (
         f"class {item.short}(ListNative, ComponentMixin):\n{docstring(type_doc(item))}\n"
@@ -247,15 +270,15 @@ def _base(item: Type, items: list[Type]) -> str:
 
 def _foreign(model: Model, package: str, subject: str, text: str) -> list[str]:
     """Imports of names that other modules of the package define."""
-    items = model.datatypes if package == "datatypes" else model.components
+    items = model.datatypes if package == model.package("datatypes") else model.components
     homes = {name: home for item in items for name, home in public_names(model, item).items()}
     used = set(re.findall(r"(?<![\w.])[A-Z]\w*Like\b", text))
     for annotation in re.findall(r"-> ([^:]*):", text):
         used.update(re.findall(r"(?<![\w.])[A-Z]\w*", annotation))
     return sorted(
-        f"from aiorerun.{package}.{homes[name]} import {name}\n"
+        f"from aiorerun.{package.replace('_', '.')}.{homes[name]} import {name}\n"
         for name in used
-        if name in homes and homes[name] != subject
+        if name in homes and homes[name] != module_of(subject)
     )
 
 
@@ -326,14 +349,24 @@ def _catalog(model: Model) -> str:
             home = "records" if name in ("Part", "PlainLists") else family
             families.setdefault(home, set()).add(name)
         lines.append(f"{constant(item.name)}: Final = {expression}\n")
+    own = {constant(item.name) for item in model.encodings}
+    foreign = {name for line in lines for name in _constants(line.partition(" = ")[2])} - own
+    if foreign:
+        families["catalog"] = foreign
     imports = "".join(
         f"from aiorerun.types.coerce.{family} import {', '.join(sorted(names))}\n"
         for family, names in sorted(families.items())
     )
+    what = f"Every encoding of {model.scope}s" if model.scope else "Every encoding there is"
     return (
-        f'{HEADER}"""Every encoding there is, once: forms compare them by identity."""\n\n'
+        f'{HEADER}"""{what}, once: forms compare them by identity."""\n\n'
         f"from __future__ import annotations\n\nfrom typing import Final\n\n{imports}\n{''.join(lines)}"
     )
+
+
+def _constants(expression: str) -> list[str]:
+    """The encodings that an expression names."""
+    return re.findall(r"\b[A-Z][A-Z0-9_]+\b", re.sub(r"\"[^\"]*\"|'[^']*'", "", expression))
 
 
 def _needed_first(items: list[Type]) -> list[Type]:
@@ -341,8 +374,9 @@ def _needed_first(items: list[Type]) -> list[Type]:
     expressions = {constant(item.name): _family(item)[1] for item in items}
 
     def depth(name: str) -> int:
-        parts = re.findall(r"\b[A-Z][A-Z0-9_]+\b", re.sub(r"\"[^\"]*\"|'[^']*'", "", expressions[name]))
-        return 1 + max((depth(part) for part in parts), default=0)
+        return 1 + max(
+            (depth(part) for part in _constants(expressions[name]) if part in expressions), default=0
+        )
 
     return sorted(items, key=lambda item: depth(constant(item.name)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
@@ -275,8 +276,9 @@ def _shown(batch: DescribedComponentBatch) -> str:
 @cache
 def _batch_class(component_type: str | None) -> type[ComponentBatch]:
     """The class of a component's batches. Loaded when someone asks for batches, not for logging."""
-    from aiorerun import components
-
     assert component_type is not None
-    found: type[ComponentBatch] = getattr(components, component_type.rpartition(".")[2] + "Batch")
+    module, _, name = component_type.rpartition(".")
+    # Those of blueprints are in a package that uses this one.
+    package = importlib.import_module(module.replace("rerun.", "aiorerun.", 1))
+    found: type[ComponentBatch] = getattr(package, f"{name}Batch")
     return found

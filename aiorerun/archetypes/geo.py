@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from aiorerun.archetypes._base import Archetype, fields
+from aiorerun.archetypes._base import fields
+from aiorerun.archetypes._visual import Visual
 from aiorerun.types.coerce.catalog import CLASS_ID, DVEC2D, FLOAT32, GEO_LINE_STRING, RGBA32
 
 if TYPE_CHECKING:
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
 __all__ = ["GeoLineStringsFields", "GeoPointsFields"]
 
 
-class GeoLineStringsFields(Archetype):
+class GeoLineStringsFields(Visual):
     """The fields of :class:`aiorerun.archetypes.GeoLineStrings`."""
 
     __slots__ = ()
 
     NAME = "rerun.archetypes.GeoLineStrings"
+    VISUALIZER = "GeoLineStrings"
     FIELDS = fields(
         NAME,
         ("line_strings", "rerun.components.GeoLineString", GEO_LINE_STRING),
@@ -64,12 +66,13 @@ class GeoLineStringsFields(Archetype):
         return cls._columns(line_strings, radii, colors)
 
 
-class GeoPointsFields(Archetype):
+class GeoPointsFields(Visual):
     """The fields of :class:`aiorerun.archetypes.GeoPoints`."""
 
     __slots__ = ()
 
     NAME = "rerun.archetypes.GeoPoints"
+    VISUALIZER = "GeoPoints"
     FIELDS = fields(
         NAME,
         ("positions", "rerun.components.LatLon", DVEC2D),

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from aiorerun.archetypes._base import Archetype, fields
+from aiorerun.archetypes._base import fields
+from aiorerun.archetypes._visual import Visual
 from aiorerun.types.coerce.catalog import BOOL, FLOAT32, GRAPH_TYPE, RGBA32, UTF8, UTF8PAIR, VEC2D
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["GraphEdges", "GraphNodes"]
 
 
-class GraphEdges(Archetype):
+class GraphEdges(Visual):
     """The edges of a graph.
 
     Args:
@@ -34,6 +35,7 @@ class GraphEdges(Archetype):
     __slots__ = ()
 
     NAME = "rerun.archetypes.GraphEdges"
+    VISUALIZER = "GraphEdges"
     FIELDS = fields(
         NAME,
         ("edges", "rerun.components.GraphEdge", UTF8PAIR),
@@ -73,7 +75,7 @@ class GraphEdges(Archetype):
         return cls._columns(edges, graph_type)
 
 
-class GraphNodes(Archetype):
+class GraphNodes(Visual):
     """The nodes of a graph.
 
     Args:
@@ -89,6 +91,7 @@ class GraphNodes(Archetype):
     __slots__ = ()
 
     NAME = "rerun.archetypes.GraphNodes"
+    VISUALIZER = "GraphNodes"
     FIELDS = fields(
         NAME,
         ("node_ids", "rerun.components.GraphNode", UTF8),

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from aiorerun.archetypes._base import Archetype, fields
+from aiorerun.archetypes._base import fields
+from aiorerun.archetypes._visual import Visual
 from aiorerun.types.coerce.catalog import (
     BLOB,
     COLORMAP,
@@ -33,12 +34,13 @@ __all__ = [
 ]
 
 
-class DepthImageFields(Archetype):
+class DepthImageFields(Visual):
     """The fields of :class:`aiorerun.archetypes.DepthImage`."""
 
     __slots__ = ()
 
     NAME = "rerun.archetypes.DepthImage"
+    VISUALIZER = "DepthImage"
     FIELDS = fields(
         NAME,
         ("buffer", "rerun.components.ImageBuffer", BLOB),
@@ -117,7 +119,7 @@ class DepthImageFields(Archetype):
         )
 
 
-class EncodedDepthImage(Archetype):
+class EncodedDepthImage(Visual):
     """A depth image as a compressed file, PNG or RVL.
 
     Args:
@@ -136,6 +138,7 @@ class EncodedDepthImage(Archetype):
     __slots__ = ()
 
     NAME = "rerun.archetypes.EncodedDepthImage"
+    VISUALIZER = "EncodedDepthImage"
     FIELDS = fields(
         NAME,
         ("blob", "rerun.components.Blob", BLOB),
@@ -249,12 +252,13 @@ class EncodedDepthImage(Archetype):
         )
 
 
-class EncodedImageFields(Archetype):
+class EncodedImageFields(Visual):
     """The fields of :class:`aiorerun.archetypes.EncodedImage`."""
 
     __slots__ = ()
 
     NAME = "rerun.archetypes.EncodedImage"
+    VISUALIZER = "EncodedImage"
     FIELDS = fields(
         NAME,
         ("blob", "rerun.components.Blob", BLOB),
@@ -304,12 +308,13 @@ class EncodedImageFields(Archetype):
         return cls._columns(blob, media_type, opacity, draw_order, magnification_filter)
 
 
-class ImageFields(Archetype):
+class ImageFields(Visual):
     """The fields of :class:`aiorerun.archetypes.Image`."""
 
     __slots__ = ()
 
     NAME = "rerun.archetypes.Image"
+    VISUALIZER = "Image"
     FIELDS = fields(
         NAME,
         ("buffer", "rerun.components.ImageBuffer", BLOB),
@@ -359,12 +364,13 @@ class ImageFields(Archetype):
         return cls._columns(buffer, format, opacity, draw_order, magnification_filter)
 
 
-class SegmentationImageFields(Archetype):
+class SegmentationImageFields(Visual):
     """The fields of :class:`aiorerun.archetypes.SegmentationImage`."""
 
     __slots__ = ()
 
     NAME = "rerun.archetypes.SegmentationImage"
+    VISUALIZER = "SegmentationImage"
     FIELDS = fields(
         NAME,
         ("buffer", "rerun.components.ImageBuffer", BLOB),

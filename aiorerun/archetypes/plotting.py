@@ -7,6 +7,7 @@ import struct
 from typing import TYPE_CHECKING, ClassVar
 
 from aiorerun.archetypes._base import Archetype, fields
+from aiorerun.archetypes._visual import Visual
 from aiorerun.types.coerce.catalog import (
     AGGREGATION_POLICY,
     BOOL,
@@ -40,12 +41,13 @@ __all__ = [
 ]
 
 
-class BarChartFields(Archetype):
+class BarChartFields(Visual):
     """The fields of :class:`aiorerun.archetypes.BarChart`."""
 
     __slots__ = ()
 
     NAME = "rerun.archetypes.BarChart"
+    VISUALIZER = "BarChart"
     FIELDS = fields(
         NAME,
         ("values", "rerun.components.TensorData", TENSOR_DATA),
@@ -90,7 +92,7 @@ class BarChartFields(Archetype):
         return cls._columns(values, color, abscissa, widths)
 
 
-class Measurements(Archetype):
+class Measurements(Visual):
     """Numbers at a moment with their variance and unit, plotted over time.
 
     Args:
@@ -111,6 +113,7 @@ class Measurements(Archetype):
     __slots__ = ()
 
     NAME = "rerun.archetypes.Measurements"
+    VISUALIZER = "MeasurementsSeries"
     FIELDS = fields(
         NAME,
         ("values", "rerun.components.Scalar", FLOAT64),
@@ -288,7 +291,7 @@ _SCALARS_FORM = Form.of([ColumnSpec(field.descriptor, field.encoding, FIXED) for
 _SCALARS_PACK = struct.Struct("<d").pack
 
 
-class SeriesLines(Archetype):
+class SeriesLines(Visual):
     """How the series of :class:`Scalars` are drawn as lines. Usually logged static.
 
     Args:
@@ -309,6 +312,7 @@ class SeriesLines(Archetype):
     __slots__ = ()
 
     NAME = "rerun.archetypes.SeriesLines"
+    VISUALIZER = "SeriesLines"
     FIELDS = fields(
         NAME,
         ("colors", "rerun.components.Color", RGBA32),
@@ -387,7 +391,7 @@ class SeriesLines(Archetype):
         return cls._columns(colors, widths, names, visible_series, aggregation_policy, interpolation_mode)
 
 
-class SeriesPoints(Archetype):
+class SeriesPoints(Visual):
     """How the series of :class:`Scalars` are drawn as points. Usually logged static.
 
     Args:
@@ -405,6 +409,7 @@ class SeriesPoints(Archetype):
     __slots__ = ()
 
     NAME = "rerun.archetypes.SeriesPoints"
+    VISUALIZER = "SeriesPoints"
     FIELDS = fields(
         NAME,
         ("colors", "rerun.components.Color", RGBA32),
@@ -471,7 +476,7 @@ class SeriesPoints(Archetype):
         return cls._columns(colors, markers, names, visible_series, marker_sizes)
 
 
-class StateChange(Archetype):
+class StateChange(Visual):
     """The state that something is in from a moment on, or no state at all.
 
     Args:
@@ -485,6 +490,7 @@ class StateChange(Archetype):
     __slots__ = ()
 
     NAME = "rerun.archetypes.StateChange"
+    VISUALIZER = "StateVisualizer"
     FIELDS = fields(
         NAME,
         ("state", "rerun.components.Text", UTF8),
@@ -508,7 +514,7 @@ class StateChange(Archetype):
         return cls._columns(state)
 
 
-class StateConfiguration(Archetype):
+class StateConfiguration(Visual):
     """How the states of :class:`StateChange` are shown. Usually logged static.
 
     Args:
@@ -522,6 +528,7 @@ class StateConfiguration(Archetype):
     __slots__ = ()
 
     NAME = "rerun.archetypes.StateConfiguration"
+    VISUALIZER = "StateVisualizer"
     FIELDS = fields(
         NAME,
         ("values", "rerun.components.Text", UTF8),

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from aiorerun.archetypes._base import Archetype, fields
+from aiorerun.archetypes._base import fields
+from aiorerun.archetypes._visual import Visual
 from aiorerun.types.coerce.catalog import (
     BOOL,
     CLASS_ID,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Arrows2D", "Boxes2DFields", "Ellipses2D", "LineStrips2D", "Points2D"]
 
 
-class Arrows2D(Archetype):
+class Arrows2D(Visual):
     """Arrows in 2D, each with a vector and perhaps an origin.
 
     Args:
@@ -47,6 +48,7 @@ class Arrows2D(Archetype):
     __slots__ = ()
 
     NAME = "rerun.archetypes.Arrows2D"
+    VISUALIZER = "Arrows2D"
     FIELDS = fields(
         NAME,
         ("vectors", "rerun.components.Vector2D", VEC2D),
@@ -139,12 +141,13 @@ class Arrows2D(Archetype):
         return cls._columns(vectors, origins, radii, colors, labels, show_labels, draw_order, class_ids)
 
 
-class Boxes2DFields(Archetype):
+class Boxes2DFields(Visual):
     """The fields of :class:`aiorerun.archetypes.Boxes2D`."""
 
     __slots__ = ()
 
     NAME = "rerun.archetypes.Boxes2D"
+    VISUALIZER = "Boxes2D"
     FIELDS = fields(
         NAME,
         ("half_sizes", "rerun.components.HalfSize2D", VEC2D),
@@ -211,7 +214,7 @@ class Boxes2DFields(Archetype):
         return cls._columns(half_sizes, centers, colors, radii, labels, show_labels, draw_order, class_ids)
 
 
-class Ellipses2D(Archetype):
+class Ellipses2D(Visual):
     """Ellipses in 2D.
 
     Args:
@@ -230,6 +233,7 @@ class Ellipses2D(Archetype):
     __slots__ = ()
 
     NAME = "rerun.archetypes.Ellipses2D"
+    VISUALIZER = "Ellipses2D"
     FIELDS = fields(
         NAME,
         ("half_sizes", "rerun.components.HalfSize2D", VEC2D),
@@ -324,7 +328,7 @@ class Ellipses2D(Archetype):
         )
 
 
-class LineStrips2D(Archetype):
+class LineStrips2D(Visual):
     """Chains of line segments in 2D, with a radius, color and label each.
 
     Args:
@@ -345,6 +349,7 @@ class LineStrips2D(Archetype):
     __slots__ = ()
 
     NAME = "rerun.archetypes.LineStrips2D"
+    VISUALIZER = "Lines2D"
     FIELDS = fields(
         NAME,
         ("strips", "rerun.components.LineStrip2D", LINE_STRIP2D),
@@ -430,7 +435,7 @@ class LineStrips2D(Archetype):
         return cls._columns(strips, radii, colors, labels, show_labels, draw_order, class_ids)
 
 
-class Points2D(Archetype):
+class Points2D(Visual):
     """A cloud of points in 2D.
 
     Args:
@@ -453,6 +458,7 @@ class Points2D(Archetype):
     __slots__ = ()
 
     NAME = "rerun.archetypes.Points2D"
+    VISUALIZER = "Points2D"
     FIELDS = fields(
         NAME,
         ("positions", "rerun.components.Position2D", VEC2D),

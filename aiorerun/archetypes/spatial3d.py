@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from aiorerun.archetypes._base import Archetype, fields
+from aiorerun.archetypes._visual import Visual
 from aiorerun.types.coerce.catalog import (
     BLOB,
     BOOL,
@@ -59,7 +60,7 @@ __all__ = [
 ]
 
 
-class Arrows3D(Archetype):
+class Arrows3D(Visual):
     """Arrows in 3D, each with a vector and perhaps an origin.
 
     Args:
@@ -80,6 +81,7 @@ class Arrows3D(Archetype):
     __slots__ = ()
 
     NAME = "rerun.archetypes.Arrows3D"
+    VISUALIZER = "Arrows3D"
     FIELDS = fields(
         NAME,
         ("vectors", "rerun.components.Vector3D", VEC3D),
@@ -165,12 +167,13 @@ class Arrows3D(Archetype):
         return cls._columns(vectors, origins, radii, colors, labels, show_labels, class_ids)
 
 
-class Asset3DFields(Archetype):
+class Asset3DFields(Visual):
     """The fields of :class:`aiorerun.archetypes.Asset3D`."""
 
     __slots__ = ()
 
     NAME = "rerun.archetypes.Asset3D"
+    VISUALIZER = "Asset3D"
     FIELDS = fields(
         NAME,
         ("blob", "rerun.components.Blob", BLOB),
@@ -210,12 +213,13 @@ class Asset3DFields(Archetype):
         return cls._columns(blob, media_type, albedo_factor)
 
 
-class Boxes3DFields(Archetype):
+class Boxes3DFields(Visual):
     """The fields of :class:`aiorerun.archetypes.Boxes3D`."""
 
     __slots__ = ()
 
     NAME = "rerun.archetypes.Boxes3D"
+    VISUALIZER = "Boxes3D"
     FIELDS = fields(
         NAME,
         ("half_sizes", "rerun.components.HalfSize3D", VEC3D),
@@ -315,7 +319,7 @@ class Boxes3DFields(Archetype):
         )
 
 
-class Capsules3D(Archetype):
+class Capsules3D(Visual):
     """Cylinders with round ends, along their own z axis.
 
     Args:
@@ -338,6 +342,7 @@ class Capsules3D(Archetype):
     __slots__ = ()
 
     NAME = "rerun.archetypes.Capsules3D"
+    VISUALIZER = "Capsules3D"
     FIELDS = fields(
         NAME,
         ("lengths", "rerun.components.Length", FLOAT32),
@@ -488,7 +493,7 @@ class Capsules3D(Archetype):
         )
 
 
-class Cylinders3D(Archetype):
+class Cylinders3D(Visual):
     """Cylinders along their own z axis.
 
     Args:
@@ -511,6 +516,7 @@ class Cylinders3D(Archetype):
     __slots__ = ()
 
     NAME = "rerun.archetypes.Cylinders3D"
+    VISUALIZER = "Cylinders3D"
     FIELDS = fields(
         NAME,
         ("lengths", "rerun.components.Length", FLOAT32),
@@ -661,12 +667,13 @@ class Cylinders3D(Archetype):
         )
 
 
-class Ellipsoids3DFields(Archetype):
+class Ellipsoids3DFields(Visual):
     """The fields of :class:`aiorerun.archetypes.Ellipsoids3D`."""
 
     __slots__ = ()
 
     NAME = "rerun.archetypes.Ellipsoids3D"
+    VISUALIZER = "Ellipsoids3D"
     FIELDS = fields(
         NAME,
         ("half_sizes", "rerun.components.HalfSize3D", VEC3D),
@@ -766,7 +773,7 @@ class Ellipsoids3DFields(Archetype):
         )
 
 
-class GaussianSplats3D(Archetype):
+class GaussianSplats3D(Visual):
     """A cloud of Gaussian splats.
 
     Args:
@@ -782,6 +789,7 @@ class GaussianSplats3D(Archetype):
     __slots__ = ()
 
     NAME = "rerun.archetypes.GaussianSplats3D"
+    VISUALIZER = "GaussianSplats3D"
     FIELDS = fields(
         NAME,
         ("centers", "rerun.components.Position3D", VEC3D),
@@ -1087,7 +1095,7 @@ class InstancePoses3D(Archetype):
         return cls._columns(translations, rotation_axis_angles, quaternions, scales, mat3x3)
 
 
-class LineStrips3D(Archetype):
+class LineStrips3D(Visual):
     """Chains of line segments in 3D, with a radius, color and label each.
 
     Args:
@@ -1108,6 +1116,7 @@ class LineStrips3D(Archetype):
     __slots__ = ()
 
     NAME = "rerun.archetypes.LineStrips3D"
+    VISUALIZER = "Lines3D"
     FIELDS = fields(
         NAME,
         ("strips", "rerun.components.LineStrip3D", LINE_STRIP3D),
@@ -1177,12 +1186,13 @@ class LineStrips3D(Archetype):
         return cls._columns(strips, radii, colors, labels, show_labels, class_ids)
 
 
-class Mesh3DFields(Archetype):
+class Mesh3DFields(Visual):
     """The fields of :class:`aiorerun.archetypes.Mesh3D`."""
 
     __slots__ = ()
 
     NAME = "rerun.archetypes.Mesh3D"
+    VISUALIZER = "Mesh3D"
     FIELDS = fields(
         NAME,
         ("vertex_positions", "rerun.components.Position3D", VEC3D),
@@ -1282,7 +1292,7 @@ class Mesh3DFields(Archetype):
         )
 
 
-class Points3D(Archetype):
+class Points3D(Visual):
     """A cloud of points in 3D.
 
     Args:
@@ -1306,6 +1316,7 @@ class Points3D(Archetype):
     __slots__ = ()
 
     NAME = "rerun.archetypes.Points3D"
+    VISUALIZER = "Points3D"
     FIELDS = fields(
         NAME,
         ("positions", "rerun.components.Position3D", VEC3D),
@@ -1404,7 +1415,7 @@ class Points3D(Archetype):
         )
 
 
-class Volume3D(Archetype):
+class Volume3D(Visual):
     """A box of space filled with numbers, shown as a cloud.
 
     Args:
@@ -1422,6 +1433,7 @@ class Volume3D(Archetype):
     __slots__ = ()
 
     NAME = "rerun.archetypes.Volume3D"
+    VISUALIZER = "Volume3D"
     FIELDS = fields(
         NAME,
         ("values", "rerun.components.TensorData", TENSOR_DATA),
@@ -1517,7 +1529,7 @@ class Volume3D(Archetype):
         )
 
 
-class VoxelGridMap(Archetype):
+class VoxelGridMap(Visual):
     """A map of cubic cells, of which only the occupied ones are given.
 
     Args:
@@ -1539,6 +1551,7 @@ class VoxelGridMap(Archetype):
     __slots__ = ()
 
     NAME = "rerun.archetypes.VoxelGridMap"
+    VISUALIZER = "VoxelGridMap"
     FIELDS = fields(
         NAME,
         ("voxel_indices", "rerun.components.VoxelIndex", IVEC3D),

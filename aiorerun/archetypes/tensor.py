@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from aiorerun.archetypes._base import Archetype, fields
+from aiorerun.archetypes._base import fields
+from aiorerun.archetypes._visual import Visual
 from aiorerun.types.coerce.catalog import RANGE1D, TENSOR_DATA
 
 if TYPE_CHECKING:
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
 __all__ = ["TensorFields"]
 
 
-class TensorFields(Archetype):
+class TensorFields(Visual):
     """The fields of :class:`aiorerun.archetypes.Tensor`."""
 
     __slots__ = ()
 
     NAME = "rerun.archetypes.Tensor"
+    VISUALIZER = "Tensor"
     FIELDS = fields(
         NAME,
         ("data", "rerun.components.TensorData", TENSOR_DATA),

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from aiorerun.archetypes._base import Archetype, fields
+from aiorerun.archetypes._base import fields
+from aiorerun.archetypes._visual import Visual
 from aiorerun.types.coerce.catalog import RGBA32, UTF8
 from aiorerun.types.encoding import TEXT
 from aiorerun.types.form import ColumnSpec, Form
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["TextDocument", "TextLog"]
 
 
-class TextDocument(Archetype):
+class TextDocument(Visual):
     """A whole text, plain or Markdown.
 
     Args:
@@ -35,6 +36,7 @@ class TextDocument(Archetype):
     __slots__ = ()
 
     NAME = "rerun.archetypes.TextDocument"
+    VISUALIZER = "TextDocument"
     FIELDS = fields(
         NAME,
         ("text", "rerun.components.Text", UTF8),
@@ -69,7 +71,7 @@ class TextDocument(Archetype):
         return cls._columns(text, media_type)
 
 
-class TextLog(Archetype):
+class TextLog(Visual):
     """A line of a text log, with its severity.
 
     Args:
@@ -84,6 +86,7 @@ class TextLog(Archetype):
     __slots__ = ()
 
     NAME = "rerun.archetypes.TextLog"
+    VISUALIZER = "TextLog"
     FIELDS = fields(
         NAME,
         ("text", "rerun.components.Text", UTF8),

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from aiorerun.archetypes._base import Archetype, fields
+from aiorerun.archetypes._visual import Visual
 from aiorerun.types.coerce.catalog import (
     BOOL,
     FLOAT32,
@@ -70,12 +71,13 @@ class CoordinateFrame(Archetype):
         return cls._columns(frame)
 
 
-class PinholeFields(Archetype):
+class PinholeFields(Visual):
     """The fields of :class:`aiorerun.archetypes.Pinhole`."""
 
     __slots__ = ()
 
     NAME = "rerun.archetypes.Pinhole"
+    VISUALIZER = "Cameras"
     FIELDS = fields(
         NAME,
         ("image_from_camera", "rerun.components.PinholeProjection", MAT3X3),
@@ -245,7 +247,7 @@ class Transform3DFields(Archetype):
         )
 
 
-class TransformAxes3D(Archetype):
+class TransformAxes3D(Visual):
     """Shows the axes of the coordinate frame of an entity.
 
     Args:
@@ -256,6 +258,7 @@ class TransformAxes3D(Archetype):
     __slots__ = ()
 
     NAME = "rerun.archetypes.TransformAxes3D"
+    VISUALIZER = "TransformAxes3D"
     FIELDS = fields(
         NAME,
         ("axis_length", "rerun.components.AxisLength", FLOAT32),

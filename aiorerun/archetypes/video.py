@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from aiorerun.archetypes._base import Archetype, fields
+from aiorerun.archetypes._visual import Visual
 from aiorerun.types.coerce.catalog import BLOB, BOOL, ENTITY_PATH, FLOAT32, UTF8, VIDEO_CODEC, VIDEO_TIMESTAMP
 
 if TYPE_CHECKING:
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
 __all__ = ["AssetAudioFields", "AssetVideoFields", "VideoFrameReferenceFields", "VideoStream"]
 
 
-class AssetAudioFields(Archetype):
+class AssetAudioFields(Visual):
     """The fields of :class:`aiorerun.archetypes.AssetAudio`."""
 
     __slots__ = ()
 
     NAME = "rerun.archetypes.AssetAudio"
+    VISUALIZER = "AssetAudio"
     FIELDS = fields(
         NAME,
         ("blob", "rerun.components.Blob", BLOB),
@@ -93,12 +95,13 @@ class AssetVideoFields(Archetype):
         return cls._columns(blob, media_type)
 
 
-class VideoFrameReferenceFields(Archetype):
+class VideoFrameReferenceFields(Visual):
     """The fields of :class:`aiorerun.archetypes.VideoFrameReference`."""
 
     __slots__ = ()
 
     NAME = "rerun.archetypes.VideoFrameReference"
+    VISUALIZER = "VideoFrameReference"
     FIELDS = fields(
         NAME,
         ("timestamp", "rerun.components.VideoTimestamp", VIDEO_TIMESTAMP),
@@ -143,7 +146,7 @@ class VideoFrameReferenceFields(Archetype):
         return cls._columns(timestamp, video_reference, opacity, draw_order)
 
 
-class VideoStream(Archetype):
+class VideoStream(Visual):
     """A video whose frames are logged one by one as they come out of the encoder.
 
     Args:
@@ -163,6 +166,7 @@ class VideoStream(Archetype):
     __slots__ = ()
 
     NAME = "rerun.archetypes.VideoStream"
+    VISUALIZER = "VideoStream"
     FIELDS = fields(
         NAME,
         ("codec", "rerun.components.VideoCodec", VIDEO_CODEC),

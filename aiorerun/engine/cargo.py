@@ -62,20 +62,29 @@ class Ready:
         rows: How many rows they hold.
         cost: About how many bytes it holds on to.
         rank: How late it is dropped, see :mod:`aiorerun.pipeline.overflow`.
+        key: What a newer one with an equal key replaces; by default nothing replaces it.
     """
 
-    __slots__ = ("cost", "is_empty", "make", "rank", "rows")
+    __slots__ = ("_key", "cost", "is_empty", "make", "rank", "rows")
 
-    def __init__(self, make: Callable[[], list[Message]], rows: int, cost: int, rank: int = TEMPORAL) -> None:
+    def __init__(
+        self,
+        make: Callable[[], list[Message]],
+        rows: int,
+        cost: int,
+        rank: int = TEMPORAL,
+        key: Hashable | None = None,
+    ) -> None:
         self.make = make
         self.rows = rows
         self.cost = cost
         self.rank = rank
         self.is_empty = False
+        self._key = key
 
     def units(self) -> Iterable[Unit]:
-        """What may be dropped of it: all or nothing. Nothing is known to replace it."""
-        yield Unit(self, self, self.cost, self.rows, self.rank, id(self))
+        """What may be dropped of it: all or nothing."""
+        yield Unit(self, self, self.cost, self.rows, self.rank, id(self) if self._key is None else self._key)
 
     def drop(self, lost: set[object]) -> None:
         """Lets go of everything."""
@@ -87,6 +96,8 @@ class Ready:
 class Encoded(Ready):
     """A message that is made already, and counted; it waits for a sink.
 
+    Newer rows of the same replace it, encoded or not.
+
     Args:
         message: The message.
         rows: How many rows it stands for.
@@ -94,16 +105,11 @@ class Encoded(Ready):
         lost_because: Why a sink did not get it that it was meant for before, if that is so.
     """
 
-    __slots__ = ("_key", "lost_because")
+    __slots__ = ("lost_because",)
 
     def __init__(self, message: Message, rows: int, cost: int, lost_because: str | None = None) -> None:
-        super().__init__(lambda: [message], rows, cost, message_rank(message))
-        self._key = _message_key(message)
+        super().__init__(lambda: [message], rows, cost, message_rank(message), _message_key(message))
         self.lost_because = lost_because
-
-    def units(self) -> Iterable[Unit]:
-        """What may be dropped of it: all or nothing. Newer rows of the same replace it, encoded or not."""
-        yield Unit(self, self, self.cost, self.rows, self.rank, id(self) if self._key is None else self._key)
 
 
 class Unit:

@@ -26,6 +26,7 @@ from aiorerun.pipeline.overflow import QUIET_SECS
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from aiorerun.codec.messages import Message
     from aiorerun.engine.room import Room
     from aiorerun.engine.waiting import Cargo, Order
     from aiorerun.pipeline.overflow import OverflowPolicy
@@ -159,11 +160,18 @@ class Conveyor:
         self._waiting.append(Flush(future, acknowledged=acknowledged))
         self._set_wake()
 
-    def switch(self, sinks: Sequence[Sink], future: asyncio.Future[None], *, at_exit: bool = False) -> None:
+    def switch(
+        self,
+        sinks: Sequence[Sink],
+        future: asyncio.Future[None],
+        make_first: Callable[[], list[Message]] | None = None,
+        *,
+        at_exit: bool = False,
+    ) -> None:
         """Queues a change of sinks. At exit, what is not encoded in time for it is lost."""
         if at_exit and self._worker.is_bound:
             self._worker.worker.hurry()
-        self._waiting.append(Switch(tuple(sinks), future))
+        self._waiting.append(Switch(tuple(sinks), future, make_first))
         self._set_wake()
         self._worker.watch(future, at_exit=at_exit)
 
@@ -314,6 +322,11 @@ class Conveyor:
     async def _switch(self, command: Switch) -> None:
         if command.sinks:
             await self._worker.run(_load, LOAD_SECS)
+        try:
+            first = await self._make_first(command)
+        except Exception as error:
+            _set_exception(command.future, error)
+            return
         equal = await self.sinks.close_equal(command.sinks)
         try:
             runners = await self.sinks.open(command.sinks)
@@ -322,12 +335,22 @@ class Conveyor:
             command.future.cancel()
             raise
         except Exception as error:
-            if not command.future.done():
-                command.future.set_exception(error)
+            _set_exception(command.future, error)
             return
         self._delivery.start_in_time()
-        await self.sinks.attach(runners, equal)
+        await self.sinks.attach(runners, equal, first)
         _set_result(command.future)
+
+    async def _make_first(self, command: Switch) -> list[Message]:
+        """What the new sinks get before everything else."""
+        if command.make_first is None:
+            return []
+        try:
+            return await self._worker.run(command.make_first, self._close_timeout)
+        except asyncio.CancelledError:
+            # The loop is shutting down.
+            command.future.cancel()
+            raise
 
     def _on_changed(self) -> None:
         self._on_sinks_changed()
@@ -348,6 +371,11 @@ def _load() -> None:
 def _set_result(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
+
+
+def _set_exception(future: asyncio.Future[None], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
 
 
 conveyors: set[Conveyor] = set()

@@ -94,7 +94,7 @@ class Delivery:
             elif isinstance(batch, Encoded):
                 self._put(outcome[0], waited_for, batch.rows, batch.cost, batch.lost_because)
             else:
-                chunks += len(outcome)
+                chunks += sum(message.index is not None for message in outcome)
                 self._send(outcome, waited_for, batch.cost, batch.rows)
         self._room.ledger.count_chunks(chunks)
 

@@ -31,6 +31,7 @@ from aiorerun.pipeline.overflow import check_policy
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from aiorerun.codec.messages import Message
     from aiorerun.engine.cargo import Ready
     from aiorerun.pipeline.capture import Accumulator, Cut
     from aiorerun.pipeline.overflow import OverflowPolicy
@@ -234,24 +235,33 @@ class Engine:
         self.conveyor.flush(future, acknowledged=acknowledged)
         return future
 
-    def switch(self, sinks: Sequence[Sink]) -> asyncio.Future[None]:
+    def switch(
+        self, sinks: Sequence[Sink], make_first: Callable[[], list[Message]] | None = None
+    ) -> asyncio.Future[None]:
         """Replaces all sinks: what was logged so far goes to the old ones, the rest to the new ones.
 
         The stream is cut here and now. The future is done when the old sinks are closed and the new
         ones are open; it gets a :class:`SinkOpenError` (or what the sink raised) if a new one could not
         be opened: the old ones stay then.
+
+        Args:
+            sinks: The new ones.
+            make_first: Makes, in the worker, what they get before everything else. What it raises is the
+                future's error, and the old sinks stay.
         """
         if sinks:
             self.inheritance.give_up()
         else:
             self.reopen()
-        return self._switch(sinks)
+        return self._switch(sinks, make_first)
 
-    def _switch(self, sinks: Sequence[Sink]) -> asyncio.Future[None]:
+    def _switch(
+        self, sinks: Sequence[Sink], make_first: Callable[[], list[Message]] | None = None
+    ) -> asyncio.Future[None]:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.conveyor.bind()
         self._cut_all()
-        self.conveyor.switch(sinks, future)
+        self.conveyor.switch(sinks, future, make_first)
         return future
 
     def reopen(self) -> None:

@@ -94,6 +94,11 @@ class Room:
                 START_BUFFER_WARN_BYTES >> 20,
             )
 
+    def accept(self, rows: int, cost: int) -> None:
+        """Counts rows that were not captured: they go to the sinks at once."""
+        self._capture.count_ready_rows(rows)
+        self.take(cost)
+
     def settle(
         self,
         cost: int,

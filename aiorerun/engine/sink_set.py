@@ -117,12 +117,15 @@ class SinkSet:
             raise
         return runners
 
-    async def attach(self, runners: list[SinkRunner], equal: Sequence[SinkRunner]) -> None:
+    async def attach(
+        self, runners: list[SinkRunner], equal: Sequence[SinkRunner], first: Sequence[Message] = ()
+    ) -> None:
         """Replaces all sinks by opened ones, and hands over to them what no sink has taken for good.
 
         Args:
             runners: The new ones.
             equal: The former ones that were closed for them.
+            first: What the new ones get before everything else; its rows were not counted yet.
         """
         old = self.runners
         await self._close(old)
@@ -132,7 +135,7 @@ class SinkSet:
             runner.start()
         self._on_changed()
         self._worker.worker.stop_hurrying()
-        self._hand_over([*equal, *old])
+        self._hand_over([*equal, *old], first)
 
     def _make_runner(self, sink: Sink) -> SinkRunner:
         return SinkRunner(
@@ -180,7 +183,7 @@ class SinkSet:
         self._room.end_losses()
         self.runners = [runner for runner in self.runners if runner not in runners]
 
-    def _hand_over(self, old: Sequence[SinkRunner]) -> None:
+    def _hand_over(self, old: Sequence[SinkRunner], first: Sequence[Message]) -> None:
         """Announces the recording to new sinks and gives them what no sink has taken for good."""
         for runner in old:
             take_messages = getattr(runner.sink, "take_messages", None)
@@ -188,13 +191,19 @@ class SinkSet:
                 self._undrained.extend(take_messages())
         if not self.runners:
             return
+        for message in first:
+            self._room.accept(message.rows, message.nbytes)
+            self._put(message, cost=message.nbytes, account=self._room)
         undrained, self._undrained = self._undrained, []
         for message in (self._announce(), *undrained):
             # Their rows, if any, were settled when the memory sink took them.
-            parcel = Parcel(message, len(self.runners), self.count_waited_for())
-            for runner in self.runners:
-                runner.put(parcel)
+            self._put(message)
         self._waiting.bring_forward()
+
+    def _put(self, message: Message, *, cost: int = 0, account: Room | None = None) -> None:
+        parcel = Parcel(message, len(self.runners), self.count_waited_for(), cost=cost, account=account)
+        for runner in self.runners:
+            runner.put(parcel)
 
     # --- sinks that went away ------------------------------------------------------------------
 
@@ -218,9 +227,10 @@ class SinkSet:
         waiting: list[Cargo] = []
         for parcel in runner.take_unsent():
             if parcel.is_settled:
-                # The next sink gets an announcement of its own.
-                if parcel.message.kind is not MessageKind.SET_STORE_INFO:
-                    self._undrained.append(parcel.message)
+                # The next sink gets an announcement of its own. Those of blueprints go with them.
+                message = parcel.message
+                if message.kind is not MessageKind.SET_STORE_INFO or message.store != self._store:
+                    self._undrained.append(message)
             else:
                 waiting.append(Encoded(parcel.message, parcel.rows, parcel.reclaim(), parcel.lost_because))
         self._waiting.put_back(waiting)

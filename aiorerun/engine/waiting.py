@@ -11,8 +11,9 @@ from aiorerun.pipeline.overflow import choose_losses
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from aiorerun.codec.messages import Message
     from aiorerun.engine.room import Room
     from aiorerun.pipeline.overflow import OverflowPolicy
     from aiorerun.sinks.base import Sink
@@ -43,13 +44,20 @@ class Switch:
     Args:
         sinks: The new ones.
         future: Done when the former ones are closed and the new ones are open.
+        make_first: Makes, in the worker, what the new ones get before everything else.
     """
 
-    __slots__ = ("future", "sinks")
+    __slots__ = ("future", "make_first", "sinks")
 
-    def __init__(self, sinks: Sequence[Sink], future: asyncio.Future[None]) -> None:
+    def __init__(
+        self,
+        sinks: Sequence[Sink],
+        future: asyncio.Future[None],
+        make_first: Callable[[], list[Message]] | None = None,
+    ) -> None:
         self.sinks = sinks
         self.future = future
+        self.make_first = make_first
 
 
 Cargo: TypeAlias = Batch | Ready

@@ -65,19 +65,27 @@ def assemble(
         pause()
 
 
-def single_row_chunk(entity_path: str, row: Row, ids: TuidSource, clock_ns: int) -> Chunk:
-    """A static chunk of one row, made at once: for what does not go through the batcher.
+def single_row_chunk(
+    entity_path: str,
+    row: Row,
+    ids: TuidSource,
+    clock_ns: int,
+    layout: RowLayout = STATIC,
+    times: Sequence[int] = (),
+) -> Chunk:
+    """A chunk of one row, made at once: for what does not go through the batcher.
 
     Args:
         entity_path: In normal form.
         row: The row.
         ids: Where its ids come from.
         clock_ns: When it was logged, on the monotonic clock of the capture.
+        layout: Its timelines; none make it static.
+        times: One time for each of them.
     """
     form, fixed, objects = row
-    accumulator = Accumulator(None, entity_path, form, STATIC)
-    head = STATIC.pack(clock_ns) + fixed
-    cut = Cut(accumulator, [head, *objects], 0)
+    accumulator = Accumulator(None, entity_path, form, layout)
+    cut = Cut(accumulator, [layout.pack(clock_ns, *times) + fixed, *objects], 0)
     return next(assemble([cut], ids, 1))
 
 

@@ -14,6 +14,7 @@ from aiorerun.recording.archive import index_by_scan
 from aiorerun.recording.chunk import Chunk
 from aiorerun.recording.schema import Schema, TimelineRange
 from aiorerun.types.entity_path import normalize_entity_path
+from aiorerun.types.store import StoreKind
 from aiorerun.types.tuid import Tuid
 
 if TYPE_CHECKING:
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from aiorerun.codec.chunk_facts import ChunkFacts
+    from aiorerun.codec.messages import Message
     from aiorerun.codec.store_index import StoreIndex
     from aiorerun.recording.source import Source
-    from aiorerun.types.store import StoreKind
+    from aiorerun.types.store import StoreId
 
 GROUP_BYTES: Final = 1 << 20
 """About how many bytes of chunks are read in one go."""
@@ -103,6 +105,19 @@ class BaseRecording:
         """
         chosen = self._chosen(entity_path, component, timeline)
         return tables.reader(self._schema.restricted(*chosen), self._lazy_chunks(*chosen), *chosen[1:])
+
+    def to_blueprint(self) -> StoredBlueprint:
+        """The blueprint that it is, for ``send_blueprint`` and ``default_blueprint=``.
+
+        It is sent as a blueprint of the stream's application, chunks and rows as they are. Whether it becomes
+        active or the default is up to who sends it; what its file says of that does not matter.
+
+        Raises:
+            ValueError: It is a recording, not a blueprint.
+        """
+        if self.kind is not StoreKind.BLUEPRINT:
+            raise ValueError(f"{self!r} is a recording, not a blueprint; send it with send_recording()")
+        return StoredBlueprint(self)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Hands all rows to pandas, polars, DuckDB and others; see :meth:`to_reader`."""
@@ -212,6 +227,44 @@ class BaseRecording:
             if index.store == self._index.store:
                 return index
         raise RrdError(f"{self._source.name} has no chunks of {self._index.store} any more")
+
+
+class StoredBlueprint:
+    """A blueprint in a file, on its way into a stream; see :meth:`BaseRecording.to_blueprint`.
+
+    Args:
+        recording: Where it is read from.
+    """
+
+    def __init__(self, recording: BaseRecording) -> None:
+        self._recording = recording
+        self._batches: list[pa.RecordBatch] | None = None
+
+    @property
+    def num_rows(self) -> int:
+        """How many rows it has."""
+        return self._recording.num_rows
+
+    def to_blueprint(self) -> StoredBlueprint:
+        """Itself."""
+        return self
+
+    def load(self) -> None:
+        """Reads all of it, once. Blocks.
+
+        Raises:
+            RrdError: Its file is damaged.
+        """
+        if self._batches is None:
+            chunks = self._recording._lazy_chunks(None, None, None)
+            self._batches = [chunk.to_record_batch() for chunk in chunks]
+
+    def _stored_messages(self, store: StoreId) -> list[Message]:
+        """Its chunks, as messages of another store."""
+        from aiorerun.codec.forward import forwarded_message
+
+        self.load()
+        return [forwarded_message(store, batch) for batch in self._batches or ()]
 
 
 def _framed_chunk(framed: bytes) -> ArrowMsg:

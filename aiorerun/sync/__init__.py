@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     )
     from aiorerun.sync import (
         archetypes as archetypes,
+        blueprint as blueprint,
         components as components,
         datatypes as datatypes,
         encodings as encodings,
@@ -107,6 +108,7 @@ if TYPE_CHECKING:
     )
     from aiorerun.sync.live_api import (
         connect_grpc as connect_grpc,
+        send_blueprint as send_blueprint,
         serve_grpc as serve_grpc,
         serve_web_viewer as serve_web_viewer,
         spawn as spawn,
@@ -233,6 +235,7 @@ _HOMES: Final[dict[str, str]] = {
     "archetypes": "aiorerun.sync.archetypes",
     "at": "aiorerun.sync.api",
     "binary_stream": "aiorerun.sync.api",
+    "blueprint": "aiorerun.sync.blueprint",
     "cleanup_if_forked_child": "aiorerun.lifecycle",
     "components": "aiorerun.sync.components",
     "connect_grpc": "aiorerun.sync.live_api",
@@ -263,6 +266,7 @@ _HOMES: Final[dict[str, str]] = {
     "script_add_args": "aiorerun.script",
     "script_setup": "aiorerun.sync.script",
     "script_teardown": "aiorerun.sync.script",
+    "send_blueprint": "aiorerun.sync.live_api",
     "send_chunks": "aiorerun.sync.api",
     "send_columns": "aiorerun.sync.sending_api",
     "send_dataframe": "aiorerun.sync.sending_api",
@@ -347,6 +351,7 @@ __all__ = [
     "archetypes",
     "at",
     "binary_stream",
+    "blueprint",
     "cleanup_if_forked_child",
     "components",
     "connect_grpc",
@@ -377,6 +382,7 @@ __all__ = [
     "script_add_args",
     "script_setup",
     "script_teardown",
+    "send_blueprint",
     "send_chunks",
     "send_columns",
     "send_dataframe",

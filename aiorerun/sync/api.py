@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from uuid import UUID
 
+    from aiorerun.blueprint_sending import BlueprintLike
     from aiorerun.forward import ChunksLike
     from aiorerun.recording.base import BaseRecording
     from aiorerun.sync.binary import BinaryStream, LogSinkLike
@@ -95,7 +96,7 @@ def init(
     init_logging: bool = True,
     default_enabled: bool = True,
     strict: bool | None = None,
-    default_blueprint: None = None,
+    default_blueprint: BlueprintLike | None = None,
     send_properties: bool = True,
 ) -> None:
     """Starts a recording and makes it the global one. Existing recordings are flushed first.
@@ -108,11 +109,13 @@ def init(
         init_logging: ``False`` creates no recording.
         default_enabled: ``False`` drops everything; the environment variable ``RERUN`` overrides it.
         strict: Sets the global strict mode; ``None`` keeps it.
-        default_blueprint: Not available yet; must be ``None``.
+        default_blueprint: What viewers show if they have no other blueprint for this application, and after a
+            reset. Without ``spawn`` the first sink gets it, unless that comes with another.
         send_properties: Record the start time under ``/__properties``.
 
     Raises:
         ValueError: The application id is empty.
+        TypeError: The default blueprint is none.
     """
     check_init(default_blueprint)
     if strict is not None:
@@ -134,6 +137,8 @@ def init(
         )
         if spawn:
             stream.spawn(default_blueprint=default_blueprint)
+        else:
+            stream._keep_default("init", default_blueprint)
 
 
 def log(
@@ -165,7 +170,7 @@ def flush(
 
 def save(
     path: str | os.PathLike[str],
-    default_blueprint: None = None,
+    default_blueprint: BlueprintLike | None = None,
     recording: RecordingStream | None = None,
     *,
     write_footer: bool = True,
@@ -199,7 +204,10 @@ def send_chunks(chunks: ChunksLike, *, recording: RecordingStream | None = None)
 
 
 def stdout(
-    default_blueprint: None = None, recording: RecordingStream | None = None, *, write_footer: bool = True
+    default_blueprint: BlueprintLike | None = None,
+    recording: RecordingStream | None = None,
+    *,
+    write_footer: bool = True,
 ) -> None:
     """Writes the active recording to standard output; see :meth:`RecordingStream.stdout`."""
     stream = _face.choose_for_sink("stdout", recording)
@@ -232,7 +240,9 @@ def memory_recording(recording: RecordingStream | None = None) -> MemoryRecordin
 
 
 def set_sinks(
-    *sinks: LogSinkLike, default_blueprint: None = None, recording: RecordingStream | None = None
+    *sinks: LogSinkLike,
+    default_blueprint: BlueprintLike | None = None,
+    recording: RecordingStream | None = None,
 ) -> None:
     """Replaces the sinks of the active recording; see :meth:`RecordingStream.set_sinks`."""
     stream = _face.choose_for_sink("set_sinks", recording)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Awaitable, Callable, Sequence
 
+    from aiorerun.blueprint_sending import BlueprintLike
     from aiorerun.net.tls import ClientTls, ServerTls
 
 
@@ -25,11 +26,30 @@ class Live(BaseLive, Sending):
 
         def _call(self, function: Callable[..., Awaitable[T]], *args: Any) -> T: ...
 
+    def send_blueprint(
+        self, blueprint: BlueprintLike, *, make_active: bool = True, make_default: bool = True
+    ) -> None:
+        """Sends a blueprint to viewers of the recording: which views there are, and how they are laid out.
+
+        See :meth:`aiorerun.AsyncRecordingStream.send_blueprint`.
+
+        Raises:
+            TypeError: It is no blueprint.
+            ValueError: It is a recording out of a file.
+            RrdError: Its file is damaged; nothing of it is sent.
+            StreamClosedError: The stream was closed; in strict mode only.
+        """
+        from aiorerun.blueprint_sending import send_blocking
+
+        job = self._captured_blueprint(blueprint, make_active, make_default)
+        if job is not None:
+            send_blocking(self, job)
+
     def connect_grpc(
         self,
         url: str | None = None,
         *,
-        default_blueprint: None = None,
+        default_blueprint: BlueprintLike | None = None,
         tls: ClientTls = None,
         token: str | None = None,
     ) -> None:
@@ -40,7 +60,8 @@ class Live(BaseLive, Sending):
         Raises:
             InvalidUrlError: The URL names no message proxy.
         """
-        self._call(self._connect, url, default_blueprint, tls, token)
+        default = self._captured_default("connect_grpc", default_blueprint)
+        self._call(self._connect, url, default, tls, token)
 
     def connected(self, timeout: float = 5.0) -> None:
         """Waits until all gRPC sinks of the stream are connected; returns at once if it has none.
@@ -56,7 +77,7 @@ class Live(BaseLive, Sending):
         self,
         *,
         grpc_port: int | None = None,
-        default_blueprint: None = None,
+        default_blueprint: BlueprintLike | None = None,
         server_memory_limit: str = "25%",
         newest_first: bool = False,
         cors_allow_origin: Sequence[str] | None = None,
@@ -83,7 +104,8 @@ class Live(BaseLive, Sending):
             "tls": tls,
             "insecure": insecure,
         }
-        return self._call(self._serve, grpc_port, default_blueprint, options)
+        default = self._captured_default("serve_grpc", default_blueprint)
+        return self._call(self._serve, grpc_port, default, options)
 
     def spawn(
         self,
@@ -93,7 +115,7 @@ class Live(BaseLive, Sending):
         memory_limit: str = "75%",
         hide_welcome_screen: bool = False,
         detach_process: bool = True,
-        default_blueprint: None = None,
+        default_blueprint: BlueprintLike | None = None,
         server_memory_limit: str = "0B",
         executable_name: str = "rerun",
         executable_path: str | os.PathLike[str] | None = None,
@@ -113,10 +135,9 @@ class Live(BaseLive, Sending):
             "executable_name": executable_name,
             "executable_path": executable_path,
         }
+        default = self._captured_default("spawn", default_blueprint)
 
         async def spawn() -> None:
-            await self._spawn(
-                connect=connect, default_blueprint=default_blueprint, port=port, options=options
-            )
+            await self._spawn(connect=connect, default=default, port=port, options=options)
 
         self._call(spawn)

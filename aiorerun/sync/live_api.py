@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aiorerun import process, web_viewer
 from aiorerun.config import DEFAULT_WEB_PORT
 from aiorerun.live import SERVED_NOWHERE, spawn_viewer
+from aiorerun.live_api import report_inactive
 from aiorerun.stream_base import logger
 from aiorerun.sync.api import _face
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Awaitable, Callable, Sequence
 
+    from aiorerun.blueprint_sending import BlueprintLike
     from aiorerun.net.tls import ClientTls, ServerTls
     from aiorerun.portal import PortalLease
     from aiorerun.sync.stream import RecordingStream
@@ -51,10 +53,30 @@ def _forget() -> None:
 process.on_fork.append(_forget)
 
 
+def send_blueprint(
+    blueprint: BlueprintLike,
+    *,
+    make_active: bool = True,
+    make_default: bool = True,
+    recording: RecordingStream | None = None,
+) -> None:
+    """Sends a blueprint to viewers of the active recording; see :meth:`RecordingStream.send_blueprint`.
+
+    Raises:
+        TypeError: It is no blueprint.
+        ValueError: It is a recording out of a file; or, in strict mode only, no recording is active.
+    """
+    stream = _face.choose(recording)
+    if stream is None:
+        report_inactive(blueprint)
+    else:
+        stream.send_blueprint(blueprint, make_active=make_active, make_default=make_default)
+
+
 def connect_grpc(
     url: str | None = None,
     *,
-    default_blueprint: None = None,
+    default_blueprint: BlueprintLike | None = None,
     tls: ClientTls = None,
     token: str | None = None,
     recording: RecordingStream | None = None,
@@ -68,7 +90,7 @@ def connect_grpc(
 def serve_grpc(
     *,
     grpc_port: int | None = None,
-    default_blueprint: None = None,
+    default_blueprint: BlueprintLike | None = None,
     server_memory_limit: str = "25%",
     newest_first: bool = False,
     cors_allow_origin: Sequence[str] | None = None,
@@ -108,7 +130,7 @@ def spawn(
     detach_process: bool = True,
     executable_name: str = "rerun",
     executable_path: str | os.PathLike[str] | None = None,
-    default_blueprint: None = None,
+    default_blueprint: BlueprintLike | None = None,
     recording: RecordingStream | None = None,
 ) -> None:
     """Starts the native viewer and sends the active recording to it; see :meth:`RecordingStream.spawn`.

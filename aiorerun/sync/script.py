@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from uuid import UUID
 
+    from aiorerun.blueprint_sending import BlueprintLike
     from aiorerun.sync.stream import RecordingStream
 
 
@@ -21,7 +22,7 @@ def script_setup(
     application_id: str,
     *,
     recording_id: str | UUID | None = None,
-    default_blueprint: None = None,
+    default_blueprint: BlueprintLike | None = None,
 ) -> RecordingStream:
     """Starts a recording in strict mode and sends it where the options say.
 

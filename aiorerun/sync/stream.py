@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from aiorerun.blueprint_sending import BlueprintLike
     from aiorerun.forward import ChunksLike
     from aiorerun.portal import PortalLease
     from aiorerun.recording.base import BaseRecording
@@ -137,7 +138,11 @@ class RecordingStream(Live):
     # --- sinks ---------------------------------------------------------------------------------
 
     def save(
-        self, path: str | os.PathLike[str], default_blueprint: None = None, *, write_footer: bool = True
+        self,
+        path: str | os.PathLike[str],
+        default_blueprint: BlueprintLike | None = None,
+        *,
+        write_footer: bool = True,
     ) -> None:
         """Writes the recording to a file from now on; see :meth:`aiorerun.AsyncRecordingStream.save`.
 
@@ -146,9 +151,10 @@ class RecordingStream(Live):
         """
         from aiorerun.sinks.file import FileSink
 
-        self._call(self._replace_sinks, (FileSink(path, write_footer=write_footer),), default_blueprint)
+        default = self._captured_default("save", default_blueprint)
+        self._call(self._replace_sinks, (FileSink(path, write_footer=write_footer),), default)
 
-    def stdout(self, default_blueprint: None = None, *, write_footer: bool = True) -> None:
+    def stdout(self, default_blueprint: BlueprintLike | None = None, *, write_footer: bool = True) -> None:
         """Writes the recording to standard output from now on, for a program at the other end of a pipe.
 
         As long as that goes on the recording has standard output for itself: what else the process and its
@@ -157,7 +163,8 @@ class RecordingStream(Live):
         and what comes later, waits in a buffer that is bounded by the byte limit, for another sink.
 
         Args:
-            default_blueprint: Not available yet; must be ``None``.
+            default_blueprint: What viewers show if they have no other blueprint for this application, and
+                after a reset; it goes first.
             write_footer: Whether to finish the stream with a footer.
 
         Raises:
@@ -166,7 +173,7 @@ class RecordingStream(Live):
         from aiorerun.sinks.stdout import StdoutSink, is_terminal
 
         sinks = () if is_terminal() else (StdoutSink(write_footer=write_footer),)
-        self._call(self._replace_sinks, sinks, default_blueprint)
+        self._call(self._replace_sinks, sinks, self._captured_default("stdout", default_blueprint))
 
     def binary_stream(self) -> BinaryStream:
         """Keeps the recording from now on for a reader in this process.
@@ -190,9 +197,9 @@ class RecordingStream(Live):
         self._call(self._replace_sinks, (sink,))
         return MemoryRecording(self, sink)
 
-    def set_sinks(self, *sinks: LogSinkLike, default_blueprint: None = None) -> None:
+    def set_sinks(self, *sinks: LogSinkLike, default_blueprint: BlueprintLike | None = None) -> None:
         """Replaces all sinks; see :meth:`aiorerun.AsyncRecordingStream.set_sinks`."""
-        self._call(self._replace_sinks, sinks, default_blueprint)
+        self._call(self._replace_sinks, sinks, self._captured_default("set_sinks", default_blueprint))
 
     def send_recording(self, recording: BaseRecording) -> None:
         """Sends all chunks of a loaded recording, with this stream's application and recording id.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aiorerun.codec.decoder import read_chunks
+from aiorerun.types.store import StoreKind
 from tests.reading import LoggedRow, rerun_cli, rows_of
 
 if TYPE_CHECKING:
@@ -11,7 +13,9 @@ if TYPE_CHECKING:
 
 
 def comparable_rows(path: Path) -> list[tuple[str, str, str, str]]:
-    """All rows but for what differs with every run, in an order that does not depend on it."""
+    """All rows of recordings but for what differs with every run, in an order that does not depend on it."""
+    stores = {store for store, _ in read_chunks(path.read_bytes())}
+    blueprints = {store.recording_id for store in stores if store.kind is StoreKind.BLUEPRINT}
 
     def essence(row: LoggedRow) -> tuple[str, str, str, str]:
         times = {name: time for name, time in row.times.items() if name != "log_time"}
@@ -23,7 +27,7 @@ def comparable_rows(path: Path) -> list[tuple[str, str, str, str]]:
             str(sorted(row.values.items())),
         )
 
-    return sorted(map(essence, rows_of(path)))
+    return sorted([essence(row) for row in rows_of(path) if row.recording not in blueprints])
 
 
 def compare(ours: Path, official: Path) -> str:

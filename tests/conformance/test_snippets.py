@@ -15,6 +15,7 @@ import pytest
 import aiorerun
 from aiorerun.codec.decoder import read_chunks
 from tests.conformance import running_snippet
+from tests.conformance.blueprint_rows import blueprints_in
 from tests.conformance.comparing import comparable_rows, compare
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ pytest.importorskip("rerun")
 FOLDER: Final = Path(__file__).with_name("snippets")
 SNIPPETS: Final = sorted(path.relative_to(FOLDER).with_suffix("").as_posix() for path in FOLDER.rglob("*.py"))
 
-NEEDS_BLUEPRINT: Final = (
+WITH_BLUEPRINT: Final = (
     "archetypes/entity_behavior",
     "archetypes/line_strips2d_batch",
     "archetypes/line_strips2d_segments_simple",
@@ -45,7 +46,6 @@ NEEDS_BLUEPRINT: Final = (
 )
 # The scripts that this package cannot run yet, by what they need: "module:name.name" or "module:".
 NOT_YET: Final = {
-    "aiorerun.sync.blueprint:": NEEDS_BLUEPRINT,
     "aiorerun.sync:RecordingStream.log_file_from_path": (
         "concepts/explicit_recording",
         "tutorials/visualization/load_blueprint",
@@ -147,6 +147,9 @@ def test_both_write_the_same(name: str, outcome: Callable[[str], dict[str, Run]]
     assert compare(ours.path, official.path) == ""
     assert comparable_rows(ours.path) == comparable_rows(official.path) != []
     assert properties(ours.path) == properties(official.path) != []
+    blueprints = blueprints_in(ours.path)
+    assert blueprints == blueprints_in(official.path)
+    assert bool(blueprints) is (name in WITH_BLUEPRINT)
 
 
 @pytest.mark.parametrize("name", LEFT_OUT)
@@ -160,9 +163,8 @@ def test_there_are_enough_snippets() -> None:
     assert len(SNIPPETS) >= 53
     assert LEFT_OUT.keys() <= set(SNIPPETS)
     for name in SNIPPETS:
-        # What is left out for its blueprint has one.
         source = (FOLDER / f"{name}.py").read_text()
-        assert ("import aiorerun.sync.blueprint as rrb" in source) == (name in NEEDS_BLUEPRINT), name
+        assert ("import aiorerun.sync.blueprint as rrb" in source) == (name in WITH_BLUEPRINT), name
 
 
 @pytest.mark.parametrize("needed", NOT_YET)

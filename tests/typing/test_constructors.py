@@ -11,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 import aiorerun.archetypes as a
+import aiorerun.blueprint as rrb
 import aiorerun.components as c
 import aiorerun.datatypes as d
+import aiorerun.sync.blueprint as sync_rrb
 from aiorerun.types.any_values import AnyValues, DynamicArchetype
 from aiorerun.types.batches import ComponentColumnList
 
@@ -180,6 +182,73 @@ def test_what_comes_back() -> None:
     assert_type(AnyValues(typing_a=1).with_component_from_data("typing_d", [1]), AnyValues)
     assert_type(d.Quaternion.identity(), d.Quaternion)
     assert_type(c.MarkerShape.auto("circle"), c.MarkerShape)
+
+
+def test_blueprints() -> None:
+    last = rrb.VisibleTimeRange(
+        "frame",
+        start=rrb.TimeRangeBoundary.cursor_relative(seq=-10),
+        end=rrb.TimeRangeBoundary.cursor_relative(),
+    )
+    scene = rrb.Spatial3DView(
+        origin="/world",
+        contents=["$origin/**", "- /world/secret"],
+        background=[80, 80, 130],
+        line_grid=rrb.LineGrid3D(visible=True, plane=c.Plane3D.XY.with_distance(-5), color=0xFFFFFF40),
+        spatial_information="map",
+        eye_controls=rrb.EyeControls3D(kind="Orbital", position=(0, 1, 2), speed=20),
+        time_ranges=[last],
+        defaults=[a.Points3D.from_fields(radii=0.1)],
+        overrides={
+            "/world/points": [a.Points3D.from_fields(colors=[255, 0, 0]), rrb.EntityBehavior(visible=True)]
+        },
+    )
+    plot = rrb.TimeSeriesView(
+        axis_y=rrb.ScalarAxis(range=(-1.0, 1.0), zoom_lock=True),
+        plot_legend="LeftTop",
+        overrides={"loss": a.SeriesLines(widths=2).visualizer()},
+    )
+    log = rrb.TextLogView(columns=rrb.TextLogColumns(timeline_columns=["frame"], text_log_columns=["Body"]))
+    image = rrb.Spatial2DView(
+        background=rrb.BackgroundKind.GradientBright,
+        visual_bounds=rrb.VisualBounds2D(x_range=[0, 10], y_range=(0.0, 5.5)),
+        time_ranges=last,
+    )
+    blueprint = rrb.Blueprint(
+        rrb.Horizontal(scene, rrb.Vertical(contents=[plot, log], row_shares=[3, 1]), column_shares=POINTS[0]),
+        rrb.Tabs(image, rrb.MapView(zoom=16, background="OpenStreetMap"), active_tab="map")
+        if image.name == "never"
+        else rrb.Grid(image, grid_columns=2),
+        rrb.TimePanel(state="Collapsed", timeline="frame", play_state="Playing", fps=30),
+        rrb.SelectionPanel(expanded=False),
+        collapse_panels=True,
+        auto_views=False,
+    )
+    assert_type(blueprint.to_blueprint(), rrb.Blueprint)
+    assert_type(rrb.as_blueprint(scene), rrb.Blueprint)
+    assert_type(sync_rrb.Blueprint(scene).to_blueprint(), sync_rrb.Blueprint)
+    assert_type(a.SeriesLines().visualizer(), rrb.Visualizer)
+    rrb.TableBlueprint(
+        table_layout=rrb.table.TableLayout(columns=[rrb.table.Column("name", column_type=c.Text)]),
+        filters=[rrb.table.col("loss") < 0.5, "a > 1"],
+        sort_by=rrb.table.SortBy("loss", direction="Descending"),
+    )
+
+
+async def saving_blueprints() -> None:
+    """Never called: one waits, the other is awaited."""
+    assert_type(sync_rrb.Blueprint().save("app"), None)
+    assert_type(sync_rrb.TableBlueprint().save("app"), None)
+    assert_type(await rrb.Blueprint().save("app", Path("a.rbl")), None)
+
+
+def wrong_blueprints_are_found() -> None:
+    """Never called, as below."""
+    rrb.Blueprint("view")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    rrb.Horizontal(rrb.Blueprint())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    rrb.Spatial3DView("/world")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    rrb.TimePanel(state="open")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    rrb.Spatial2DView(eye_controls=None)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
 def wrong_arguments_are_found() -> None:

@@ -34,7 +34,7 @@ SENDING = {
     "send_chunks", "send_columns", "send_dataframe", "send_property", "send_record_batch", "send_recording",
     "send_recording_name", "send_recording_start_time_nanos",
 }  # fmt: skip
-LIVE = {"connect_grpc", "serve_grpc"}
+LIVE = {"connect_grpc", "send_blueprint", "serve_grpc"}
 COROUTINES = {
     "binary_stream", "connected", "disconnect", "flush", "init", "log", "memory_recording", "save",
     "script_setup", "script_teardown", "serve_web_viewer", "set_sinks", "spawn", "start_web_viewer_server",

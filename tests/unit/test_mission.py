@@ -312,8 +312,8 @@ OTHER_NAMES: Final = {
 """Names that are promised without a signature."""
 
 _LATER_PAIRS = {
-    # notebook, blueprint
-    "send_blueprint", "notebook_show",
+    # notebook
+    "notebook_show",
     # files
     "log_file_from_path", "log_file_from_contents",
 }  # fmt: skip

@@ -199,7 +199,7 @@ class ListEncoding(NestedEncoding):
 
     __slots__ = ("item",)
 
-    def __init__(self, name: str, item: NestedEncoding) -> None:
+    def __init__(self, name: str, item: Encoding) -> None:
         super().__init__(name)
         self.item = item
 
@@ -215,7 +215,7 @@ class ListEncoding(NestedEncoding):
             return plain_of_native(value)
         if isinstance(value, Native) or not hasattr(value, "__iter__"):
             raise self._refusal(value)
-        return [self.item.plain(item) for item in value]
+        return [plain_of(self.item, item) for item in value]
 
     def build(self, plains: Sequence[Any]) -> pa.Array[Any]:
         """An Arrow array of instances in plain Python."""
@@ -224,7 +224,7 @@ class ListEncoding(NestedEncoding):
 
         offsets = np.zeros(len(plains) + 1, np.int32)
         np.cumsum([len(plain) for plain in plains], out=offsets[1:])
-        items = self.item.build([item for plain in plains for item in plain])
+        items = built(self.item, [item for plain in plains for item in plain])
         return pa.ListArray.from_arrays(pa.array(offsets), items, type=self.arrow_type())
 
 
@@ -233,8 +233,8 @@ class PlainLists(ListEncoding):
 
     __slots__ = ()
 
-    def __init__(self, item: NestedEncoding) -> None:
-        super().__init__(f"list of {item.name}", item)
+    def __init__(self, item: Encoding) -> None:
+        super().__init__(f"list of {getattr(item, 'name', item)}", item)
 
     def plain(self, value: Any) -> Any:
         """One instance in plain Python; none at all is an empty one."""

@@ -99,6 +99,7 @@ class TimeRangeBoundaryEncoding(NestedEncoding):
         import numpy as np
         import pyarrow as pa
 
+        plains = [(MISSING, None) if plain is None else plain for plain in plains]
         members: tuple[list[int | None], ...] = ([], [], [], [])
         codes = np.array([kind for kind, _ in plains], np.int8)
         offsets = np.zeros(len(plains), np.int32)

@@ -21,6 +21,7 @@ FIRST_AXIS = "the first axis is the instances, whatever the number of axes; noth
 NO_COLOR = "texts, complex numbers and arrays whose last axis is not 3 or 4 are no colors"
 NO_INSTANCE = "an empty sequence is no instance"
 NOTHING_DROPPED = "points of three numbers are no points in 2D"
+ONE_TEXT = "a text is one column, not one per letter"
 ONE_NUMBER = "a part is one number"
 THREE_AXES = "np_f32_1x2x3 np_f32_2x15x3 np_f32_2x1x3 np_f32_2x2x3 np_f32_2x3x3 np_u8_2x2x3"
 DIFFERENT = {
@@ -82,6 +83,17 @@ DIFFERENT = {
     },
     "TensorData": {"unsigned 64-bit integers are accepted": "int_2pow63"},
     "ViewCoordinates": {"bytes are no directions": "bytesio_abc"},
+    "ColumnOrder": {
+        ONE_TEXT: "str_hello str_number",
+        "several natives are several instances": "own.native_list",
+    },
+    "SelectedColumns": {ONE_TEXT: "str_hello str_number", "bytes are no columns": "bytesio_abc"},
+    "TensorDimensionIndexSlider": {
+        "a number is a dimension": "bool_false bool_true int_0 int_1 int_300 int_5 int_70000 "
+        "int_color_ff8800ff"
+    },
+    "TextLogColumn": {"a column without a kind is none": "list_1_none list_none list_none_1"},
+    "TimelineColumn": {ONE_TEXT: "str_hello str_number"},
 }
 """By encoding and reason; documented in docs/differences.md."""
 
@@ -96,6 +108,12 @@ OTHER_ERRORS = {
     "KeypointPair": "*",
     "TensorBuffer": "*",
     "Utf8Pair": "*",
+    "ComponentColumnSelector": "*",
+    "FilterIsNotNull": "*",
+    "SelectedColumns": "*",
+    "TensorDimensionIndexSlider": "*",
+    "TextLogColumn": "*",
+    "TimelineColumn": "*",
     "GeoLineString": "pa_float64 pa_int64 pil_l_3x2 pil_rgb_2x2",
     "LineStrip2D": "pa_float64 pa_int64 pil_l_3x2 pil_rgb_2x2",
     "Mat4x4": "npscalar_str pil_l_3x2 pil_rgb_2x2",

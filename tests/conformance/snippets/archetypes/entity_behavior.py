@@ -1,7 +1,7 @@
 """A plan of a house with a hidden cellar and walls that nobody can click."""
 
 import aiorerun.sync as rr
-import aiorerun.sync.blueprint as rrb  # type: ignore[import-not-found]
+import aiorerun.sync.blueprint as rrb
 
 rr.init("snippet_entity_behavior", recording_id="house", spawn=True)
 

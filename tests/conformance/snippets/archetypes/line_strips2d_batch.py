@@ -1,7 +1,7 @@
 """Two roads with names, in a view that shows exactly them."""
 
 import aiorerun.sync as rr
-import aiorerun.sync.blueprint as rrb  # type: ignore[import-not-found]
+import aiorerun.sync.blueprint as rrb
 
 rr.init("snippet_line_strips2d_batch", recording_id="roads", spawn=True)
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 import aiorerun.sync as rr
-import aiorerun.sync.blueprint as rrb  # type: ignore[import-not-found]
+import aiorerun.sync.blueprint as rrb
 
 rr.init("snippet_line_strips2d_segments_simple", recording_id="matches", spawn=True)
 

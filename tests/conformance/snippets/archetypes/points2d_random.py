@@ -3,7 +3,7 @@
 from numpy.random import default_rng
 
 import aiorerun.sync as rr
-import aiorerun.sync.blueprint as rrb  # type: ignore[import-not-found]
+import aiorerun.sync.blueprint as rrb
 
 rr.init("snippet_points2d_random", recording_id="confetti", spawn=True)
 

@@ -1,7 +1,7 @@
 """Three points."""
 
 import aiorerun.sync as rr
-import aiorerun.sync.blueprint as rrb  # type: ignore[import-not-found]
+import aiorerun.sync.blueprint as rrb
 
 rr.init("snippet_points2d_simple", recording_id="corners", spawn=True)
 

@@ -1,7 +1,7 @@
 """Cities as large as they are, and pins that stay the same size on the screen."""
 
 import aiorerun.sync as rr
-import aiorerun.sync.blueprint as rrb  # type: ignore[import-not-found]
+import aiorerun.sync.blueprint as rrb
 
 rr.init("snippet_points2d_ui_radius", recording_id="cities", spawn=True)
 

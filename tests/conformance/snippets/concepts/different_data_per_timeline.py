@@ -1,7 +1,7 @@
 """Marks that move on one clock and change their color on another."""
 
 import aiorerun.sync as rr
-import aiorerun.sync.blueprint as rrb  # type: ignore[import-not-found]
+import aiorerun.sync.blueprint as rrb
 
 rr.init("snippet_different_data_per_timeline", recording_id="clocks", spawn=True)
 

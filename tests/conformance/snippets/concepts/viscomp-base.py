@@ -1,7 +1,7 @@
 """Two tiles in a plain view."""
 
 import aiorerun.sync as rr
-import aiorerun.sync.blueprint as rrb  # type: ignore[import-not-found]
+import aiorerun.sync.blueprint as rrb
 
 rr.init("snippet_viscomp_base", recording_id="tiles", spawn=True)
 

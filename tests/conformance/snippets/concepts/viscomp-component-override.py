@@ -1,7 +1,7 @@
 """Two tiles, one of them in another color in this view only."""
 
 import aiorerun.sync as rr
-import aiorerun.sync.blueprint as rrb  # type: ignore[import-not-found]
+import aiorerun.sync.blueprint as rrb
 
 rr.init("snippet_viscomp_component_override", recording_id="tiles", spawn=True)
 

@@ -1,7 +1,7 @@
 """Sensors with readings of one's own beside their positions."""
 
 import aiorerun.sync as rr
-import aiorerun.sync.blueprint as rrb  # type: ignore[import-not-found]
+import aiorerun.sync.blueprint as rrb
 
 rr.init("snippet_extra_values", recording_id="sensors", spawn=True)
 

@@ -1,7 +1,7 @@
 """Readings of a scale as a table: which rows, which columns, in which order."""
 
 import aiorerun.sync as rr
-import aiorerun.sync.blueprint as rrb  # type: ignore[import-not-found]
+import aiorerun.sync.blueprint as rrb
 
 rr.init("snippet_dataframe", recording_id="scale", spawn=True)
 

@@ -1,7 +1,7 @@
 """Two huts on a map."""
 
 import aiorerun.sync as rr
-import aiorerun.sync.blueprint as rrb  # type: ignore[import-not-found]
+import aiorerun.sync.blueprint as rrb
 
 rr.init("snippet_map", recording_id="huts", spawn=True)
 

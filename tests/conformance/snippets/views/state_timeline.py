@@ -1,7 +1,7 @@
 """The states of a valve over time."""
 
 import aiorerun.sync as rr
-import aiorerun.sync.blueprint as rrb  # type: ignore[import-not-found]
+import aiorerun.sync.blueprint as rrb
 
 rr.init("snippet_state_timeline", recording_id="valve", spawn=True)
 

@@ -6,7 +6,7 @@ The application id makes the random numbers the same in every run.
 import numpy as np
 
 import aiorerun.sync as rr
-import aiorerun.sync.blueprint as rrb  # type: ignore[import-not-found]
+import aiorerun.sync.blueprint as rrb
 
 rr.init("rerun_example_snippet_tensor", recording_id="tensor", spawn=True)
 

@@ -1,7 +1,7 @@
 """The log of two machines, with some of its columns and levels."""
 
 import aiorerun.sync as rr
-import aiorerun.sync.blueprint as rrb  # type: ignore[import-not-found]
+import aiorerun.sync.blueprint as rrb
 
 rr.init("snippet_text_log_view", recording_id="machines", spawn=True)
 

@@ -3,7 +3,7 @@
 import math
 
 import aiorerun.sync as rr
-import aiorerun.sync.blueprint as rrb  # type: ignore[import-not-found]
+import aiorerun.sync.blueprint as rrb
 
 rr.init("snippet_timeseries", recording_id="tides", spawn=True)
 

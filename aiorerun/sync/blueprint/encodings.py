@@ -1,0 +1,23 @@
+"""The module :mod:`aiorerun.blueprint.encodings` under the name a drop-in needs: the same classes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiorerun.blueprint import encodings
+
+if TYPE_CHECKING:
+    from aiorerun.blueprint.encodings import *  # noqa: F403
+
+__all__: list[str] = []
+__all__ += encodings.__all__
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(encodings, name)
+
+
+def __dir__() -> list[str]:
+    return dir(encodings)
