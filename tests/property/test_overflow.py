@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
 
     from aiorerun.codec.messages import Message
+
+T = TypeVar("T")
 
 POLICIES: list[rr.OverflowPolicy] = ["wait", "drop_oldest", "drop_newest", "keep_latest"]
 policies = st.sampled_from(POLICIES)
@@ -68,10 +70,10 @@ class Overflowing(RuleBasedStateMachine):
         self.logged = 0
         self.sinks: list[FitfulSink] = []
 
-    def run(self, call: Coroutine[Any, Any, None]) -> None:
+    def run(self, call: Coroutine[Any, Any, T]) -> T:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", rr.RerunWarning)
-            self.runner.run(call)
+            return self.runner.run(call)
 
     @initialize(policy=policies, limit=st.sampled_from([4 << 10, 32 << 10]), each=st.booleans())
     def make_stream(self, policy: rr.OverflowPolicy, limit: int, each: bool) -> None:
@@ -132,13 +134,14 @@ class Overflowing(RuleBasedStateMachine):
     @precondition(lambda self: bool(self.sinks))
     def lose(self, number: int, rows: int) -> None:
         sink = self.sinks[number % len(self.sinks)]
-        before = self.rec.stats()
 
-        async def lose() -> None:
+        async def lose() -> tuple[rr.StreamStats, rr.StreamStats]:
+            # In one turn of the loop: nothing else happens in between.
+            before = self.rec.stats()
             sink.context.lose(rows, "connection lost")
+            return before, self.rec.stats()
 
-        self.run(lose())
-        stats = self.rec.stats()
+        before, stats = self.run(lose())
         moved = stats.rows_dropped - before.rows_dropped
         assert 0 <= moved <= rows
         if len(self.sinks) == 1:
