@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# Variables that change what is recorded; a test that wants one sets it itself.
+# Variables that change what is recorded or said; a test that wants one sets it itself.
 _RERUN_VARIABLES = (
+    "CI",
     "RERUN",
     "RERUN_STRICT",
     "RERUN_LOG_TICK",
