@@ -95,7 +95,7 @@ async def send_async(stream: BaseRecordingStream, name: str, chunks: Any) -> Non
     try:
         async with aclosing(_offers(chunks)) as offers:
             async for offer in offers:
-                if not await _admit(stream, name, offer):
+                if not await admit(stream, name, _ready(stream._store, offer)):
                     return
     except _WrongChunkError as error:
         report(name, _cause(error), recording=stream)
@@ -105,7 +105,7 @@ def send_blocking(stream: BaseRecordingStream, name: str, chunks: Any) -> None:
     """Sends chunks from a thread; ``name`` is the function that was called."""
     try:
         for offer in map(_offer, _iterator(chunks)):
-            if not _admit_blocking(stream, name, offer):
+            if not _admit_blocking(stream, name, _ready(stream._store, offer)):
                 return
     except _WrongChunkError as error:
         report(name, _cause(error), recording=stream)
@@ -242,42 +242,46 @@ def _next_group(iterator: Iterator[Any]) -> tuple[list[_Offer], bool, Exception 
 # --- into the stream --------------------------------------------------------------------------------
 
 
-async def _admit(stream: BaseRecordingStream, name: str, offer: _Offer) -> bool:
-    """Pushes a chunk, or counts it as refused; returns whether it makes sense to go on."""
+async def admit(stream: BaseRecordingStream, name: str, ready: Ready) -> bool:
+    """Pushes what is ready when there is room, or counts it as refused.
+
+    Returns:
+        Whether it makes sense to go on: not where the stream is closed or disabled.
+    """
     room = stream._engine.room
     gate = stream._capture.gate
     if gate == FULL:
         if await room.wait_for_room():
-            _push(stream, offer)
+            _push(stream, ready)
             room.admit_next()
         else:
-            room.refuse(rows=offer.batch.num_rows)
+            room.refuse(rows=ready.rows)
         return True
     if gate == UNOPENED:
         await stream._force_save()
     elif gate:
         _report_gate(stream, name, gate)
         return False
-    _push(stream, offer)
+    _push(stream, ready)
     if room.ledger.in_flight > PACE_BYTES:
         await room.pace()
     return True
 
 
-def _admit_blocking(stream: BaseRecordingStream, name: str, offer: _Offer) -> bool:
+def _admit_blocking(stream: BaseRecordingStream, name: str, ready: Ready) -> bool:
     room = stream._engine.room
     gate = stream._capture.gate
     if gate == FULL:
         if room.wait_for_room_blocking():
-            _push(stream, offer)
+            _push(stream, ready)
             room.admit_next()
         else:
-            room.refuse(rows=offer.batch.num_rows)
+            room.refuse(rows=ready.rows)
         return True
     if gate:
         _report_gate(stream, name, gate)
         return False
-    _push(stream, offer)
+    _push(stream, ready)
     if room.ledger.in_flight > PACE_BYTES:
         room.pace_blocking()
     return True
@@ -289,10 +293,13 @@ def _report_gate(stream: BaseRecordingStream, name: str, gate: int) -> None:
         report(name, closed, recording=stream)
 
 
-def _push(stream: BaseRecordingStream, offer: _Offer) -> None:
-    rows = offer.batch.num_rows
-    stream._capture.count_ready_rows(rows)
-    stream._engine.push(Ready(partial(_messages, stream._store, offer.batch), rows, offer.cost, offer.rank))
+def _push(stream: BaseRecordingStream, ready: Ready) -> None:
+    stream._capture.count_ready_rows(ready.rows)
+    stream._engine.push(ready)
+
+
+def _ready(store: StoreId, offer: _Offer) -> Ready:
+    return Ready(partial(_messages, store, offer.batch), offer.batch.num_rows, offer.cost, offer.rank)
 
 
 def _messages(store: StoreId, batch: pa.RecordBatch) -> list[Message]:

@@ -74,10 +74,24 @@ def single_row_chunk(entity_path: str, row: Row, ids: TuidSource, clock_ns: int)
         ids: Where its ids come from.
         clock_ns: When it was logged, on the monotonic clock of the capture.
     """
+    return stamped_row_chunk(entity_path, row, ids, (STATIC, STATIC.pack(clock_ns)))
+
+
+def stamped_row_chunk(
+    entity_path: str, row: Row, ids: TuidSource, stamp: tuple[RowLayout, bytes]
+) -> Chunk:
+    """A chunk of one row with given times, made at once.
+
+    Args:
+        entity_path: In normal form.
+        row: The row.
+        ids: Where its ids come from.
+        stamp: Its times, as :meth:`aiorerun.pipeline.capture.Capture.stamp` gives them.
+    """
     form, fixed, objects = row
-    accumulator = Accumulator(None, entity_path, form, STATIC)
-    head = STATIC.pack(clock_ns) + fixed
-    cut = Cut(accumulator, [head, *objects], 0)
+    layout, head = stamp
+    accumulator = Accumulator(None, entity_path, form, layout)
+    cut = Cut(accumulator, [head + fixed, *objects], 0)
     return next(assemble([cut], ids, 1))
 
 

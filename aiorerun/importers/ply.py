@@ -1,0 +1,104 @@
+"""PLY files: point clouds, and meshes, which are logged as they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from aiorerun.importers.base import FileImporter, ImportedRow, IncompatibleFileError, read
+from aiorerun.importers.ply_format import parse_header, read_element
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from aiorerun.importers.base import Imported, ImportSettings
+    from aiorerun.importers.ply_format import Header
+
+_SPLATS = frozenset({"f_dc_0", "f_dc_1", "f_dc_2", "opacity", "scale_0", "rot_0"})
+"""Properties that a cloud of Gaussian splats has, and others have not."""
+
+
+class PlyImporter(FileImporter):
+    """Points become :class:`aiorerun.Points3D`, those in a plane :class:`aiorerun.Points2D`.
+
+    Files with faces become :class:`aiorerun.Asset3D`.
+    """
+
+    name: ClassVar[str] = "PLY"
+    extensions: ClassVar[frozenset[str]] = frozenset({"ply"})
+
+    def items(self, path: Path, contents: bytes | None, settings: ImportSettings) -> Iterator[Imported]:
+        data = read(path, contents)
+        header = parse_header(data)
+        yield ImportedRow(settings.entity_path(path), _archetype(data, header))
+
+
+def _archetype(data: bytes, header: Header) -> Any:
+    from aiorerun.archetypes import Asset3D
+
+    if header.count("face") > 0:
+        return Asset3D.from_fields(blob=data, media_type="application/x-ply")
+    properties = header.properties("vertex")
+    if properties.keys() >= _SPLATS:
+        # Gaussian splats are not points; as such they would be logged wrongly.
+        raise IncompatibleFileError
+    if not {"x", "y"} <= properties.keys():
+        raise ValueError(
+            f"a point needs at least the properties 'x' and 'y', but the file has {sorted(properties)}"
+        )
+    return points(read_element(data, header, "vertex"))
+
+
+def points(columns: dict[str, Any]) -> Any:
+    """The archetype of points.
+
+    Args:
+        columns: Their properties: arrays of numbers, or lists of arrays.
+    """
+    import numpy as np
+
+    from aiorerun.archetypes import Points2D, Points3D
+
+    axes = [name for name in ("x", "y", "z") if isinstance(columns.get(name), np.ndarray)]
+    positions = np.stack([columns[name].astype(np.float32) for name in axes], axis=1)
+    radii = columns.get("radius")
+    labels = columns.get("label")
+    given: dict[str, Any] = {"positions": positions, "colors": _colors(columns)}
+    if isinstance(radii, np.ndarray):
+        given["radii"] = radii.astype(np.float32)
+    if isinstance(labels, list):
+        given["labels"] = [_text(label) for label in labels]
+    return (Points3D if len(axes) == 3 else Points2D).from_fields(**given)
+
+
+def _colors(columns: dict[str, Any]) -> npt.NDArray[np.uint8] | None:
+    """Four bytes per point; ``None`` if there are no colors."""
+    import numpy as np
+
+    channels = [_channel(columns.get(name)) for name in ("red", "green", "blue")]
+    known = [channel for channel in channels if channel is not None]
+    if len(known) < 3:
+        return None
+    alpha = _channel(columns.get("alpha"))
+    opaque = np.full(len(known[0]), 255, np.uint8)
+    return np.stack([*known, opaque if alpha is None else alpha], axis=1)
+
+
+def _channel(values: Any) -> npt.NDArray[np.uint8] | None:
+    """Bytes as they are, fractions of 255; what has another type is no color."""
+    import numpy as np
+
+    if not isinstance(values, np.ndarray):
+        return None
+    if values.dtype == np.uint8:
+        return values
+    if values.dtype.kind == "f":
+        return np.nan_to_num(np.clip(values.astype(np.float32) * np.float32(255), 0, 255)).astype(np.uint8)
+    return None
+
+
+def _text(label: Any) -> str:
+    return bytes(label.astype("uint8")).decode("utf-8", "replace")
