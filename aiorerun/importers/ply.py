@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from aiorerun.importers.base import Imported, ImportSettings
-    from aiorerun.importers.ply_format import Header
+    from aiorerun.importers.ply_format import Header, Property
 
 _SPLATS = frozenset({"f_dc_0", "f_dc_1", "f_dc_2", "opacity", "scale_0", "rot_0"})
 """Properties that a cloud of Gaussian splats has, and others have not."""
@@ -39,9 +39,9 @@ class PlyImporter(FileImporter):
 def _archetype(data: bytes, header: Header) -> Any:
     from aiorerun.archetypes import Asset3D
 
-    if header.count("face") > 0:
-        return Asset3D.from_fields(blob=data, media_type="application/x-ply")
     properties = header.properties("vertex")
+    if properties and header.count("face") > 0 and _has_corners(header.properties("face")):
+        return Asset3D.from_fields(blob=data, media_type="application/x-ply")
     if properties.keys() >= _SPLATS:
         # Gaussian splats are not points; as such they would be logged wrongly.
         raise IncompatibleFileError
@@ -49,7 +49,15 @@ def _archetype(data: bytes, header: Header) -> Any:
         raise ValueError(
             f"a point needs at least the properties 'x' and 'y', but the file has {sorted(properties)}"
         )
+    for name in ("x", "y", "z"):
+        if name in properties and properties[name].count_type is not None:
+            raise ValueError(f"the coordinate {name!r} is a list")
     return points(read_element(data, header, "vertex"))
+
+
+def _has_corners(properties: dict[str, Property]) -> bool:
+    names = ("vertex_indices", "vertex_index")
+    return any(name in properties and properties[name].count_type is not None for name in names)
 
 
 def points(columns: dict[str, Any]) -> Any:
@@ -62,15 +70,15 @@ def points(columns: dict[str, Any]) -> Any:
 
     from aiorerun.archetypes import Points2D, Points3D
 
-    axes = [name for name in ("x", "y", "z") if isinstance(columns.get(name), np.ndarray)]
+    axes = [name for name in ("x", "y", "z") if name in columns]
     positions = np.stack([columns[name].astype(np.float32) for name in axes], axis=1)
     radii = columns.get("radius")
     labels = columns.get("label")
     given: dict[str, Any] = {"positions": positions, "colors": _colors(columns)}
     if isinstance(radii, np.ndarray):
         given["radii"] = radii.astype(np.float32)
-    if isinstance(labels, list):
-        given["labels"] = [_text(label) for label in labels]
+    if isinstance(labels, list) and all(label.dtype == np.uint8 for label in labels):
+        given["labels"] = [bytes(label).decode("utf-8", "replace") for label in labels]
     return (Points3D if len(axes) == 3 else Points2D).from_fields(**given)
 
 
@@ -88,17 +96,11 @@ def _colors(columns: dict[str, Any]) -> npt.NDArray[np.uint8] | None:
 
 
 def _channel(values: Any) -> npt.NDArray[np.uint8] | None:
-    """Bytes as they are, fractions of 255; what has another type is no color."""
+    """Whole numbers modulo 256, fractions of 255; lists are no colors."""
     import numpy as np
 
     if not isinstance(values, np.ndarray):
         return None
-    if values.dtype == np.uint8:
-        return values
     if values.dtype.kind == "f":
-        return np.nan_to_num(np.clip(values.astype(np.float32) * np.float32(255), 0, 255)).astype(np.uint8)
-    return None
-
-
-def _text(label: Any) -> str:
-    return bytes(label.astype("uint8")).decode("utf-8", "replace")
+        return np.nan_to_num(np.clip(values * 255, 0, 255)).astype(np.uint8)
+    return values.astype(np.uint8)

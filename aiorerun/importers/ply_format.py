@@ -9,6 +9,10 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy.typing as npt
+
+_MAX_NUMBER_BYTES: Final = 128
+
 MAX_HEADER_BYTES: Final = 1 << 20
 """A longer header is taken for damage."""
 
@@ -51,6 +55,18 @@ class Element(NamedTuple):
         """Whether rows are of different length."""
         return any(each.count_type is not None for each in self.properties)
 
+    @property
+    def numbered(self) -> list[tuple[int, Property]]:
+        """Its columns with their positions."""
+        return list(enumerate(self.properties))
+
+    def named(self, columns: list[Any]) -> dict[str, Any]:
+        """Columns by name; of several with the same name the first."""
+        found: dict[str, Any] = {}
+        for each, column in zip(self.properties, columns, strict=True):
+            found.setdefault(each.name, column)
+        return found
+
 
 class Header(NamedTuple):
     """The header of a file.
@@ -71,7 +87,12 @@ class Header(NamedTuple):
 
     def properties(self, name: str) -> dict[str, Property]:
         """The properties of an element."""
-        return {prop.name: prop for each in self.elements if each.name == name for prop in each.properties}
+        found: dict[str, Property] = {}
+        for element in self.elements:
+            if element.name == name:
+                for each in element.properties:
+                    found.setdefault(each.name, each)
+        return found
 
 
 def parse_header(data: bytes) -> Header:
@@ -154,12 +175,7 @@ class _AsciiReader:
         width = len(element.properties)
         if any(len(row) < width for row in rows):
             raise ValueError("a line has fewer values than its element has properties")
-        return {
-            each.name: np.array([row[at] for row in rows], "S").astype(np.float64).astype(each.type)
-            if rows
-            else np.zeros(0, each.type)
-            for at, each in enumerate(element.properties)
-        }
+        return element.named([_numbers([row[at] for row in rows], each.type) for at, each in element.numbered])
 
 
 def _ascii_row(element: Element, words: Sequence[bytes]) -> list[Any]:
@@ -170,14 +186,37 @@ def _ascii_row(element: Element, words: Sequence[bytes]) -> list[Any]:
             values = words[at : at + 1]
             at += 1
         else:
-            length = int(words[at]) if at < len(words) else 0
+            length = int(_numbers(words[at : at + 1], each.count_type)[0]) if at < len(words) else 0
+            if length < 0:
+                raise ValueError("a list has a negative length")
             values = words[at + 1 : at + 1 + length]
             at += 1 + length
         if at > len(words):
             raise ValueError("a line has fewer values than its element has properties")
-        numbers = np.array([float(word) for word in values], np.float64).astype(each.type)
+        numbers = _numbers(values, each.type)
         row.append(numbers[0] if each.count_type is None else numbers)
     return row
+
+
+def _numbers(words: Sequence[bytes], kind: str) -> npt.NDArray[Any]:
+    """Texts as numbers of a type.
+
+    Raises:
+        ValueError: One of them is none, or does not fit.
+    """
+    if not words:
+        return np.zeros(0, kind)
+    # Of fixed width, which keeps the memory bounded whatever is in the file.
+    if max(map(len, words)) > _MAX_NUMBER_BYTES:
+        raise ValueError("a number has too many digits")
+    texts = np.array(words, "S")
+    if kind[0] == "f":
+        return texts.astype(np.float64).astype(kind)
+    numbers = texts.astype(np.int64)
+    limits = np.iinfo(kind)
+    if numbers.min() < limits.min or numbers.max() > limits.max:
+        raise ValueError(f"a number does not fit into {limits.bits} bits")
+    return numbers.astype(kind)
 
 
 class _BinaryReader:
@@ -203,10 +242,11 @@ class _BinaryReader:
         table = self._table(element)
         start = self._advance(element.count * table.itemsize)
         rows = np.frombuffer(self._data, table, element.count, start)
-        return {each.name: rows[each.name].astype(each.type) for each in element.properties}
+        return element.named([rows[f"f{at}"].astype(each.type) for at, each in element.numbered])
 
     def _table(self, element: Element) -> np.dtype[Any]:
-        return np.dtype([(each.name, self._order + each.type) for each in element.properties])
+        # Not by their names, of which there may be two the same.
+        return np.dtype([(f"f{at}", self._order + each.type) for at, each in element.numbered])
 
     def _advance(self, size: int) -> int:
         start = self._position
@@ -234,8 +274,8 @@ class _BinaryReader:
 
 
 def _joined(element: Element, rows: list[list[Any]]) -> dict[str, Any]:
-    columns: dict[str, Any] = {}
-    for at, each in enumerate(element.properties):
+    columns: list[Any] = []
+    for at, each in element.numbered:
         values = [row[at] for row in rows]
-        columns[each.name] = np.array(values, each.type) if each.count_type is None else values
-    return columns
+        columns.append(np.array(values, each.type) if each.count_type is None else values)
+    return element.named(columns)

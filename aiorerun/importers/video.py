@@ -34,9 +34,8 @@ class VideoImporter(FileImporter):
 
         entity_path = settings.entity_path(path)
         video = read(path, contents)
-        media_type = ["video/mp4"] if video[4:8] == b"ftyp" else None
         start = [TimeColumn(TIMELINE, duration=[np.timedelta64(0, "ns")])]
-        yield ImportedColumns(entity_path, start, AssetVideo.columns(blob=[video], media_type=media_type))
+        yield ImportedColumns(entity_path, start, AssetVideo.columns(blob=[video]))
         try:
             frames = frame_timestamps(video, must_be_shown=True)
         except (ValueError, ImportError) as error:

@@ -46,10 +46,6 @@ NEEDS_BLUEPRINT: Final = (
 # The scripts that this package cannot run yet, by what they need: "module:name.name" or "module:".
 NOT_YET: Final = {
     "aiorerun.sync.blueprint:": NEEDS_BLUEPRINT,
-    "aiorerun.sync:RecordingStream.log_file_from_path": (
-        "concepts/explicit_recording",
-        "tutorials/visualization/load_blueprint",
-    ),
 }
 LEFT_OUT: Final = {name: needed for needed, names in NOT_YET.items() for name in names}
 
