@@ -115,8 +115,6 @@ class BaseImporting(BaseSending):
         from aiorerun.importers.base import ImportSettings
 
         try:
-            if contents is not None and not isinstance(contents, bytes | bytearray | memoryview):
-                raise TypeError(f"file_contents must be bytes, got {type(contents).__name__}")
             path = Path(file_path)
             prefix = None if entity_path_prefix is None else normalize_entity_path(entity_path_prefix)
         except (TypeError, ValueError) as error:
@@ -128,10 +126,18 @@ class BaseImporting(BaseSending):
             self._store.application_id,
             self._store.recording_id,
             prefix,
-            static,
+            bool(static),
             tuple(zip(layout.timelines, values, strict=True)),
         )
         return _Order(name, path, None if contents is None else bytes(contents), settings, (layout, head))
+
+    def _are_contents(self, name: str, contents: Any) -> bool:
+        """Whether these can be the contents of a file; if not that is reported."""
+        if isinstance(contents, bytes | bytearray | memoryview):
+            return True
+        given = type(contents).__name__
+        report(name, TypeError(f"file_contents must be bytes, got {given}"), recording=self)
+        return False
 
     async def _import(self, order: _Order) -> None:
         """Imports a file; returns when there is something of it, and goes on by itself.
@@ -168,7 +174,7 @@ class BaseImporting(BaseSending):
             else:
                 await dispatch.import_contents(order.path, order.contents, order.settings, deliver)
         except dispatch.ImportStoppedError:
-            logger.error("%s: not all of it was imported, %r was closed", order.path, self)  # noqa: TRY400
+            logger.error("%s: not all of it was imported, %r was closed", order.path, self)
 
     async def _ready_items(self, order: _Order, item: Imported) -> list[Ready]:
         """What an importer has given, for the pipeline."""
@@ -308,9 +314,9 @@ class AsyncImporting(BaseImporting, AsyncLive):
             StreamClosedError: The stream was closed; in strict mode only.
         """
         name = "log_file_from_contents"
-        checked = checked_contents(self, name, file_contents)
-        if checked is not None:
-            await self._import_reporting(self._order(name, file_path, checked, entity_path_prefix, static))
+        if self._are_contents(name, file_contents):
+            order = self._order(name, file_path, file_contents, entity_path_prefix, static)
+            await self._import_reporting(order)
 
     async def _import_reporting(self, order: _Order | None) -> None:
         if order is None:
@@ -319,10 +325,3 @@ class AsyncImporting(BaseImporting, AsyncLive):
             await self._import(order)
         except (ImportPathError, NoImporterError) as error:
             report(order.name, error, recording=self)
-
-
-def checked_contents(stream: BaseImporting, name: str, contents: Any) -> Any:
-    """The contents; ``None`` if that is what was given, which is reported."""
-    if contents is None:
-        report(name, TypeError("file_contents must be bytes, got NoneType"), recording=stream)
-    return contents

@@ -108,6 +108,7 @@ async def send_recording_start_time_nanos(
     if stream is not None:
         await stream.send_recording_start_time_nanos(nanos)
 
+
 async def log_file_from_path(
     file_path: str | os.PathLike[str],
     *,
@@ -132,9 +133,9 @@ async def log_file_from_contents(
     static: bool = False,
     recording: AsyncRecordingStream | None = None,
 ) -> None:
-    """Logs the contents of a file to the active recording; see :meth:`AsyncRecordingStream.log_file_from_contents`.
+    """Logs the contents of a file to the active recording.
 
-    Without any recording nothing happens.
+    See :meth:`AsyncRecordingStream.log_file_from_contents`. Without any recording nothing happens.
     """
     stream = recording if recording is not None else active.get()
     if stream is not None:

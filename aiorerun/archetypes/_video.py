@@ -32,9 +32,8 @@ def frame_timestamps(video: bytes, *, must_be_shown: bool = False) -> npt.NDArra
     try:
         with av.open(io.BytesIO(video)) as container:
             stream = container.streams.video[0]
-            codec = stream.codec_context.codec.canonical_name
-            if must_be_shown and codec not in SHOWN_CODECS:
-                raise ValueError(f"viewers do not support the codec {codec!r}")
+            if must_be_shown:
+                _check_codec(stream.codec_context.codec.canonical_name)
             packets = [packet.pts for packet in container.demux(stream) if packet.pts is not None]
             base = stream.time_base
     except (av.FFmpegError, IndexError, ValueError) as error:
@@ -43,6 +42,11 @@ def frame_timestamps(video: bytes, *, must_be_shown: bool = False) -> npt.NDArra
     factor, divisor = 2 * base.numerator * _NANOS, 2 * base.denominator
     nanos = [(time * factor + base.denominator) // divisor for time in sorted(packets)]
     return np.array(nanos, np.int64)
+
+
+def _check_codec(codec: str) -> None:
+    if codec not in SHOWN_CODECS:
+        raise ValueError(f"viewers do not support the codec {codec!r}")
 
 
 def _pyav() -> Any:

@@ -7,9 +7,9 @@ Formats have a module each. Importers of your own are added with :func:`register
 from __future__ import annotations
 
 from aiorerun.importers.base import (
-    Importer,
     ImportedColumns,
     ImportedRow,
+    Importer,
     ImportSettings,
     IncompatibleFileError,
 )

@@ -1,4 +1,4 @@
-"""Programs on the ``PATH`` that import files: ``rerun-importer-*``, and ``rerun-loader-*`` as they were called.
+"""Programs on the ``PATH`` that import files: ``rerun-importer-*``, and by their old name ``rerun-loader-*``.
 
 They are given a file and print an RRD stream.
 """
@@ -100,7 +100,8 @@ class ExternalImporter:
                     has_given = True
                     yield ImportedMessages(messages)
             text = (await said).decode("utf-8", "replace").strip()
-            while not has_ended(process):
+            # It has closed its output: mostly it has ended by then, or does so in a moment.
+            while not has_ended(process):  # noqa: ASYNC110 - nothing tells
                 await asyncio.sleep(_POLL_SECS)
             code = process.poll()
         finally:

@@ -40,6 +40,7 @@ class ParquetImporter(FileImporter):
     extensions: ClassVar[frozenset[str]] = frozenset({"parquet"})
 
     def items(self, path: Path, contents: bytes | None, settings: ImportSettings) -> Iterator[Imported]:
+        """See :class:`aiorerun.importers.base.FileImporter`."""
         import numpy as np
         import pyarrow.parquet as pq
 

@@ -56,6 +56,7 @@ class ImageImporter(FileImporter):
     extensions: ClassVar[frozenset[str]] = frozenset(IMAGES)
 
     def items(self, path: Path, contents: bytes | None, settings: ImportSettings) -> Iterator[Imported]:
+        """See :class:`aiorerun.importers.base.FileImporter`."""
         from aiorerun.archetypes import EncodedImage
 
         media_type = IMAGES[extension_of(path)]
@@ -70,6 +71,7 @@ class DepthImporter(FileImporter):
     extensions: ClassVar[frozenset[str]] = frozenset({"rvl"})
 
     def items(self, path: Path, contents: bytes | None, settings: ImportSettings) -> Iterator[Imported]:
+        """See :class:`aiorerun.importers.base.FileImporter`."""
         from aiorerun.archetypes import EncodedDepthImage
 
         image = EncodedDepthImage.from_fields(blob=read(path, contents), media_type="application/rvl")
@@ -83,6 +85,7 @@ class TextImporter(FileImporter):
     extensions: ClassVar[frozenset[str]] = frozenset(TEXTS)
 
     def items(self, path: Path, contents: bytes | None, settings: ImportSettings) -> Iterator[Imported]:
+        """See :class:`aiorerun.importers.base.FileImporter`."""
         from aiorerun.archetypes import TextDocument
 
         text = str(read(path, contents), "utf-8")
@@ -98,6 +101,7 @@ class MeshImporter(FileImporter):
     extensions: ClassVar[frozenset[str]] = frozenset(MESHES)
 
     def items(self, path: Path, contents: bytes | None, settings: ImportSettings) -> Iterator[Imported]:
+        """See :class:`aiorerun.importers.base.FileImporter`."""
         from aiorerun.archetypes import Asset3D
 
         mesh = Asset3D.from_fields(blob=read(path, contents), media_type=MESHES[extension_of(path)])

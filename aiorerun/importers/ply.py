@@ -31,6 +31,7 @@ class PlyImporter(FileImporter):
     extensions: ClassVar[frozenset[str]] = frozenset({"ply"})
 
     def items(self, path: Path, contents: bytes | None, settings: ImportSettings) -> Iterator[Imported]:
+        """See :class:`aiorerun.importers.base.FileImporter`."""
         data = read(path, contents)
         header = parse_header(data)
         yield ImportedRow(settings.entity_path(path), _archetype(data, header))
@@ -102,5 +103,6 @@ def _channel(values: Any) -> npt.NDArray[np.uint8] | None:
     if not isinstance(values, np.ndarray):
         return None
     if values.dtype.kind == "f":
-        return np.nan_to_num(np.clip(values * 255, 0, 255)).astype(np.uint8)
-    return values.astype(np.uint8)
+        values = np.nan_to_num(np.clip(values * 255, 0, 255))
+    channel: npt.NDArray[np.uint8] = values.astype(np.uint8)
+    return channel

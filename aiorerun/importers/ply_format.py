@@ -47,7 +47,7 @@ class Element(NamedTuple):
     """A table of a file: its name, how many rows it has, and its columns."""
 
     name: str
-    count: int
+    num_rows: int
     properties: list[Property]
 
     @property
@@ -83,7 +83,7 @@ class Header(NamedTuple):
 
     def count(self, name: str) -> int:
         """How many rows an element has; 0 if there is none of that name."""
-        return sum(each.count for each in self.elements if each.name == name)
+        return sum(each.num_rows for each in self.elements if each.name == name)
 
     def properties(self, name: str) -> dict[str, Property]:
         """The properties of an element."""
@@ -158,7 +158,7 @@ class _AsciiReader:
         self._position = 0
 
     def skip(self, element: Element) -> None:
-        self._take(element.count)
+        self._take(element.num_rows)
 
     def _take(self, count: int) -> list[bytes]:
         lines = self._lines[self._position : self._position + count]
@@ -168,14 +168,16 @@ class _AsciiReader:
         return lines
 
     def columns(self, element: Element) -> dict[str, Any]:
-        lines = self._take(element.count)
+        lines = self._take(element.num_rows)
         if element.has_lists:
             return _joined(element, [_ascii_row(element, line.split()) for line in lines])
         rows = [line.split() for line in lines]
         width = len(element.properties)
         if any(len(row) < width for row in rows):
             raise ValueError("a line has fewer values than its element has properties")
-        return element.named([_numbers([row[at] for row in rows], each.type) for at, each in element.numbered])
+        return element.named(
+            [_numbers([row[at] for row in rows], each.type) for at, each in element.numbered]
+        )
 
 
 def _ascii_row(element: Element, words: Sequence[bytes]) -> list[Any]:
@@ -230,18 +232,18 @@ class _BinaryReader:
 
     def skip(self, element: Element) -> None:
         if element.has_lists:
-            for _ in range(element.count):
+            for _ in range(element.num_rows):
                 self._row(element)
         else:
-            self._advance(element.count * self._table(element).itemsize)
+            self._advance(element.num_rows * self._table(element).itemsize)
 
     def columns(self, element: Element) -> dict[str, Any]:
         if element.has_lists:
             # Every row has at least the lengths of its lists, so a false count ends soon.
-            return _joined(element, [self._row(element) for _ in range(element.count)])
+            return _joined(element, [self._row(element) for _ in range(element.num_rows)])
         table = self._table(element)
-        start = self._advance(element.count * table.itemsize)
-        rows = np.frombuffer(self._data, table, element.count, start)
+        start = self._advance(element.num_rows * table.itemsize)
+        rows = np.frombuffer(self._data, table, element.num_rows, start)
         return element.named([rows[f"f{at}"].astype(each.type) for at, each in element.numbered])
 
     def _table(self, element: Element) -> np.dtype[Any]:

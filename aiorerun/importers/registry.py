@@ -62,7 +62,7 @@ def register_importer(importer: Importer) -> None:
             "see aiorerun.importers.Importer"
         )
     if any(each.name == importer.name for each in _registered):
-        raise ValueError(f"register_importer: there is an importer {importer.name!r} already; use another name")
+        raise ValueError(f"register_importer: {importer.name!r} is there already; use another name")
     _registered.append(importer)
 
 

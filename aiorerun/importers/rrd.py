@@ -99,12 +99,13 @@ def _python_version(extra: bytes) -> tuple[int, int, int]:
 
 
 class RrdImporter(FileImporter):
-    """Recordings (``.rrd``) keep their ids; blueprints (``.rbl``) become those of the caller's application."""
+    """Recordings (``.rrd``) keep their ids; blueprints (``.rbl``) get the caller's application."""
 
     name: ClassVar[str] = "RRD"
     extensions: ClassVar[frozenset[str]] = frozenset({"rrd", "rbl"})
 
     def items(self, path: Path, contents: bytes | None, settings: ImportSettings) -> Iterator[Imported]:
+        """See :class:`aiorerun.importers.base.FileImporter`."""
         taker = MessageTaker(settings.application_id if extension_of(path) == "rbl" else None)
         for piece in _pieces(path, contents):
             messages = taker.take(piece)

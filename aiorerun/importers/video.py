@@ -26,6 +26,7 @@ class VideoImporter(FileImporter):
     extensions: ClassVar[frozenset[str]] = frozenset({"mp4"})
 
     def items(self, path: Path, contents: bytes | None, settings: ImportSettings) -> Iterator[Imported]:
+        """See :class:`aiorerun.importers.base.FileImporter`."""
         import numpy as np
 
         from aiorerun.archetypes import AssetVideo, VideoFrameReference

@@ -77,9 +77,7 @@ def single_row_chunk(entity_path: str, row: Row, ids: TuidSource, clock_ns: int)
     return stamped_row_chunk(entity_path, row, ids, (STATIC, STATIC.pack(clock_ns)))
 
 
-def stamped_row_chunk(
-    entity_path: str, row: Row, ids: TuidSource, stamp: tuple[RowLayout, bytes]
-) -> Chunk:
+def stamped_row_chunk(entity_path: str, row: Row, ids: TuidSource, stamp: tuple[RowLayout, bytes]) -> Chunk:
     """A chunk of one row with given times, made at once.
 
     Args:

@@ -10,7 +10,7 @@ from concurrent.futures import thread, wait
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiorerun.errors import ImportPathError, NoImporterError, report
-from aiorerun.importing import BaseImporting, checked_contents
+from aiorerun.importing import BaseImporting
 from aiorerun.stream_base import streams
 from aiorerun.sync.live import Live
 
@@ -69,9 +69,8 @@ class Importing(BaseImporting, Live):
             StreamClosedError: The stream was closed; in strict mode only.
         """
         name = "log_file_from_contents"
-        checked = checked_contents(self, name, file_contents)
-        if checked is not None:
-            self._import_reporting(self._order(name, file_path, checked, entity_path_prefix, static))
+        if self._are_contents(name, file_contents):
+            self._import_reporting(self._order(name, file_path, file_contents, entity_path_prefix, static))
 
     def _import_reporting(self, order: _Order | None) -> None:
         if order is None:
@@ -99,4 +98,5 @@ def _wait_at_exit() -> None:
 
 
 def _finish_imports() -> None:
-    wait([done for stream in list(streams) if isinstance(stream, Importing) for done in stream._imports.done()])
+    importing = [stream for stream in list(streams) if isinstance(stream, Importing)]
+    wait([done for stream in importing for done in stream._imports.done()])

@@ -108,6 +108,7 @@ def send_recording_start_time_nanos(
     if stream is not None:
         stream.send_recording_start_time_nanos(nanos)
 
+
 def log_file_from_path(
     file_path: str | os.PathLike[str],
     *,
@@ -132,9 +133,9 @@ def log_file_from_contents(
     static: bool = False,
     recording: RecordingStream | None = None,
 ) -> None:
-    """Logs the contents of a file to the active recording; see :meth:`RecordingStream.log_file_from_contents`.
+    """Logs the contents of a file to the active recording.
 
-    Without any recording nothing happens.
+    See :meth:`RecordingStream.log_file_from_contents`. Without any recording nothing happens.
     """
     stream = recording if recording is not None else active.get()
     if stream is not None:
