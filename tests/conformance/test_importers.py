@@ -129,7 +129,9 @@ def test_recordings_and_blueprints(tmp_path: Path, extension: str, monkeypatch: 
     if extension == "rrd":
         write_recording(source)
     else:
-        make = "import sys, rerun.blueprint as rrb; rrb.Blueprint(rrb.TextLogView()).save('other', sys.argv[1])"
+        make = (
+            "import sys, rerun.blueprint as rrb; rrb.Blueprint(rrb.TextLogView()).save('other', sys.argv[1])"
+        )
         subprocess.run([sys.executable, "-c", make, str(source)], check=True, timeout=100)
     case: Case = (str(source), None, False)
     ours, official = tmp_path / "ours", tmp_path / "official"
@@ -170,7 +172,7 @@ import importlib, sys
 rr = importlib.import_module(sys.argv[1])
 rec = rr.RecordingStream("app", recording_id="same")
 rec.memory_recording()
-(rec.set_time if sys.argv[1] != "rerun" else rec.set_time)("count", sequence=3)
+rec.set_time("count", sequence=3)
 rec.set_time("after", duration=1.5)
 rr.log_file_from_path(sys.argv[2], entity_path_prefix="pre/fix", recording=rec)
 """
@@ -180,7 +182,7 @@ rr.log_file_from_path(sys.argv[2], entity_path_prefix="pre/fix", recording=rec)
         subprocess.run(command, check=True, timeout=100, env=environment)
     ours, official = (json.loads(line) for line in told.read_text().splitlines())
     # The official SDK has no switch for `log_time`.
-    assert ours == [each for each in without(official, "log_time=")]
+    assert ours == without(official, "log_time=")
 
 
 def without(arguments: list[str], value: str) -> list[str]:

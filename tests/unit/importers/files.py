@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import struct
 import sys
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 import aiorerun.sync as blocking_rr
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 XYZ: Final = ("float x", "float y", "float z")
 RGB: Final = ("uchar red", "uchar green", "uchar blue")
@@ -50,15 +52,11 @@ PLYS: Final = {
     ),
     "little": binary_ply("<"),
     "big": binary_ply(">"),
-    "plain_binary": ply(
-        ("vertex", 2, XYZ), body=struct.pack("<6f", *range(6)), form="binary_little_endian"
-    ),
+    "plain_binary": ply(("vertex", 2, XYZ), body=struct.pack("<6f", *range(6)), form="binary_little_endian"),
     "mesh": ply(("vertex", 3, XYZ), ("face", 1, (CORNERS,)), body="0 0 0\n1 0 0\n0 1 0\n3 0 1 2\n"),
     "no_faces": ply(("vertex", 1, XYZ), ("face", 0, (CORNERS,)), body="0 1 2\n"),
     "no_corners": ply(("vertex", 1, XYZ), ("face", 1, ("uchar red",)), body="0 1 2\n4\n"),
-    "after_others": ply(
-        ("other", 1, ("list uchar int v",)), ("vertex", 1, XYZ), body="2 0 1\n0 1 2\n"
-    ),
+    "after_others": ply(("other", 1, ("list uchar int v",)), ("vertex", 1, XYZ), body="2 0 1\n0 1 2\n"),
     "radius": ply(("vertex", 1, (*XYZ, "uchar radius")), body="0 1 2 5\n"),
     "labels": ply(("vertex", 2, (*XYZ, "list uchar uchar label")), body="0 1 2 2 97 98\n0 1 2 0\n"),
     "numbers_for_labels": ply(("vertex", 1, (*XYZ, "list uchar int label")), body="0 1 2 1 97\n"),

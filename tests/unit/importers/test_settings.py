@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +12,9 @@ from aiorerun.importers.external import arguments, find_programs
 from aiorerun.importers.parquet import columns_by_entity
 from aiorerun.types.timeline import Timeline, TimelineKind
 from tests.unit.importers.files import write_program
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PATHS = {
     "img.png": "/img.png",
