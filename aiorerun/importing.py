@@ -236,7 +236,8 @@ class BaseImporting(BaseSending):
         except asyncio.CancelledError:
             self._imports.stop()
             # As without imports: it goes on by itself.
-            self._engine.disconnect_soon()
+            if self._engine.has_sinks:
+                self._engine.disconnect_soon()
             raise
 
 
@@ -292,7 +293,7 @@ class AsyncImporting(BaseImporting, AsyncLive):
     async def log_file_from_contents(
         self,
         file_path: str | os.PathLike[str],
-        file_contents: bytes,
+        file_contents: bytes | bytearray | memoryview,
         *,
         entity_path_prefix: str | list[object] | None = None,
         static: bool = False,

@@ -140,7 +140,7 @@ class FileImporter:
     Subclasses set the class attributes and implement :meth:`items`.
     """
 
-    name: ClassVar[str]
+    name: str
     extensions: ClassVar[frozenset[str]]
     """Lower case, without the dot."""
 

@@ -95,10 +95,12 @@ class ExternalImporter:
         said = asyncio.create_task(_end_of(errors))
         try:
             while piece := await output.read():
-                messages = await asyncio.to_thread(taker.take, piece)
+                messages, error = await asyncio.to_thread(taker.take, piece)
                 if messages:
                     has_given = True
                     yield ImportedMessages(messages)
+                if error is not None:
+                    raise error
             text = (await said).decode("utf-8", "replace").strip()
             # It has closed its output: mostly it has ended by then, or does so in a moment.
             while not has_ended(process):  # noqa: ASYNC110 - nothing tells
@@ -134,6 +136,10 @@ def arguments(settings: ImportSettings) -> list[str]:
     return command
 
 
+class _Program(subprocess.Popen[bytes]):
+    """A program that prints bytes."""
+
+
 async def _start(command: list[str]) -> subprocess.Popen[bytes]:
     """Starts a program in a thread; cancelled, it is ended again."""
     starting = asyncio.get_running_loop().run_in_executor(None, _popen, command)
@@ -154,7 +160,7 @@ def _end_unwanted(starting: asyncio.Future[subprocess.Popen[bytes]]) -> None:
 
 def _popen(command: list[str]) -> subprocess.Popen[bytes]:
     environment = {name: value for name, value in os.environ.items() if name != "RERUN_APP_ONLY"}
-    return subprocess.Popen(  # noqa: S603 - who puts programs of such names on the PATH wants them to be run
+    return _Program(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -36,7 +36,7 @@ BATCH_ROWS: Final = 1024
 class ParquetImporter(FileImporter):
     """Every column is an entity; columns with the same text before their first ``_`` are one, as a struct."""
 
-    name: ClassVar[str] = "Parquet"
+    name: str = "Parquet"
     extensions: ClassVar[frozenset[str]] = frozenset({"parquet"})
 
     def items(self, path: Path, contents: bytes | None, settings: ImportSettings) -> Iterator[Imported]:

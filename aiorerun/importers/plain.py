@@ -52,7 +52,7 @@ MESHES: Final = {
 class ImageImporter(FileImporter):
     """Images become :class:`aiorerun.EncodedImage`."""
 
-    name: ClassVar[str] = "images"
+    name: str = "images"
     extensions: ClassVar[frozenset[str]] = frozenset(IMAGES)
 
     def items(self, path: Path, contents: bytes | None, settings: ImportSettings) -> Iterator[Imported]:
@@ -67,7 +67,7 @@ class ImageImporter(FileImporter):
 class DepthImporter(FileImporter):
     """Depth images in RVL become :class:`aiorerun.EncodedDepthImage`."""
 
-    name: ClassVar[str] = "depth images"
+    name: str = "depth images"
     extensions: ClassVar[frozenset[str]] = frozenset({"rvl"})
 
     def items(self, path: Path, contents: bytes | None, settings: ImportSettings) -> Iterator[Imported]:
@@ -81,7 +81,7 @@ class DepthImporter(FileImporter):
 class TextImporter(FileImporter):
     """Texts in UTF-8 become :class:`aiorerun.TextDocument`."""
 
-    name: ClassVar[str] = "texts"
+    name: str = "texts"
     extensions: ClassVar[frozenset[str]] = frozenset(TEXTS)
 
     def items(self, path: Path, contents: bytes | None, settings: ImportSettings) -> Iterator[Imported]:
@@ -97,7 +97,7 @@ class TextImporter(FileImporter):
 class MeshImporter(FileImporter):
     """Meshes become :class:`aiorerun.Asset3D`."""
 
-    name: ClassVar[str] = "meshes"
+    name: str = "meshes"
     extensions: ClassVar[frozenset[str]] = frozenset(MESHES)
 
     def items(self, path: Path, contents: bytes | None, settings: ImportSettings) -> Iterator[Imported]:

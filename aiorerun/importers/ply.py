@@ -27,7 +27,7 @@ class PlyImporter(FileImporter):
     Files with faces become :class:`aiorerun.Asset3D`.
     """
 
-    name: ClassVar[str] = "PLY"
+    name: str = "PLY"
     extensions: ClassVar[frozenset[str]] = frozenset({"ply"})
 
     def items(self, path: Path, contents: bytes | None, settings: ImportSettings) -> Iterator[Imported]:

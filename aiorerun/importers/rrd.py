@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aiorerun.codec.decoder import RawMessage
+    from aiorerun.codec.errors import RrdError
     from aiorerun.codec.messages import Message
     from aiorerun.importers.base import Imported, ImportSettings
     from aiorerun.types.store import StoreId
@@ -34,16 +35,34 @@ class MessageTaker:
         from aiorerun.codec.decoder import RrdDecoder
 
         self._decoder = RrdDecoder()
+        self._parts: list[bytes] = []
+        self._waiting = 0
         self._names = StoreNames()
         self._application_id = None if application_id is None else normalize_application_id(application_id)
 
-    def take(self, piece: bytes) -> list[Message]:
-        """The messages that are complete with this piece.
+    def take(self, piece: bytes) -> tuple[list[Message], RrdError | None]:
+        """The messages that are complete with this piece, and what is wrong after them, if anything is."""
+        from aiorerun.codec.errors import RrdError
 
-        Raises:
-            RrdError: It is no RRD stream, or damaged.
-        """
-        return [message for raw in self._decoder.feed(piece) if (message := self._message(raw)) is not None]
+        self._parts.append(piece)
+        self._waiting += len(piece)
+        messages: list[Message] = []
+        # Joined only when that leads on: a long message costs one copy, however many pieces it has.
+        if self._waiting < self._decoder.needed:
+            return messages, None
+        view = memoryview(self._parts[0] if len(self._parts) == 1 else b"".join(self._parts))
+        try:
+            while len(view) >= self._decoder.needed:
+                consumed, raw = self._decoder.step(view)
+                view = view[consumed:]
+                message = None if raw is None else self._message(raw)
+                if message is not None:
+                    messages.append(message)
+        except RrdError as error:
+            return messages, error
+        self._parts = [bytes(view)] if view else []
+        self._waiting = len(view)
+        return messages, None
 
     def _message(self, raw: RawMessage) -> Message | None:
         from aiorerun.codec.compression import MAX_BYTES
@@ -101,16 +120,18 @@ def _python_version(extra: bytes) -> tuple[int, int, int]:
 class RrdImporter(FileImporter):
     """Recordings (``.rrd``) keep their ids; blueprints (``.rbl``) get the caller's application."""
 
-    name: ClassVar[str] = "RRD"
+    name: str = "RRD"
     extensions: ClassVar[frozenset[str]] = frozenset({"rrd", "rbl"})
 
     def items(self, path: Path, contents: bytes | None, settings: ImportSettings) -> Iterator[Imported]:
         """See :class:`aiorerun.importers.base.FileImporter`."""
         taker = MessageTaker(settings.application_id if extension_of(path) == "rbl" else None)
         for piece in _pieces(path, contents):
-            messages = taker.take(piece)
+            messages, error = taker.take(piece)
             if messages:
                 yield ImportedMessages(messages)
+            if error is not None:
+                raise error
 
 
 def _pieces(path: Path, contents: bytes | None) -> Iterator[bytes]:
@@ -126,7 +147,7 @@ def _pieces(path: Path, contents: bytes | None) -> Iterator[bytes]:
 class PipeImporter:
     """Named pipes, which are read as an RRD stream until nobody writes to them any more."""
 
-    name: ClassVar[str] = "RRD pipe"
+    name: str = "RRD pipe"
 
     async def import_file(
         self, path: Path, contents: bytes | None, settings: ImportSettings
@@ -142,9 +163,11 @@ class PipeImporter:
                 piece = await asyncio.to_thread(read_pipe_for, file, _PIECE_BYTES, 0.05)
                 if piece:
                     has_begun = True
-                    messages = await asyncio.to_thread(taker.take, piece)
+                    messages, error = await asyncio.to_thread(taker.take, piece)
                     if messages:
                         yield ImportedMessages(messages)
+                    if error is not None:
+                        raise error
                 elif piece is not None:
                     if has_begun:
                         return

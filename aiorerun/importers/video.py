@@ -22,7 +22,7 @@ TIMELINE: Final = "video"
 class VideoImporter(FileImporter):
     """MP4 files become :class:`aiorerun.AssetVideo` and :class:`aiorerun.VideoFrameReference`."""
 
-    name: ClassVar[str] = "videos"
+    name: str = "videos"
     extensions: ClassVar[frozenset[str]] = frozenset({"mp4"})
 
     def items(self, path: Path, contents: bytes | None, settings: ImportSettings) -> Iterator[Imported]:

@@ -54,7 +54,7 @@ class Importing(BaseImporting, Live):
     def log_file_from_contents(
         self,
         file_path: str | os.PathLike[str],
-        file_contents: bytes,
+        file_contents: bytes | bytearray | memoryview,
         *,
         entity_path_prefix: str | list[object] | None = None,
         static: bool = False,

@@ -127,7 +127,7 @@ def log_file_from_path(
 
 def log_file_from_contents(
     file_path: str | os.PathLike[str],
-    file_contents: bytes,
+    file_contents: bytes | bytearray | memoryview,
     *,
     entity_path_prefix: str | list[object] | None = None,
     static: bool = False,
