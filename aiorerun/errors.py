@@ -41,6 +41,14 @@ class BadMemoryLimitError(ValueError, RuntimeError):
     """A text that is no memory limit."""
 
 
+class ImportPathError(FileNotFoundError, RuntimeError):
+    """There is no file or directory to import."""
+
+
+class NoImporterError(RuntimeError):
+    """No importer takes the file."""
+
+
 class StreamClosedError(RuntimeError):
     """The recording stream was closed; nothing can be logged to it any more."""
 

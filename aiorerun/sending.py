@@ -113,11 +113,14 @@ class BaseSending(BaseRecordingStream):
         Returns:
             Whether the caller should make way by calling ``room.pace()``.
         """
-        job = _BlockJob(self._store, block, time.perf_counter_ns())
         self._capture.count_ready_rows(block.num_rows)
-        rank = rank_of(block.entity_path, is_static=not block.indexes)
-        self._engine.push(Ready(job, block.num_rows, block.nbytes, rank))
+        self._engine.push(self._ready_block(block))
         return self._engine.room.ledger.in_flight > PACE_BYTES
+
+    def _ready_block(self, block: ColumnBlock) -> Ready:
+        job = _BlockJob(self._store, block, time.perf_counter_ns())
+        rank = rank_of(block.entity_path, is_static=not block.indexes)
+        return Ready(job, block.num_rows, block.nbytes, rank)
 
 
 class _BlockJob:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -13,8 +13,16 @@ if TYPE_CHECKING:
 _NANOS = 1_000_000_000
 
 
-def frame_timestamps(video: bytes) -> npt.NDArray[np.int64]:
+SHOWN_CODECS: Final = frozenset({"h264", "hevc", "av1", "vp8", "vp9"})
+"""The codecs that viewers show videos of."""
+
+
+def frame_timestamps(video: bytes, *, must_be_shown: bool = False) -> npt.NDArray[np.int64]:
     """When each frame is shown, in nanoseconds since the start, in ascending order.
+
+    Args:
+        video: The contents of the file.
+        must_be_shown: Whether videos that viewers do not show are an error.
 
     Raises:
         ValueError: It is no video that can be read.
@@ -24,6 +32,8 @@ def frame_timestamps(video: bytes) -> npt.NDArray[np.int64]:
     try:
         with av.open(io.BytesIO(video)) as container:
             stream = container.streams.video[0]
+            if must_be_shown:
+                _check_codec(stream.codec_context.codec.canonical_name)
             packets = [packet.pts for packet in container.demux(stream) if packet.pts is not None]
             base = stream.time_base
     except (av.FFmpegError, IndexError, ValueError) as error:
@@ -32,6 +42,11 @@ def frame_timestamps(video: bytes) -> npt.NDArray[np.int64]:
     factor, divisor = 2 * base.numerator * _NANOS, 2 * base.denominator
     nanos = [(time * factor + base.denominator) // divisor for time in sorted(packets)]
     return np.array(nanos, np.int64)
+
+
+def _check_codec(codec: str) -> None:
+    if codec not in SHOWN_CODECS:
+        raise ValueError(f"viewers do not support the codec {codec!r}")
 
 
 def _pyav() -> Any:

@@ -83,9 +83,22 @@ def single_row_chunk(
         layout: Its timelines; none make it static.
         times: One time for each of them.
     """
+    return stamped_row_chunk(entity_path, row, ids, (layout, layout.pack(clock_ns, *times)))
+
+
+def stamped_row_chunk(entity_path: str, row: Row, ids: TuidSource, stamp: tuple[RowLayout, bytes]) -> Chunk:
+    """A chunk of one row with given times, made at once.
+
+    Args:
+        entity_path: In normal form.
+        row: The row.
+        ids: Where its ids come from.
+        stamp: Its times, as :meth:`aiorerun.pipeline.capture.Capture.stamp` gives them.
+    """
     form, fixed, objects = row
+    layout, head = stamp
     accumulator = Accumulator(None, entity_path, form, layout)
-    cut = Cut(accumulator, [layout.pack(clock_ns, *times) + fixed, *objects], 0)
+    cut = Cut(accumulator, [head + fixed, *objects], 0)
     return next(assemble([cut], ids, 1))
 
 

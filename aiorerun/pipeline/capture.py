@@ -264,6 +264,24 @@ class Capture:
             return self._attention(accumulator)
         return None
 
+    def stamp(self, times: Timepoint | None) -> tuple[RowLayout, bytes]:
+        """The layout and the head of a row that is logged now; takes a tick as a row does.
+
+        Args:
+            times: The current times; ``None`` for static rows.
+        """
+        tick = next(self._tick)
+        layout = STATIC if times is None else times[0].layouts[self.inject]
+        values = () if times is None else times[1]
+        if layout.keep is not None:
+            values = tuple([values[position] for position in layout.keep])
+        injected: list[int] = []
+        if layout.inject & LOG_TIME:
+            injected.append(self._wall())
+        if layout.inject & LOG_TICK:
+            injected.append(tick)
+        return layout, layout.pack(self._clock(), *injected, *values)
+
     def _attention(self, accumulator: Accumulator) -> Accumulator:
         if accumulator.limit == 0:
             # Given up between our look-up and our append: let the next cut find the row.

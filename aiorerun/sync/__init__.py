@@ -11,6 +11,7 @@ from aiorerun import __version__ as _version, _vocabulary
 from aiorerun._lazy import lazy
 
 if TYPE_CHECKING:
+    from aiorerun import importers as importers
     from aiorerun._vocabulary import *  # noqa: F403
     from aiorerun.codec.errors import RrdError as RrdError
     from aiorerun.config import (
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from aiorerun.errors import (
         BadMemoryLimitError as BadMemoryLimitError,
         FlushTimeoutError as FlushTimeoutError,
+        ImportPathError as ImportPathError,
         InvalidUrlError as InvalidUrlError,
+        NoImporterError as NoImporterError,
         QueueFullError as QueueFullError,
         RerunWarning as RerunWarning,
         SinkOpenError as SinkOpenError,
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
         set_strict_mode as set_strict_mode,
         strict_mode as strict_mode,
     )
+    from aiorerun.importers.registry import register_importer as register_importer
     from aiorerun.lifecycle import (
         cleanup_if_forked_child as cleanup_if_forked_child,
         rerun_shutdown as rerun_shutdown,
@@ -119,6 +123,8 @@ if TYPE_CHECKING:
         script_teardown as script_teardown,
     )
     from aiorerun.sync.sending_api import (
+        log_file_from_contents as log_file_from_contents,
+        log_file_from_path as log_file_from_path,
         send_columns as send_columns,
         send_dataframe as send_dataframe,
         send_property as send_property,
@@ -203,10 +209,12 @@ _HOMES: Final[dict[str, str]] = {
     "FlushTimeoutError": "aiorerun.errors",
     "GrpcServerSink": "aiorerun.server",
     "GrpcSink": "aiorerun.sinks.grpc",
+    "ImportPathError": "aiorerun.errors",
     "InvalidUrlError": "aiorerun.errors",
     "LogSinkLike": "aiorerun.sync.binary",
     "LoggingHandler": "aiorerun.sync.api",
     "MemoryRecording": "aiorerun.sync.stream",
+    "NoImporterError": "aiorerun.errors",
     "OverflowPolicy": "aiorerun.pipeline.overflow",
     "QueueFullError": "aiorerun.errors",
     "QueuedSink": "aiorerun.sinks.queued",
@@ -252,14 +260,18 @@ _HOMES: Final[dict[str, str]] = {
     "get_global_data_recording": "aiorerun.sync.api",
     "get_recording_id": "aiorerun.sync.api",
     "get_thread_local_data_recording": "aiorerun.sync.api",
+    "importers": "aiorerun.importers",
     "init": "aiorerun.sync.api",
     "is_enabled": "aiorerun.sync.api",
     "log": "aiorerun.sync.api",
+    "log_file_from_contents": "aiorerun.sync.sending_api",
+    "log_file_from_path": "aiorerun.sync.sending_api",
     "log_nowait": "aiorerun.sync.api",
     "memory_recording": "aiorerun.sync.api",
     "new_entity_path": "aiorerun.types.entity_path",
     "recording": "aiorerun.sync.recording",
     "recording_stream_generator_ctx": "aiorerun.sync.api",
+    "register_importer": "aiorerun.importers.registry",
     "rerun_shutdown": "aiorerun.lifecycle",
     "reset_time": "aiorerun.sync.api",
     "save": "aiorerun.sync.api",
@@ -318,10 +330,12 @@ __all__ = [
     "FlushTimeoutError",
     "GrpcServerSink",
     "GrpcSink",
+    "ImportPathError",
     "InvalidUrlError",
     "LogSinkLike",
     "LoggingHandler",
     "MemoryRecording",
+    "NoImporterError",
     "OverflowPolicy",
     "QueueFullError",
     "QueuedSink",
@@ -368,14 +382,18 @@ __all__ = [
     "get_global_data_recording",
     "get_recording_id",
     "get_thread_local_data_recording",
+    "importers",
     "init",
     "is_enabled",
     "log",
+    "log_file_from_contents",
+    "log_file_from_path",
     "log_nowait",
     "memory_recording",
     "new_entity_path",
     "recording",
     "recording_stream_generator_ctx",
+    "register_importer",
     "rerun_shutdown",
     "reset_time",
     "save",

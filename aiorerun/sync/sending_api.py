@@ -1,4 +1,4 @@
-"""The module-level functions of the blocking API that send many rows."""
+"""The module-level functions of the blocking API that send many rows, or whole files."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from aiorerun.sync.stream import active
 from aiorerun.types.sorbet import AUTO_INDEX
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable
 
     import pyarrow as pa
@@ -106,3 +107,38 @@ def send_recording_start_time_nanos(
     stream = recording if recording is not None else active.get()
     if stream is not None:
         stream.send_recording_start_time_nanos(nanos)
+
+
+def log_file_from_path(
+    file_path: str | os.PathLike[str],
+    *,
+    entity_path_prefix: str | list[object] | None = None,
+    static: bool = False,
+    recording: RecordingStream | None = None,
+) -> None:
+    """Logs what is in a file to the active recording; see :meth:`RecordingStream.log_file_from_path`.
+
+    Without any recording nothing happens.
+    """
+    stream = recording if recording is not None else active.get()
+    if stream is not None:
+        stream.log_file_from_path(file_path, entity_path_prefix=entity_path_prefix, static=static)
+
+
+def log_file_from_contents(
+    file_path: str | os.PathLike[str],
+    file_contents: bytes | bytearray | memoryview,
+    *,
+    entity_path_prefix: str | list[object] | None = None,
+    static: bool = False,
+    recording: RecordingStream | None = None,
+) -> None:
+    """Logs the contents of a file to the active recording.
+
+    See :meth:`RecordingStream.log_file_from_contents`. Without any recording nothing happens.
+    """
+    stream = recording if recording is not None else active.get()
+    if stream is not None:
+        stream.log_file_from_contents(
+            file_path, file_contents, entity_path_prefix=entity_path_prefix, static=static
+        )

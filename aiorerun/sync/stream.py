@@ -13,7 +13,7 @@ from aiorerun.context import ActiveRecordings
 from aiorerun.errors import report, strict_scope
 from aiorerun.pipeline.capture import CLOSED, FULL, UNOPENED
 from aiorerun.stream_base import check_timeout, streams
-from aiorerun.sync.live import Live
+from aiorerun.sync.importing import Importing
 
 if TYPE_CHECKING:
     import os
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class RecordingStream(Live):
+class RecordingStream(Importing):
     """A recording, logged from plain code and any number of threads.
 
     ``log`` appends the row in the calling thread; batching, encoding and writing happen on a private
@@ -49,6 +49,7 @@ class RecordingStream(Live):
     _active: ClassVar[ActiveRecordings[RecordingStream]] = ActiveRecordings("aiorerun_sync_active")
 
     def _prepare(self) -> None:
+        super()._prepare()
         self._lease: PortalLease | None = None
         self._lease_lock = threading.Lock()
 
@@ -247,12 +248,12 @@ class RecordingStream(Live):
             ValueError: The timeout is negative or not a number.
         """
         check_timeout(timeout_sec)
-        if self._engine.has_sinks or self._forced_path is not None:
+        if self._engine.has_sinks or self._imports or self._forced_path is not None:
             self._call(self._flush_sinks, timeout_sec, acknowledged)
 
     def disconnect(self) -> None:
         """Flushes and closes all sinks; later rows wait in a buffer, bounded by the byte limit."""
-        if self._engine.has_sinks:
+        if self._engine.has_sinks or self._imports:
             self._call(self._disconnect_sinks)
         if not self._engine.has_sinks:
             self._release()
@@ -341,7 +342,7 @@ class MemoryRecording:
 def _release_all() -> None:
     """Lets go of the private loop where nothing needs it any more."""
     for stream in list(streams):
-        if isinstance(stream, RecordingStream) and not stream._engine.has_sinks:
+        if isinstance(stream, RecordingStream) and not (stream._engine.has_sinks or stream._imports):
             stream._release()
 
 

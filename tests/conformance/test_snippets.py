@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pkgutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -44,15 +43,6 @@ WITH_BLUEPRINT: Final = (
     "views/text_log",
     "views/timeseries",
 )
-# The scripts that this package cannot run yet, by what they need: "module:name.name" or "module:".
-NOT_YET: Final = {
-    "aiorerun.sync:RecordingStream.log_file_from_path": (
-        "concepts/explicit_recording",
-        "tutorials/visualization/load_blueprint",
-    ),
-}
-LEFT_OUT: Final = {name: needed for needed, names in NOT_YET.items() for name in names}
-
 ENVIRONMENT: Final = {"RERUN_FLUSH_NUM_ROWS": "0", "RERUN_STRICT": "1", "RERUN_LOG_TICK": "0"}
 # What scripts expect on their command line: a file that the official SDK makes by this line.
 FILES: Final = {
@@ -105,12 +95,12 @@ def arguments(name: str, folder: Path) -> list[str]:
 
 
 def run_all(name: str, folder: Path) -> dict[str, Run]:
-    """Runs a script with the official SDK, and with this one if it can be."""
+    """Runs a script with both SDKs."""
     command = [str(FOLDER / f"{name}.py"), *arguments(name, folder)]
-    runs = {OFFICIAL: run([running_snippet.__file__, *command], folder / OFFICIAL / f"{name}.rrd")}
-    if name not in LEFT_OUT:
-        runs[OURS] = run(command, folder / OURS / f"{name}.rrd")
-    return runs
+    return {
+        OFFICIAL: run([running_snippet.__file__, *command], folder / OFFICIAL / f"{name}.rrd"),
+        OURS: run(command, folder / OURS / f"{name}.rrd"),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +129,7 @@ def properties(path: Path) -> list[tuple[str, str, list[str]]]:
     )
 
 
-@pytest.mark.parametrize("name", [name for name in SNIPPETS if name not in LEFT_OUT])
+@pytest.mark.parametrize("name", SNIPPETS)
 def test_both_write_the_same(name: str, outcome: Callable[[str], dict[str, Run]]) -> None:
     ours, official = (outcome(name)[which] for which in (OURS, OFFICIAL))
     assert official.returncode == 0, official.complaints
@@ -149,26 +139,11 @@ def test_both_write_the_same(name: str, outcome: Callable[[str], dict[str, Run]]
     assert properties(ours.path) == properties(official.path) != []
     blueprints = blueprints_in(ours.path)
     assert blueprints == blueprints_in(official.path)
-    assert bool(blueprints) is (name in WITH_BLUEPRINT)
-
-
-@pytest.mark.parametrize("name", LEFT_OUT)
-def test_what_is_left_out_is_right(name: str, outcome: Callable[[str], dict[str, Run]]) -> None:
-    official = outcome(name)[OFFICIAL]
-    assert official.returncode == 0, official.complaints
-    assert comparable_rows(official.path) != []
+    assert bool(blueprints) is (name in (*WITH_BLUEPRINT, *FILES))
 
 
 def test_there_are_enough_snippets() -> None:
     assert len(SNIPPETS) >= 53
-    assert LEFT_OUT.keys() <= set(SNIPPETS)
     for name in SNIPPETS:
         source = (FOLDER / f"{name}.py").read_text()
         assert ("import aiorerun.sync.blueprint as rrb" in source) == (name in WITH_BLUEPRINT), name
-
-
-@pytest.mark.parametrize("needed", NOT_YET)
-def test_what_is_left_out_cannot_be_run_yet(needed: str) -> None:
-    """Fails when it can: then its line above goes."""
-    with pytest.raises((ImportError, AttributeError)):
-        pkgutil.resolve_name(needed)

@@ -49,7 +49,7 @@ async def run(code: str, folder: str) -> Path:
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, cwd=folder)
     if await process.wait() != 0:
         raise SystemExit("the code has failed")
-    [path] = Path(folder).glob("*.rrd")  # noqa: ASYNC240
+    [path] = Path(folder).glob("*.rrd")
     return path
 
 

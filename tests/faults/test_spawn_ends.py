@@ -132,7 +132,7 @@ async def test_nothing_is_remembered_of_a_viewer_that_nobody_got(directory: Path
     with pytest.raises(asyncio.CancelledError):
         await task
     async with asyncio.timeout(20):
-        while module._attached or os.path.exists(f"/proc/{told['pid']}"):  # noqa: ASYNC110, ASYNC240
+        while module._attached or os.path.exists(f"/proc/{told['pid']}"):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 

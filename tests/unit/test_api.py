@@ -35,19 +35,20 @@ SENDING = {
     "send_recording_name", "send_recording_start_time_nanos",
 }  # fmt: skip
 LIVE = {"connect_grpc", "send_blueprint", "serve_grpc"}
+FILES = {"log_file_from_contents", "log_file_from_path"}
 COROUTINES = {
     "binary_stream", "connected", "disconnect", "flush", "init", "log", "memory_recording", "save",
     "script_setup", "script_teardown", "serve_web_viewer", "set_sinks", "spawn", "start_web_viewer_server",
-    "stdout", *LIVE, *SENDING,
+    "stdout", *FILES, *LIVE, *SENDING,
 }  # fmt: skip
 METHODS = {
     "at", "binary_stream", "disable_timeline", "disconnect", "flush", "get_application_id",
     "get_recording_id", "is_enabled", "log", "log_nowait", "memory_recording", "reset_time", "save",
     "set_log_tick_enabled", "set_log_time_enabled", "set_sinks", "set_time", "stats", "stdout", "__init__",
-    *LIVE, *SENDING,
+    *FILES, *LIVE, *SENDING,
 }  # fmt: skip
 KEYWORD_ONLY_RECORDING = {
-    "at", "flush", "log", "log_nowait", "send_chunks", "send_columns", "set_sinks", "set_time", *LIVE,
+    "at", "flush", "log", "log_nowait", "send_chunks", "send_columns", "set_sinks", "set_time", *FILES, *LIVE,
 }  # fmt: skip
 
 

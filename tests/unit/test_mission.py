@@ -314,8 +314,6 @@ OTHER_NAMES: Final = {
 _LATER_PAIRS = {
     # notebook
     "notebook_show",
-    # files
-    "log_file_from_path", "log_file_from_contents",
 }  # fmt: skip
 
 NOT_YET: Final = {

@@ -1,0 +1,159 @@
+"""Which importers see a file, and what becomes of what they give."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from contextlib import aclosing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from aiorerun.errors import ImportPathError, NoImporterError
+from aiorerun.importers.base import IncompatibleFileError
+from aiorerun.importers.external import external_importers
+from aiorerun.importers.registry import builtin_importer, registered_importers
+from aiorerun.importers.rrd import PipeImporter
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from aiorerun.importers.base import Imported, Importer, ImportSettings
+
+    Deliver: TypeAlias = Callable[[Imported], Awaitable[None]]
+
+logger = logging.getLogger("aiorerun")
+
+AT_ONCE: Final = 4
+"""So many files of a directory are imported at the same time."""
+
+_FILE: Final = "file"
+_DIRECTORY: Final = "directory"
+_PIPE: Final = "pipe"
+
+
+class ImportStoppedError(Exception):
+    """The recording takes nothing any more."""
+
+
+async def import_path(path: Path, settings: ImportSettings, deliver: Deliver) -> None:
+    """Imports a file, or all files of a directory.
+
+    Errors of importers are logged.
+
+    Args:
+        path: The file or directory.
+        settings: What the caller wants.
+        deliver: Takes what the importers give; an error of it ends the import.
+
+    Raises:
+        ImportPathError: There is no such path.
+        NoImporterError: No importer takes the file.
+    """
+    kind = await asyncio.to_thread(_kind_of, path)
+    if kind == _PIPE:
+        await _offer(PipeImporter(), path, None, settings, deliver)
+        return
+    importers: list[Importer] = registered_importers()
+    builtin = builtin_importer(path) if kind == _FILE else None
+    if builtin is not None:
+        importers.append(builtin)
+    else:
+        importers += await asyncio.to_thread(external_importers)
+    if kind == _DIRECTORY:
+        await _all(
+            _offer_all(importers, path, None, settings, deliver), _import_directory(path, settings, deliver)
+        )
+    elif not await _offer_all(importers, path, None, settings, deliver):
+        raise no_importer(path)
+
+
+async def import_contents(path: Path, contents: bytes, settings: ImportSettings, deliver: Deliver) -> None:
+    """Imports what the caller has read already; ``path`` only names it.
+
+    Raises:
+        NoImporterError: No importer takes it.
+    """
+    importers: list[Importer] = registered_importers()
+    builtin = builtin_importer(path)
+    if builtin is not None:
+        importers.append(builtin)
+    if not await _offer_all(importers, path, contents, settings, deliver):
+        raise no_importer(path)
+
+
+def no_importer(path: Path) -> NoImporterError:
+    """The error for a file that nobody takes."""
+    return NoImporterError(f'No importer support for "{path}"')
+
+
+def _kind_of(path: Path) -> str:
+    if path.is_dir():
+        return _DIRECTORY
+    if path.is_fifo() or path.is_socket():
+        return _PIPE
+    if not path.exists():
+        raise ImportPathError(f'path does not exist: "{path}"')
+    return _FILE
+
+
+async def _import_directory(path: Path, settings: ImportSettings, deliver: Deliver) -> None:
+    files = iter(await asyncio.to_thread(lambda: list(files_below(path))))
+
+    async def work() -> None:
+        for file in files:
+            try:
+                await import_path(file, settings, deliver)
+            except (NoImporterError, ImportPathError) as error:
+                logger.error("%s", error)  # noqa: TRY400 - it says everything
+
+    await _all(*(work() for _ in range(AT_ONCE)))
+
+
+def files_below(path: Path) -> Iterator[Path]:
+    """All files below a directory. Links to other directories are not followed."""
+    for directory, subdirectories, names in os.walk(path):
+        subdirectories.sort()
+        for name in sorted(names):
+            yield Path(directory, name)
+
+
+async def _offer_all(
+    importers: list[Importer],
+    path: Path,
+    contents: bytes | None,
+    settings: ImportSettings,
+    deliver: Deliver,
+) -> bool:
+    """Lets all importers see a file at once; returns whether any took it."""
+    return any(await _all(*(_offer(each, path, contents, settings, deliver) for each in importers)))
+
+
+async def _offer(
+    importer: Importer, path: Path, contents: bytes | None, settings: ImportSettings, deliver: Deliver
+) -> bool:
+    try:
+        async with aclosing(importer.import_file(path, contents, settings)) as items:
+            async for item in items:
+                await deliver(item)
+    except IncompatibleFileError:
+        return False
+    except ImportStoppedError:
+        raise
+    except Exception as error:
+        logger.error(  # noqa: TRY400 - files are often damaged; a traceback would tell users nothing
+            "%s could not be imported (%s): %s: %s", path, importer.name, type(error).__name__, error
+        )
+    return True
+
+
+async def _all(*calls: Any) -> list[Any]:
+    """The results of all calls; the first error ends the others."""
+    if len(calls) == 1:
+        return [await calls[0]]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(call) for call in calls]
+    except* ImportStoppedError:
+        raise ImportStoppedError from None
+    return [task.result() for task in tasks]
