@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy.typing as npt
 
 _MAX_NUMBER_BYTES: Final = 128
+_BLOCK: Final = 2048
 
 MAX_HEADER_BYTES: Final = 1 << 20
 """A longer header is taken for damage."""
@@ -154,30 +157,36 @@ class _AsciiReader:
     """Elements as text: one row per line."""
 
     def __init__(self, data: bytes, header: Header) -> None:
-        self._lines = [line for line in data[header.size :].splitlines() if line.strip()]
-        self._position = 0
+        lines = io.BytesIO(data)
+        lines.seek(header.size)
+        self._lines = filter(bytes.strip, lines)
 
     def skip(self, element: Element) -> None:
-        self._take(element.num_rows)
+        for _ in self._blocks(element.num_rows):
+            pass
 
-    def _take(self, count: int) -> list[bytes]:
-        lines = self._lines[self._position : self._position + count]
-        if len(lines) < count:
-            raise ValueError("it ends before all its elements have come")
-        self._position += count
-        return lines
+    def _blocks(self, count: int) -> Iterator[list[bytes]]:
+        """So many lines, in blocks: other threads have to wait while many are handled at once."""
+        while count:
+            block = list(islice(self._lines, min(count, _BLOCK)))
+            if not block:
+                raise ValueError("it ends before all its elements have come")
+            count -= len(block)
+            yield block
 
     def columns(self, element: Element) -> dict[str, Any]:
-        lines = self._take(element.num_rows)
         if element.has_lists:
-            return _joined(element, [_ascii_row(element, line.split()) for line in lines])
-        rows = [line.split() for line in lines]
+            blocks = self._blocks(element.num_rows)
+            return _joined(element, [_ascii_row(element, line.split()) for block in blocks for line in block])
+        parts: list[list[npt.NDArray[Any]]] = [[np.zeros(0, each.type)] for each in element.properties]
         width = len(element.properties)
-        if any(len(row) < width for row in rows):
-            raise ValueError("a line has fewer values than its element has properties")
-        return element.named(
-            [_numbers([row[at] for row in rows], each.type) for at, each in element.numbered]
-        )
+        for block in self._blocks(element.num_rows):
+            rows = [line.split(None, width) for line in block]
+            if any(len(row) < width for row in rows):
+                raise ValueError("a line has fewer values than its element has properties")
+            for at, each in element.numbered:
+                parts[at].append(_numbers([row[at] for row in rows], each.type))
+        return element.named([np.concatenate(part) for part in parts])
 
 
 def _ascii_row(element: Element, words: Sequence[bytes]) -> list[Any]:

@@ -93,7 +93,7 @@ def test_numbers_of_rows_are_not_believed() -> None:
     for properties in (XYZ, (*XYZ, "list uchar uchar label")):
         for form in ("ascii", "binary_little_endian"):
             with pytest.raises(ValueError, match="ends before"):
-                imported(ply(("vertex", 10**15, properties), body=bytes(12), form=form))
+                imported(ply(("vertex", 10**15, properties), body=b"1 2 3 0\n4 5 6 0\n", form=form))
     longest = ply(("vertex", 1, XYZ), body="1 2 " + "3" * 1000)
     with pytest.raises(ValueError, match="too many digits"):
         imported(longest)
