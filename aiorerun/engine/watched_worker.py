@@ -59,11 +59,19 @@ class WatchedWorker:
         """Runs something in the worker. Raises ``TimeoutError`` if it takes longer and somebody watches."""
         assert self._worker is not None
         self._job_started, self._job_secs = time.monotonic(), secs
+        job: asyncio.Future[Any] | None = None
+
+        def hold(future: asyncio.Future[Any]) -> None:
+            nonlocal job
+            self._job = job = future
+
         try:
-            return await self._worker.run(function, hold=self._hold, on_cancel=self._watch_job)
+            return await self._worker.run(function, hold=hold, on_cancel=self._watch_job)
         finally:
-            # It holds the result: the messages, whose memory the next job is to use again.
-            self._job = None
+            # It holds the result: the messages, whose memory the next job is to use again. A coroutine of a
+            # loop that was closed ends any time later, when another job runs.
+            if self._job is job:
+                self._job = None
 
     def watch(self, future: asyncio.Future[Any], *, at_exit: bool = False) -> None:
         """While somebody waits for this future, no job is waited for longer than it may take.
@@ -76,8 +84,11 @@ class WatchedWorker:
         def look() -> None:
             remaining = self._job_started + self._job_secs - time.monotonic()
             self.is_late = self.is_late or at_exit
-            if self._job is not None and not self._job.done() and (at_exit or remaining <= 0):
-                self._job.set_exception(TimeoutError(f"no answer from the worker in {self._timeout} s"))
+            job = self._job
+            # One of a loop that was closed is nobody's any more.
+            is_ours = job is not None and job.get_loop() is loop
+            if job is not None and is_ours and not job.done() and (at_exit or remaining <= 0):
+                job.set_exception(TimeoutError(f"no answer from the worker in {self._timeout} s"))
             timers[:] = [loop.call_later(remaining if remaining > 0 else self._timeout, look)]
 
         timers.append(loop.call_later(self._timeout, look))
@@ -86,9 +97,6 @@ class WatchedWorker:
     def is_wanted(self) -> bool:
         """Whether the running job is waited for; called by the job, in the worker."""
         return self._job is not None and not self._job.done()
-
-    def _hold(self, future: asyncio.Future[Any]) -> None:
-        self._job = future
 
     def _watch_job(self) -> None:
         """The loop is shutting down in the middle of a job."""

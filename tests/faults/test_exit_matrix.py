@@ -319,6 +319,8 @@ time.sleep(0.1)
     + STUCK
     + """
 async def main():
+    # No tick: on a busy machine one would find rows before the loop is closed.
+    os.environ["RERUN_FLUSH_TICK_SECS"] = "100"
     await rec.set_sinks(Stuck(), rr.FileSink(path))
     for number in range(100):
         await rec.log("a", rr.Scalars(float(number)))
