@@ -6,7 +6,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from aiorerun.engine.cargo import Encoded
+from aiorerun.engine.cargo import Batch, Encoded
 from aiorerun.sinks.parcel import Parcel
 
 if TYPE_CHECKING:
@@ -91,9 +91,13 @@ class Delivery:
         for batch, outcome in zip(batches, encoded, strict=True):
             if isinstance(outcome, Exception):
                 self._lose(batch, outcome)
+            elif isinstance(batch, Batch):
+                chunks += len(outcome)
+                self._send(outcome, waited_for, batch.cost, batch.rows)
             elif isinstance(batch, Encoded):
                 self._put(outcome[0], waited_for, batch.rows, batch.cost, batch.lost_because)
             else:
+                # Blueprints have messages besides their chunks.
                 chunks += sum(message.index is not None for message in outcome)
                 self._send(outcome, waited_for, batch.cost, batch.rows)
         self._room.ledger.count_chunks(chunks)
