@@ -70,6 +70,13 @@ class Delivery:
 
     async def deliver(self, batches: Sequence[Cargo]) -> None:
         """Encodes what goes together, in order, and queues the messages for all sinks."""
+        try:
+            await self._deliver(batches)
+        finally:
+            # Only now, and so behind the sinks: a caller that goes on logging would keep these waiting.
+            self._room.end_encoding()
+
+    async def _deliver(self, batches: Sequence[Cargo]) -> None:
         from aiorerun.engine.jobs import encode
 
         if self._worker.is_late:
@@ -78,9 +85,8 @@ class Delivery:
                 self._room.settle(batch.cost, batch.rows, LATE)
             return
         try:
-            job = partial(encode, batches, self._store, self._ids, self._worker.is_wanted)
-            with self._room.encoding():
-                encoded = await self._worker.run(job, self._secs)
+            job = partial(encode, batches, self._store, self._ids, self._room, self._worker.is_wanted)
+            encoded = await self._worker.run(job, self._secs)
         except TimeoutError as error:
             # The worker hangs, in the system call of a sink as a rule; or busy threads leave it no time.
             for batch in batches:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from aiorerun.codec.messages import Message
     from aiorerun.engine.cargo import Ready
+    from aiorerun.engine.room import Room
     from aiorerun.types.store import StoreId
     from aiorerun.types.tuid import TuidSource
 
@@ -23,6 +24,7 @@ def encode(
     batches: Sequence[Batch | Ready],
     store: StoreId,
     ids: TuidSource,
+    room: Room,
     is_wanted: Callable[[], bool] = lambda: True,
 ) -> list[list[Message] | Exception]:
     """Makes the messages of each batch, or gives the error that it met. The rows are let go.
@@ -31,17 +33,19 @@ def encode(
         batches: In order.
         store: The recording.
         ids: Where row and chunk ids come from.
+        room: Told when it begins and ends.
         is_wanted: Whether anybody waits for the outcome; otherwise what is left is left.
     """
     outcomes: list[list[Message] | Exception] = []
-    for batch in batches:
-        if not is_wanted():
-            break
-        try:
-            outcomes.append(_messages(batch, store, ids))
-        except Exception as error:
-            outcomes.append(error)
-        pause()
+    with room.encoding():
+        for batch in batches:
+            if not is_wanted():
+                break
+            try:
+                outcomes.append(_messages(batch, store, ids))
+            except Exception as error:
+                outcomes.append(error)
+            pause()
     return outcomes
 
 

@@ -164,21 +164,29 @@ class Room:
             self.admit_next(turn_is_over=False)
 
     def _wake_pacers(self) -> None:
+        here = _running_loop()
         while self._pacers:
             loop, wake = self._pacers.popleft()
+            if loop is here:
+                wake()
+                continue
             # A loop that was closed meanwhile has nobody who waits.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(wake)
 
     @contextlib.contextmanager
     def encoding(self) -> Generator[None]:
-        """Around the job of the worker that encodes rows: callers that make way come back after it."""
+        """Around the encoding of rows, in the worker: callers that make way come back after it."""
         self._encodes = True
         try:
             yield
         finally:
             self._encodes = False
-            self._wake_pacers()
+
+    def end_encoding(self) -> None:
+        """On the loop, when rows were encoded, or are waited for no longer: lets callers come back."""
+        self._encodes = False
+        self._wake_pacers()
 
     def set_exempt(self, exempt: bool) -> None:
         """Whether the limit does not apply now: nobody waits for a buffer or a memory sink."""
@@ -330,6 +338,13 @@ class Room:
         if self.overflow != "wait":
             return 0.0
         return min(max(0.0, self._stall_deadline - time.monotonic()), self._max_wait)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def _nothing() -> None:

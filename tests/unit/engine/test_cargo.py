@@ -9,6 +9,7 @@ import aiorerun as rr
 from aiorerun.codec.messages import chunk_message
 from aiorerun.engine.cargo import Batch, Encoded
 from aiorerun.engine.jobs import encode
+from aiorerun.engine.room import Room
 from aiorerun.pipeline.capture import Capture
 from aiorerun.sinks.base import SinkGone
 from aiorerun.types.ids import ids
@@ -41,7 +42,10 @@ def batch(*archetypes: Any, timelines: Sequence[str] = ("frame", "step"), path: 
 
 
 def encoded(wanted: Batch) -> Encoded:
-    ((message,),) = encode([wanted], STORE, ids)  # type: ignore[misc]
+    config = rr.ChunkBatcherConfig.DEFAULT()
+    capture = Capture(config, clock=lambda: 0, wall=lambda: 0, max_waiting_bytes=1 << 20)
+    room = Room(capture, 1 << 20, 5.0, "room")
+    ((message,),) = encode([wanted], STORE, ids, room)  # type: ignore[misc]
     return Encoded(message, 1, 10)
 
 

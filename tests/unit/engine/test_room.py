@@ -219,6 +219,7 @@ class TestPace:
             for _ in range(5):
                 await asyncio.sleep(0)
             assert not pacing.done()
+        room.end_encoding()
         for _ in range(5):
             await asyncio.sleep(0)
         assert pacing.done()
