@@ -57,7 +57,8 @@ class Conveyor:
         on_sinks_changed: Called on the loop when the sinks were replaced.
         before_finish: Called on the loop before everything is finished, to queue what is not queued yet.
         overflow: What happens to rows that are too many, and the policy of sinks that have none.
-        limit: Bytes that may wait for a sink with a queue of its own that names no limit.
+        limit: Bytes that may wait for a sink with a queue of its own that names no limit. Where all sinks have
+            such queues, what is not encoded yet counts, too.
 
     Attributes:
         sinks: The attached sinks.
@@ -81,6 +82,7 @@ class Conveyor:
         self._on_sinks_changed = on_sinks_changed
         self._before_finish = before_finish
         self._overflow: OverflowPolicy = overflow
+        self._limit = limit
         self._waiting = Waiting(room)
         self._worker = WatchedWorker(close_timeout)
         self._task: asyncio.Task[None] | None = None
@@ -108,6 +110,9 @@ class Conveyor:
         """Queues rows."""
         self._waiting.append(cargo)
         self._room.take(cargo.cost)
+        ledger = self._room.ledger
+        if ledger.aside and ledger.in_flight + ledger.aside > self._limit:
+            self._relieve_sinks()
         if self._task is None:
             if self.sinks.had_any:
                 self._waiting.trim("drop_oldest" if self._overflow == "wait" else self._overflow, NO_SINK)
@@ -115,6 +120,13 @@ class Conveyor:
             self._set_wake()
         else:
             self.call_threadsafe(self._set_wake)
+
+    def _relieve_sinks(self) -> None:
+        """Queues of sinks that drop rows, and what is not encoded yet, share one limit: the former yield."""
+        if self.is_on_own_thread:
+            self.sinks.make_room(self._room.ledger.in_flight)
+        else:
+            self.call_threadsafe(self._relieve_sinks)
 
     def call_threadsafe(self, function: Callable[[], Any]) -> bool:
         """Runs a function on the loop some time soon; returns whether there is a loop to run it."""

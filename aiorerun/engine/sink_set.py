@@ -87,6 +87,15 @@ class SinkSet:
         """How many of the sinks producers wait for."""
         return sum([runner.is_waited_for for runner in self.runners])
 
+    def make_room(self, nbytes: int) -> None:
+        """So many bytes are to come: sinks that share the limit with them drop what is too much with these.
+
+        Where callers wait for a sink the limit keeps what is to come, and the queues of others are their own.
+        """
+        if not self.count_waited_for():
+            for runner in self.runners:
+                runner.make_room(nbytes)
+
     def flush(self, *, acknowledged: bool) -> list[asyncio.Future[None]]:
         """Flushes all sinks; one future each."""
         return [runner.flush(acknowledged=acknowledged) for runner in self.runners]

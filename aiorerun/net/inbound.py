@@ -1,6 +1,7 @@
-"""The way in for DATA frames: straight to whoever reads the stream, past h2.
+"""The way in for the frames that come by the thousand: past h2, straight to who reads or writes a stream.
 
-Only plain frames of streams in plain states take it; h2 gets everything else, and all that is wrong.
+These are DATA and WINDOW_UPDATE. Only plain frames of streams in plain states take it; h2 gets everything
+else, and all that is wrong.
 """
 
 from __future__ import annotations
@@ -16,6 +17,11 @@ _STREAM_IDS: Final = 0x7FFF_FFFF
 _PREFACE: Final = 24
 """What a client's connection begins with, before the frames."""
 
+_WINDOW_UPDATE: Final = b"\0\0\4\x08\0"
+"""Length, type and flags of a WINDOW_UPDATE frame."""
+_WINDOW_UPDATE_BYTES: Final = 13
+_MAX_WINDOW: Final = 0x7FFF_FFFF
+
 
 class InboundFrames:
     """Takes what a connection receives apart into frames.
@@ -24,21 +30,31 @@ class InboundFrames:
         h2: h2's connection.
         feed_h2: Leaves bytes to grpclib and h2.
         is_closing: Whether the connection is over.
+        on_window: Told that a stream may send more, by its number; 0 stands for all of them. ``None`` if h2
+            is to see to that.
 
     Attributes:
         sinks: Who reads the data of which stream: a function that is given bytes, and start and end of the
             part that is meant.
     """
 
-    def __init__(self, h2: Any, feed_h2: Callable[[bytes], None], is_closing: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        h2: Any,
+        feed_h2: Callable[[bytes], None],
+        is_closing: Callable[[], bool],
+        on_window: Callable[[int], None] | None = None,
+    ) -> None:
         from h2.connection import ConnectionState
         from h2.stream import StreamState
 
         self._h2 = h2
         self._open = (ConnectionState.CLIENT_OPEN, ConnectionState.SERVER_OPEN)
         self._open_streams = (StreamState.OPEN, StreamState.HALF_CLOSED_LOCAL)
+        self._sending_streams = (StreamState.OPEN, StreamState.HALF_CLOSED_REMOTE)
         self._feed_h2 = feed_h2
         self._is_closing = is_closing
+        self._on_window = on_window
         # Bytes that go to h2 before the next frame begins.
         self._to_h2 = 0 if h2.config.client_side else _PREFACE
         # Bytes of a DATA frame that are still to come, and who gets them.
@@ -68,14 +84,17 @@ class InboundFrames:
             else:
                 size = int.from_bytes(data[position : position + 3], "big")
                 stream_id = int.from_bytes(data[position + 5 : position + _HEADER], "big") & _STREAM_IDS
-                # Type DATA without any flag.
-                if data[position + 3] or data[position + 4] or stream_id not in self.sinks:
+                is_window = self._on_window is not None and data.startswith(_WINDOW_UPDATE, position)
+                # Otherwise: type DATA without any flag.
+                if not is_window and (data[position + 3] or data[position + 4] or stream_id not in self.sinks):
                     self._to_h2 = _HEADER + size
                     continue
                 # h2 has to know all that came before.
                 self._leave(data, begin, position)
                 begin = position
-                if self._takes(stream_id, size):
+                if is_window and self._widens(stream_id, data, position, end):
+                    begin = position = position + _WINDOW_UPDATE_BYTES
+                elif not is_window and self._takes(stream_id, size):
                     self._rest, self._sink = size, self.sinks[stream_id]
                     begin = position = position + _HEADER
                 else:
@@ -114,6 +133,29 @@ class InboundFrames:
         return True
 
 
+    def _widens(self, stream_id: int, data: bytes, position: int, end: int) -> bool:
+        """Whether h2 would do nothing with a WINDOW_UPDATE but to count its bytes. Counts them, too."""
+        h2, on_window = self._h2, self._on_window
+        target = h2.streams.get(stream_id) if stream_id else h2
+        if (
+            on_window is None
+            or end - position < _WINDOW_UPDATE_BYTES
+            or self._is_closing()
+            or target is None
+            or (target is not h2 and target.state_machine.state not in self._sending_streams)
+            or h2.state_machine.state not in self._open
+            or h2.incoming_buffer._headers_buffer
+        ):
+            return False
+        more = int.from_bytes(data[position + _HEADER : position + _WINDOW_UPDATE_BYTES], "big")
+        # With the reserved bit set it is larger than any window.
+        if not 0 < more <= _MAX_WINDOW - target.outbound_flow_control_window:
+            return False
+        target.outbound_flow_control_window += more
+        on_window(stream_id)
+        return True
+
+
 @lru_cache(maxsize=1)
 def can_count_for_h2() -> bool:
     """Whether h2 is as :class:`InboundFrames` needs it: tried once, on a pair of connections."""
@@ -125,10 +167,10 @@ def can_count_for_h2() -> bool:
 
 
 def _received(*, directly: bool) -> object:
-    """What is there to be seen after some data was received."""
+    """What is there to be seen after some data was received, and leave to send more."""
     from h2.config import H2Configuration
     from h2.connection import H2Connection
-    from h2.events import DataReceived
+    from h2.events import DataReceived, WindowUpdated
 
     client = H2Connection(H2Configuration(client_side=True))
     server = H2Connection(H2Configuration(client_side=False))
@@ -137,11 +179,14 @@ def _received(*, directly: bool) -> object:
     client.send_headers(1, [(":method", "POST"), (":path", "/"), (":scheme", "http"), (":authority", "a")])
     got: list[bytes] = []
 
+    wider: list[int | None] = []
+
     def feed_h2(data: bytes) -> None:
         events = server.receive_data(data)
         got.extend(bytes(event.data or b"") for event in events if isinstance(event, DataReceived))
+        wider.extend(event.stream_id for event in events if isinstance(event, WindowUpdated))
 
-    frames = InboundFrames(server, feed_h2, lambda: False)
+    frames = InboundFrames(server, feed_h2, lambda: False, wider.append if directly else None)
     if directly:
         frames.sinks[1] = lambda data, start, end: got.append(data[start:end])
     frames.feed(client.data_to_send())
@@ -151,5 +196,8 @@ def _received(*, directly: bool) -> object:
     counted = server.remote_flow_control_window(1)
     server.data_to_send()
     server.acknowledge_received_data(48_000, 1)
+    client.increment_flow_control_window(100)
+    client.increment_flow_control_window(1000, 1)
     frames.feed(client.data_to_send())
-    return b"".join(got), counted, server.data_to_send()
+    windows = server.outbound_flow_control_window, server.streams[1].outbound_flow_control_window
+    return b"".join(got), counted, server.data_to_send(), wider, windows

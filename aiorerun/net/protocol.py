@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from grpclib.protocol import H2Protocol
 
-from aiorerun.net.inbound import InboundFrames
+from aiorerun.net.frames import SWITCH
+from aiorerun.net.inbound import InboundFrames, can_count_for_h2
 
 if TYPE_CHECKING:
     from grpclib.config import Configuration
@@ -76,7 +78,12 @@ class WireProtocol(H2Protocol):
         """The connection exists."""
         self._transport = transport
         super().connection_made(transport)
-        self._inbound = InboundFrames(self.connection._connection, self._feed_h2, self.connection.is_closing)
+        self._inbound = InboundFrames(
+            self.connection._connection,
+            self._feed_h2,
+            self.connection.is_closing,
+            self._widen if os.environ.get(SWITCH) != "0" and can_count_for_h2() else None,
+        )
         # Where readers find it.
         vars(self.connection)["inbound"] = self._inbound
         self._heard = self._loop.time()
@@ -92,6 +99,12 @@ class WireProtocol(H2Protocol):
 
     def _feed_h2(self, data: bytes) -> None:
         super().data_received(data)
+
+    def _widen(self, stream_id: int) -> None:
+        """There is room for more: wakes who waits for it, as grpclib does for the event of h2."""
+        streams = self.processor.streams
+        for stream in streams.values() if stream_id == 0 else filter(None, [streams.get(stream_id)]):
+            stream.window_updated.set()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The connection is gone."""

@@ -102,7 +102,9 @@ class SinkRunner:
         self.store = store
         own_policy = getattr(sink, "overflow", None)
         self.overflow: OverflowPolicy = overflow if own_policy is None else check_policy(own_policy)
-        self.limit = check_max_queued_bytes(getattr(sink, "max_queued_bytes", None)) or limit
+        own_limit = check_max_queued_bytes(getattr(sink, "max_queued_bytes", None))
+        self._shares_limit = own_limit is None
+        self.limit = limit if own_limit is None else own_limit
         self._hold_bytes = hold_bytes
         self._on_lost = on_lost
         self._on_gone = on_gone
@@ -199,6 +201,19 @@ class SinkRunner:
             self._drop(lost)
         self._wake.set()
 
+    def make_room(self, nbytes: int) -> None:
+        """Drops what makes the queue exceed its limit together with so many bytes that are not encoded yet.
+
+        A limit of the sink's own is for the queue alone.
+        """
+        if self.is_waited_for or not self._shares_limit:
+            return
+        self._queue.limit = max(0, self.limit - nbytes)
+        lost = self._queue.shrink()
+        self._queue.limit = self.limit
+        if lost:
+            self._drop(lost)
+
     def _drop(self, lost: Sequence[Parcel]) -> None:
         rows = sum(parcel.rows for parcel in lost)
         self._settle(lost, f"overflow: {self.overflow}")
@@ -244,7 +259,7 @@ class SinkRunner:
             await asyncio.wait({self._task}, timeout=ABORT_SECS)
         reason = self._late
         if self.gone is None:
-            self._drop_queue(reason)
+            await self._drop_queue_gently(reason)
         self._end_losses()
         self.discard()
         late = sum(self.counters.reasons[each] for each in {LATE, reason})
@@ -428,13 +443,27 @@ class SinkRunner:
         finally:
             marker.finish(error)
 
+    async def _drop_queue_gently(self, reason: str) -> None:
+        """Gives the queue up, in steps: thousands of messages at once would hold up the loop."""
+        try:
+            while self._drop_some(reason):  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        finally:
+            # Cancelled in between: what is left is counted nevertheless.
+            self._drop_queue(reason)
+
     def _drop_queue(self, reason: str, error: Exception | None = None) -> None:
-        while self._queue:
-            marker = self._queue.take_marker()
-            if marker is None:
-                self._settle(self._queue.take(MAX_WRITE_BYTES), reason)
-            else:
-                marker.finish(error or TimeoutError(f"{self.sink!r} was closed: {reason}"))
+        while self._drop_some(reason, error):
+            pass
+
+    def _drop_some(self, reason: str, error: Exception | None = None) -> bool:
+        """Gives up what is at the front of the queue; returns whether there is more."""
+        marker = self._queue.take_marker()
+        if marker is not None:
+            marker.finish(error or TimeoutError(f"{self.sink!r} was closed: {reason}"))
+        elif self._queue:
+            self._settle(self._queue.take(MAX_WRITE_BYTES), reason)
+        return bool(self._queue)
 
     def _end_losses(self) -> None:
         self._overflow_losses.end(

@@ -16,6 +16,7 @@ import aiorerun as rr
 import aiorerun.sync as blocking
 from aiorerun.sinks.base import SinkGone
 from aiorerun.sinks.memory import encode_stream
+from tests.faults.loop_watch import long_steps
 from tests.reading import LoggedRow, rows_of, scalars_of
 
 if TYPE_CHECKING:
@@ -214,6 +215,56 @@ async def test_rows_that_cannot_be_encoded_in_time_are_dropped_too(
     told = [str(warning.message) for warning in caught] + [record.message for record in caplog.records]
     assert len([text for text in told if "are dropped" in text]) == 1, told
     assert len([text for text in told if f"{stats.rows_dropped} rows were lost" in text]) == 1, told
+
+
+@pytest.mark.parametrize("policy", DROPPING)
+@pytest.mark.may_block
+async def test_rows_that_wait_for_the_worker_and_for_the_sink_share_the_limit(policy: rr.OverflowPolicy) -> None:
+    limit = 1 << 20
+    rec = stream(overflow=policy, max_bytes_in_flight=limit, send_properties=False)
+    sink, other = GatedSink(), GatedSink()
+    other.max_queued_bytes = 64 << 20
+    await rec.set_sinks(sink, other)
+    noise = np.random.default_rng(1).integers(0, 256, (32, 1000), np.uint8)
+    for number in range(60):
+        await rec.log(f"images/{number % 50}", rr.Tensor(noise))
+        await until(lambda: rec.stats().chunks > number)
+    waits = rec.stats().sinks[0].queued_bytes
+    assert 0.9 * limit < waits <= limit
+    go_on = threading.Event()
+    rec._engine.conveyor._worker.worker.submit(partial(wait_for, go_on))
+    for number in range(20):
+        await rec.log(f"images/{number % 50}", rr.Tensor(noise))
+        await asyncio.sleep(0)
+    stats = rec.stats()
+    assert stats.chunks == 60
+    # Those 640 kB are not encoded yet; a queue with a limit of its own does not yield to them.
+    assert stats.sinks[0].queued_bytes <= waits - 512 * 1000
+    assert stats.sinks[1].queued_bytes > 58 * 32_000
+    assert_balanced(rec)
+    go_on.set()
+    for each in (sink, other):
+        each.gate.set()
+    await rec.disconnect()
+    assert_balanced(rec)
+    assert rec.stats().rows_pending == 0
+    assert len(other.messages) > 80
+    assert 20 < len(sink.messages) < 60
+
+
+async def test_giving_up_a_long_queue_holds_up_nobody() -> None:
+    rec = stream(overflow="drop_newest", close_timeout=0.05, send_properties=False)
+    await rec.set_sinks(GatedSink())
+    rows = 20_000
+    for number in range(rows):
+        await rec.log("a", rr.Scalars(float(number)))
+    await until(lambda: rec.stats().chunks == rows)
+    with long_steps(0.02) as found:
+        await rec.disconnect()
+    assert not found.steps
+    stats = rec.stats()
+    assert_balanced(rec)
+    assert (stats.rows_dropped, stats.rows_pending) == (rows, 0)
 
 
 @pytest.mark.parametrize("policy", DROPPING)

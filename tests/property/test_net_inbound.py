@@ -26,7 +26,8 @@ class Receiver:
         self.others: list[str] = []
         self.passed = 0
         self.is_broken = False
-        self.frames = InboundFrames(self.h2, self._feed, lambda: self.is_broken)
+        self.widened: list[int] = []
+        self.frames = InboundFrames(self.h2, self._feed, lambda: self.is_broken, self._widen if direct else None)
         for stream in direct:
             self.frames.sinks[stream] = self._sink(stream)
 
@@ -36,6 +37,10 @@ class Receiver:
             self.data[stream] = self.data.get(stream, b"") + data[start:end]
 
         return take
+
+    def _widen(self, stream: int) -> None:
+        self.widened.append(stream)
+        self.others.append("WindowUpdated")
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -51,8 +56,9 @@ class Receiver:
                 self.others.append(type(event).__name__)
 
     def state(self) -> Any:
-        windows = [stream.inbound_flow_control_window for _, stream in sorted(self.h2.streams.items())]
-        connection = self.h2.inbound_flow_control_window
+        streams = [stream for _, stream in sorted(self.h2.streams.items())]
+        windows = [(s.inbound_flow_control_window, s.outbound_flow_control_window) for s in streams]
+        connection = self.h2.inbound_flow_control_window, self.h2.outbound_flow_control_window
         data = {stream: data for stream, data in self.data.items() if data}
         return data, self.others, windows, connection, self.h2.data_to_send()
 
@@ -76,6 +82,13 @@ BAD = st.one_of(
     st.just(frame(0, 0, 1, bytes(17_000))),
     st.just(frame(1, 0, 9, b"") + frame(0, 0, 1, b"a")),
     st.just(frame(0, 8, 1, b"\xffab")),
+    st.builds(
+        frame,
+        st.just(8),
+        st.just(0),
+        st.sampled_from([0, 1, 3, 5]),
+        st.sampled_from([b"\0\0\0\0", b"\x7f\xff\xff\xff", b"\x80\0\0\1", b"\0\0\1", b"\0\0\0\0\1"]),
+    ),
 )
 
 
@@ -156,6 +169,24 @@ def test_data_really_goes_past() -> None:
     assert receiver.passed == 1000
     assert receiver.data[1] == b"a" * 1000 + b"b" * 10
     assert receiver.others[-1] == "StreamEnded"
+
+
+def test_leave_to_send_more_goes_past() -> None:
+    client = H2Connection(H2Configuration(client_side=True))
+    client.initiate_connection()
+    client.send_headers(1, HEADERS)
+    receiver = Receiver([1])
+    receiver.frames.feed(client.data_to_send())
+    client.increment_flow_control_window(1000)
+    client.increment_flow_control_window(1000, 1)
+    data = client.data_to_send()
+    receiver.frames.feed(data)
+    # A frame that is cut goes through h2.
+    receiver.frames.feed(data[:10])
+    receiver.frames.feed(data[10:])
+    assert receiver.widened == [0, 1, 1]
+    assert receiver.h2.outbound_flow_control_window == 65_535 + 2000
+    assert receiver.h2.streams[1].outbound_flow_control_window == 65_535 + 2000
 
 
 @pytest.mark.parametrize("size", [0, 1, 8, 9, 10])

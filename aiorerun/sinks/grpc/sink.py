@@ -475,6 +475,10 @@ def _load() -> None:
     """Imports what is needed from now on: grpclib above all."""
     for name in ("net.channel", "sinks.grpc.connection", "sinks.grpc.spill"):
         importlib.import_module(f"aiorerun.{name}")
+    from aiorerun.net.inbound import can_count_for_h2
+
+    # It tries that out once.
+    can_count_for_h2()
 
 
 def _check_bytes(name: str, value: int) -> int:
