@@ -57,8 +57,8 @@ class Conveyor:
         on_sinks_changed: Called on the loop when the sinks were replaced.
         before_finish: Called on the loop before everything is finished, to queue what is not queued yet.
         overflow: What happens to rows that are too many, and the policy of sinks that have none.
-        limit: Bytes that may wait for a sink with a queue of its own that names no limit. Where all sinks have
-            such queues, what is not encoded yet counts, too.
+        limit: Bytes that may wait for a sink with a queue of its own that names no limit. Where all sinks
+            have such queues, what is not encoded yet counts, too.
 
     Attributes:
         sinks: The attached sinks.

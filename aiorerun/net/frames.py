@@ -19,6 +19,7 @@ from h2.events import DataReceived
 from h2.stream import StreamState
 
 from aiorerun.net.data_frames import MIN_FRAME, WRITE_SIZE, FrameCutter
+from aiorerun.net.gathering import gathering_descriptor, write_pieces
 from aiorerun.net.logmsg import Framed
 from aiorerun.net.streams import Watch, inner_stream, is_client, start
 
@@ -56,6 +57,7 @@ class MessageWriter:
         self._stream: Any = stream
         self._is_direct: bool | None = direct
         self._watch: Watch | None = None
+        self._descriptor: int | None = None
         self.bytes_written = 0
 
     @property
@@ -89,6 +91,8 @@ class MessageWriter:
         await start(self._stream)
         if self._is_direct is None:
             self._is_direct = can_write_directly(self._stream)
+        if self._is_direct:
+            self._descriptor = gathering_descriptor(inner_stream(self._stream).connection._transport)
         self._watch = Watch.of(inner_stream(self._stream))
 
     def _check(self, inner: Any) -> Any:
@@ -124,8 +128,10 @@ class MessageWriter:
                 since_turn = 0
                 continue
             has_waited = False
-            write = _write_frames if self._is_direct else _write_by_h2
-            size = write(inner, state, cutter, room)
+            if self._is_direct:
+                size = _write_frames(inner, state, cutter, room, self._descriptor)
+            else:
+                size = _write_by_h2(inner, cutter, room)
             self.bytes_written += size
             since_turn += size
             if since_turn >= _FAIR_BYTES:
@@ -136,7 +142,7 @@ class MessageWriter:
         connection.data_send_process()
 
 
-def _write_frames(inner: Any, state: Any, cutter: FrameCutter, room: int) -> int:
+def _write_frames(inner: Any, state: Any, cutter: FrameCutter, room: int, descriptor: int | None) -> int:
     """Makes frames and hands them to the transport; the result is how many bytes of messages they hold."""
     connection, h2 = inner.connection, inner._h2_connection
     pieces, size = cutter.take(min(room, WRITE_SIZE), h2.max_outbound_frame_size)
@@ -145,12 +151,11 @@ def _write_frames(inner: Any, state: Any, cutter: FrameCutter, room: int) -> int
     state.outbound_flow_control_window -= size
     # What h2 still has to send, such as headers, comes before.
     connection.flush()
-    # One buffer: transports differ in whether they count several against their limit.
-    connection._transport.write(b"".join(pieces))
+    write_pieces(connection._transport, descriptor, pieces, size)
     return size
 
 
-def _write_by_h2(inner: Any, _state: Any, cutter: FrameCutter, room: int) -> int:
+def _write_by_h2(inner: Any, cutter: FrameCutter, room: int) -> int:
     """The same for one frame, made by h2."""
     h2 = inner._h2_connection
     max_frame = h2.max_outbound_frame_size

@@ -86,7 +86,9 @@ class InboundFrames:
                 stream_id = int.from_bytes(data[position + 5 : position + _HEADER], "big") & _STREAM_IDS
                 is_window = self._on_window is not None and data.startswith(_WINDOW_UPDATE, position)
                 # Otherwise: type DATA without any flag.
-                if not is_window and (data[position + 3] or data[position + 4] or stream_id not in self.sinks):
+                if not is_window and (
+                    data[position + 3] or data[position + 4] or stream_id not in self.sinks
+                ):
                     self._to_h2 = _HEADER + size
                     continue
                 # h2 has to know all that came before.
@@ -131,7 +133,6 @@ class InboundFrames:
         h2._inbound_flow_control_window_manager.current_window_size -= size
         state._inbound_window_manager.current_window_size -= size
         return True
-
 
     def _widens(self, stream_id: int, data: bytes, position: int, end: int) -> bool:
         """Whether h2 would do nothing with a WINDOW_UPDATE but to count its bytes. Counts them, too."""

@@ -219,7 +219,7 @@ async def test_rows_that_cannot_be_encoded_in_time_are_dropped_too(
 
 @pytest.mark.parametrize("policy", DROPPING)
 @pytest.mark.may_block
-async def test_rows_that_wait_for_the_worker_and_for_the_sink_share_the_limit(policy: rr.OverflowPolicy) -> None:
+async def test_rows_before_the_worker_and_before_the_sink_share_the_limit(policy: rr.OverflowPolicy) -> None:
     limit = 1 << 20
     rec = stream(overflow=policy, max_bytes_in_flight=limit, send_properties=False)
     sink, other = GatedSink(), GatedSink()
@@ -228,7 +228,7 @@ async def test_rows_that_wait_for_the_worker_and_for_the_sink_share_the_limit(po
     noise = np.random.default_rng(1).integers(0, 256, (32, 1000), np.uint8)
     for number in range(60):
         await rec.log(f"images/{number % 50}", rr.Tensor(noise))
-        await until(lambda: rec.stats().chunks > number)
+        await until(lambda number=number: rec.stats().chunks > number)  # type: ignore[misc]
     waits = rec.stats().sinks[0].queued_bytes
     assert 0.9 * limit < waits <= limit
     go_on = threading.Event()

@@ -27,7 +27,9 @@ class Receiver:
         self.passed = 0
         self.is_broken = False
         self.widened: list[int] = []
-        self.frames = InboundFrames(self.h2, self._feed, lambda: self.is_broken, self._widen if direct else None)
+        self.frames = InboundFrames(
+            self.h2, self._feed, lambda: self.is_broken, self._widen if direct else None
+        )
         for stream in direct:
             self.frames.sinks[stream] = self._sink(stream)
 
