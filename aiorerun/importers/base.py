@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol, TypeAlias
 
@@ -167,10 +168,13 @@ def read(path: Path, contents: bytes | None) -> bytes:
 
     Raises:
         OSError: It cannot be read.
-        ValueError: It is too long.
+        ValueError: It is too long, or no regular file.
     """
     if contents is None:
-        if path.stat().st_size > MAX_FILE_BYTES:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("it is no regular file")
+        if status.st_size > MAX_FILE_BYTES:
             raise ValueError("it is longer than 2 GiB, which no component can hold")
         contents = path.read_bytes()
     if len(contents) > MAX_FILE_BYTES:

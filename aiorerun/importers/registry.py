@@ -9,6 +9,7 @@ from aiorerun.importers.parquet import ParquetImporter
 from aiorerun.importers.plain import DepthImporter, ImageImporter, MeshImporter, TextImporter
 from aiorerun.importers.ply import PlyImporter
 from aiorerun.importers.rrd import RrdImporter
+from aiorerun.importers.urdf import UrdfImporter
 from aiorerun.importers.video import VideoImporter
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _KINDS: tuple[type[FileImporter], ...] = (
     PlyImporter,
     RrdImporter,
     TextImporter,
+    UrdfImporter,
     VideoImporter,
 )
 _BY_EXTENSION = {extension: kind() for kind in _KINDS for extension in kind.extensions}
