@@ -29,7 +29,10 @@ _SEPARATORS: Final = re.compile(r"[/\\]" if os.name == "nt" else "/")
 
 
 class IncompatibleFileError(Exception):
-    """An importer raises it, before it gives anything, for a file that is not for it."""
+    """An importer raises it, before it gives anything, for a file that is not for it.
+
+    Its text, if it has one, becomes part of the error if no other importer takes the file.
+    """
 
 
 class ImportedRow(NamedTuple):

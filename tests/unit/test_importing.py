@@ -19,7 +19,7 @@ import aiorerun as rr
 import aiorerun.sync as blocking_rr
 from aiorerun.codec.decoder import RrdDecoder, read_chunks
 from aiorerun.codec.framing import MESSAGE_HEADER, MessageKind
-from aiorerun.importers import external, registry
+from aiorerun.importers import external, program as program_run, registry
 from aiorerun.importers.base import ImportedColumns, ImportedRow, ImportSettings, IncompatibleFileError
 from tests.reading import rows_of
 from tests.unit.importers.files import PLYS, write_program, write_recording, write_tables, write_video
@@ -476,7 +476,7 @@ async def test_exit_codes(
             await rec.log_file_from_path(path)
     assert ("failed with exit code 1: xxx" in caplog.text) == (code == 1)
     assert ("the reason" in caplog.text) == (code == 1)
-    assert len(caplog.text) < 2 * external.MAX_STDERR_BYTES
+    assert len(caplog.text) < 2 * program_run.MAX_STDERR_BYTES
 
 
 async def test_what_a_failing_program_gave_stays(
@@ -522,7 +522,7 @@ async def test_cancelling_ends_the_program(
     stubborn: bool, tmp_path: Path, new_stream: NewStream, program: Callable[[str], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(external, "TERMINATION_SECS", 0.3)
+    monkeypatch.setattr(program_run, "TERMINATION_SECS", 0.3)
     pid = tmp_path / "pid"
     program(STUBBORN.format(pid=str(pid), stubborn=stubborn))
     rec = new_stream()
