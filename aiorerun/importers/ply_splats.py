@@ -95,7 +95,10 @@ def _colors(columns: Mapping[str, Any]) -> npt.NDArray[np.uint8]:
     channels = np.float32(0.5) + constant * _stacked(columns, COLORS)
     alpha = np.float32(1) / (np.float32(1) + np.exp(-opacity))
     values = np.nan_to_num(np.concatenate([channels, alpha[:, None]], axis=1))
-    return (np.clip(values, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+    colors: npt.NDArray[np.uint8] = (np.clip(values, 0, 1) * np.float32(255) + np.float32(0.5)).astype(
+        np.uint8
+    )
+    return colors
 
 
 def _harmonics(columns: Mapping[str, Any]) -> npt.NDArray[np.float16] | None:

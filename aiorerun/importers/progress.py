@@ -1,10 +1,10 @@
-"""A progress bar for directories that take a while: on terminals, where the extra ``progress`` is installed."""
+"""A progress bar for directories that take a while: on terminals, with the extra ``progress``."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -29,7 +29,7 @@ class Progress:
         self._name = name
         self._bar: Any = None
 
-    async def __aenter__(self) -> Progress:
+    async def __aenter__(self) -> Self:
         # A terminal may hold up whoever writes to it.
         self._bar = await asyncio.to_thread(_new_bar, self._total, self._name)
         return self

@@ -79,7 +79,7 @@ def _named_shapes(link: Link) -> Iterator[tuple[list[str], Shape]]:
         yield ["collision_geometries", shape.geometry.kind, link.name, name], shape
 
 
-def _float32(rows: Iterable[Vector]) -> Any:
+def _float32(rows: Iterable[Vector | float]) -> Any:
     """Numbers as they are recorded; what is too large becomes infinite."""
     import numpy as np
 

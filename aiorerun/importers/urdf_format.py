@@ -139,9 +139,9 @@ def _walk(name: str, links: dict[str, Link], joints: list[Joint]) -> Robot:
     open_links: list[tuple[Joint | None, str]] = [(None, roots[0])]
     # No recursion: chains may be long. A link that two joints lead to, or one in a ring, is passed once.
     while open_links:
-        joint, link = open_links.pop()
-        if joint is not None:
-            passed.append(joint)
+        via, link = open_links.pop()
+        if via is not None:
+            passed.append(via)
         if link not in found:
             found[link] = links[link]
             open_links += [(each, each.child) for each in reversed(below.get(link, []))]
