@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from aiorerun.errors import ImportPathError, NoImporterError
 from aiorerun.importers.base import IncompatibleFileError
 from aiorerun.importers.external import external_importers
-from aiorerun.importers.official import LeRobotImporter, is_lerobot
+from aiorerun.importers.official import LeRobotImporter, McapImporter, is_installed, is_lerobot
 from aiorerun.importers.progress import Progress
 from aiorerun.importers.registry import builtin_importer, registered_importers
 from aiorerun.importers.rrd import PipeImporter
@@ -61,7 +61,7 @@ async def import_path(path: Path, settings: ImportSettings, deliver: Deliver) ->
     builtin = builtin_importer(path) if kind == _FILE else None
     if builtin is not None:
         importers.append(builtin)
-    else:
+    if builtin is None or (builtin.name == McapImporter.name and not await asyncio.to_thread(is_installed)):
         importers += await asyncio.to_thread(external_importers)
     if kind == _LEROBOT:
         importers.append(LeRobotImporter())

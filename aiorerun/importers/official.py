@@ -83,6 +83,15 @@ def is_lerobot(path: Path) -> bool:
     return (path / "meta" / "info.json").is_file() and (path / "data").is_dir()
 
 
+def is_installed() -> bool:
+    """Whether the official program is there. It blocks."""
+    try:
+        find_executable()
+    except ViewerNotFoundError:
+        return False
+    return True
+
+
 async def _program(source: Path) -> tuple[str, str]:
     """The official program, and how to name a file to it, which must not look like an option."""
     try:

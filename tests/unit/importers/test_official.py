@@ -121,6 +121,20 @@ async def test_without_the_program(
         rr.set_strict_mode(False)
 
 
+async def test_another_program_instead(
+    tmp_path: Path, rec: rr.AsyncRecordingStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the official one is missing, importers on the path get to see such files."""
+    monkeypatch.setattr("aiorerun.viewer.executable.shutil.which", lambda *_, **__: None)
+    seen = tmp_path / "seen"
+    program = write_program(tmp_path / "bin", f"open({str(seen)!r}, 'w').write(sys.argv[1])")
+    monkeypatch.setattr(external._Found, "importers", [external.ExternalImporter(program)])
+    (tmp_path / "log.mcap").touch()
+    await rec.memory_recording()
+    await rec.log_file_from_path(tmp_path / "log.mcap")
+    assert seen.read_text() == str(tmp_path / "log.mcap")
+
+
 BROKEN_RUNS = {
     "error in its log": "print('2026-01-01T00:00:00.1Z ERROR re_importer: it is broken', file=sys.stderr)",
     "exit code": "print('it is broken', file=sys.stderr); sys.exit(1)",
