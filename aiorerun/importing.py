@@ -266,7 +266,8 @@ class AsyncImporting(BaseImporting, AsyncLive):
 
         All importers see the file: those of this package by its extension, those added with
         ``aiorerun.importers.register_importer``, and, unless the extension is one of this package's, the
-        programs ``rerun-importer-*`` and ``rerun-loader-*`` on the ``PATH``. The entity is the path of the
+        programs ``rerun-importer-*`` and ``rerun-loader-*`` on the ``PATH``. MCAP files and LeRobot datasets
+        are left to the official program ``rerun``, which must be installed. The entity is the path of the
         file as it is given. Rows get the current times; formats that bring times, ids or recordings of their
         own keep those. What is wrong with a file is logged as an error.
 

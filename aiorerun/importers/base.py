@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol, TypeAlias
 
@@ -28,7 +29,10 @@ _SEPARATORS: Final = re.compile(r"[/\\]" if os.name == "nt" else "/")
 
 
 class IncompatibleFileError(Exception):
-    """An importer raises it, before it gives anything, for a file that is not for it."""
+    """An importer raises it, before it gives anything, for a file that is not for it.
+
+    Its text, if it has one, becomes part of the error if no other importer takes the file.
+    """
 
 
 class ImportedRow(NamedTuple):
@@ -167,10 +171,13 @@ def read(path: Path, contents: bytes | None) -> bytes:
 
     Raises:
         OSError: It cannot be read.
-        ValueError: It is too long.
+        ValueError: It is too long, or no regular file.
     """
     if contents is None:
-        if path.stat().st_size > MAX_FILE_BYTES:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("it is no regular file")
+        if status.st_size > MAX_FILE_BYTES:
             raise ValueError("it is longer than 2 GiB, which no component can hold")
         contents = path.read_bytes()
     if len(contents) > MAX_FILE_BYTES:

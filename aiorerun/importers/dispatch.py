@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from aiorerun.errors import ImportPathError, NoImporterError
 from aiorerun.importers.base import IncompatibleFileError
 from aiorerun.importers.external import external_importers
+from aiorerun.importers.official import LeRobotImporter, McapImporter, is_installed, is_lerobot
+from aiorerun.importers.progress import Progress
 from aiorerun.importers.registry import builtin_importer, registered_importers
 from aiorerun.importers.rrd import PipeImporter
 
@@ -29,6 +31,7 @@ AT_ONCE: Final = 4
 
 _FILE: Final = "file"
 _DIRECTORY: Final = "directory"
+_LEROBOT: Final = "LeRobot dataset"
 _PIPE: Final = "pipe"
 
 
@@ -58,14 +61,16 @@ async def import_path(path: Path, settings: ImportSettings, deliver: Deliver) ->
     builtin = builtin_importer(path) if kind == _FILE else None
     if builtin is not None:
         importers.append(builtin)
-    else:
+    if builtin is None or (builtin.name == McapImporter.name and not await asyncio.to_thread(is_installed)):
         importers += await asyncio.to_thread(external_importers)
+    if kind == _LEROBOT:
+        importers.append(LeRobotImporter())
     if kind == _DIRECTORY:
         await _all(
             _offer_all(importers, path, None, settings, deliver), _import_directory(path, settings, deliver)
         )
-    elif not await _offer_all(importers, path, None, settings, deliver):
-        raise no_importer(path)
+    else:
+        await _take(importers, path, None, settings, deliver)
 
 
 async def import_contents(path: Path, contents: bytes, settings: ImportSettings, deliver: Deliver) -> None:
@@ -78,18 +83,12 @@ async def import_contents(path: Path, contents: bytes, settings: ImportSettings,
     builtin = builtin_importer(path)
     if builtin is not None:
         importers.append(builtin)
-    if not await _offer_all(importers, path, contents, settings, deliver):
-        raise no_importer(path)
-
-
-def no_importer(path: Path) -> NoImporterError:
-    """The error for a file that nobody takes."""
-    return NoImporterError(f'No importer support for "{path}"')
+    await _take(importers, path, contents, settings, deliver)
 
 
 def _kind_of(path: Path) -> str:
     if path.is_dir():
-        return _DIRECTORY
+        return _LEROBOT if is_lerobot(path) else _DIRECTORY
     if path.is_fifo() or path.is_socket():
         return _PIPE
     if not path.exists():
@@ -98,16 +97,19 @@ def _kind_of(path: Path) -> str:
 
 
 async def _import_directory(path: Path, settings: ImportSettings, deliver: Deliver) -> None:
-    files = iter(await asyncio.to_thread(lambda: list(files_below(path))))
+    files = await asyncio.to_thread(lambda: list(files_below(path)))
+    waiting = iter(files)
 
     async def work() -> None:
-        for file in files:
+        for file in waiting:
             try:
                 await import_path(file, settings, deliver)
             except (NoImporterError, ImportPathError) as error:
                 logger.error("%s", error)  # noqa: TRY400 - it says everything
+            await progress.step()
 
-    await _all(*(work() for _ in range(AT_ONCE)))
+    async with Progress(len(files), str(path)) as progress:
+        await _all(*(work() for _ in range(AT_ONCE)))
 
 
 def files_below(path: Path) -> Iterator[Path]:
@@ -118,33 +120,52 @@ def files_below(path: Path) -> Iterator[Path]:
             yield Path(directory, name)
 
 
+async def _take(
+    importers: list[Importer],
+    path: Path,
+    contents: bytes | None,
+    settings: ImportSettings,
+    deliver: Deliver,
+) -> None:
+    """Lets all importers see a file.
+
+    Raises:
+        NoImporterError: None of them takes it.
+    """
+    refusals = await _offer_all(importers, path, contents, settings, deliver)
+    if None not in refusals:
+        reasons = "".join(f": {reason}" for reason in refusals if reason)
+        raise NoImporterError(f'No importer support for "{path}"{reasons}')
+
+
 async def _offer_all(
     importers: list[Importer],
     path: Path,
     contents: bytes | None,
     settings: ImportSettings,
     deliver: Deliver,
-) -> bool:
-    """Lets all importers see a file at once; returns whether any took it."""
-    return any(await _all(*(_offer(each, path, contents, settings, deliver) for each in importers)))
+) -> list[str | None]:
+    """Lets all importers see a file at once; returns what :func:`_offer` says of each."""
+    return await _all(*(_offer(each, path, contents, settings, deliver) for each in importers))
 
 
 async def _offer(
     importer: Importer, path: Path, contents: bytes | None, settings: ImportSettings, deliver: Deliver
-) -> bool:
+) -> str | None:
+    """Lets an importer see a file; returns why it does not take it, and ``None`` if it does."""
     try:
         async with aclosing(importer.import_file(path, contents, settings)) as items:
             async for item in items:
                 await deliver(item)
-    except IncompatibleFileError:
-        return False
+    except IncompatibleFileError as refusal:
+        return str(refusal)
     except ImportStoppedError:
         raise
     except Exception as error:
         logger.error(  # noqa: TRY400 - files are often damaged; a traceback would tell users nothing
             "%s could not be imported (%s): %s: %s", path, importer.name, type(error).__name__, error
         )
-    return True
+    return None
 
 
 async def _all(*calls: Any) -> list[Any]:

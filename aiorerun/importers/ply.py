@@ -1,11 +1,12 @@
-"""PLY files: point clouds, and meshes, which are logged as they are."""
+"""PLY files: point clouds, Gaussian splats, and meshes, which are logged as they are."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from aiorerun.importers.base import FileImporter, ImportedRow, IncompatibleFileError, read
+from aiorerun.importers.base import FileImporter, ImportedRow, read
 from aiorerun.importers.ply_format import parse_header, read_element
+from aiorerun.importers.ply_splats import REQUIRED, splats
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,14 +18,11 @@ if TYPE_CHECKING:
     from aiorerun.importers.base import Imported, ImportSettings
     from aiorerun.importers.ply_format import Header, Property
 
-_SPLATS = frozenset({"f_dc_0", "f_dc_1", "f_dc_2", "opacity", "scale_0", "rot_0"})
-"""Properties that a cloud of Gaussian splats has, and others have not."""
-
 
 class PlyImporter(FileImporter):
     """Points become :class:`aiorerun.Points3D`, those in a plane :class:`aiorerun.Points2D`.
 
-    Files with faces become :class:`aiorerun.Asset3D`.
+    Gaussian splats become :class:`aiorerun.GaussianSplats3D`, files with faces :class:`aiorerun.Asset3D`.
     """
 
     name: str = "PLY"
@@ -41,11 +39,10 @@ def _archetype(data: bytes, header: Header) -> Any:
     from aiorerun.archetypes import Asset3D
 
     properties = header.properties("vertex")
+    if properties.keys() >= REQUIRED:
+        return splats(read_element(data, header, "vertex"))
     if properties and header.count("face") > 0 and _has_corners(header.properties("face")):
         return Asset3D.from_fields(blob=data, media_type="application/x-ply")
-    if properties.keys() >= _SPLATS:
-        # Gaussian splats are not points; as such they would be logged wrongly.
-        raise IncompatibleFileError
     if not {"x", "y"} <= properties.keys():
         raise ValueError(
             f"a point needs at least the properties 'x' and 'y', but the file has {sorted(properties)}"

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aiorerun.importers.base import extension_of
+from aiorerun.importers.official import McapImporter
 from aiorerun.importers.parquet import ParquetImporter
 from aiorerun.importers.plain import DepthImporter, ImageImporter, MeshImporter, TextImporter
 from aiorerun.importers.ply import PlyImporter
 from aiorerun.importers.rrd import RrdImporter
+from aiorerun.importers.urdf import UrdfImporter
 from aiorerun.importers.video import VideoImporter
 
 if TYPE_CHECKING:
@@ -16,14 +18,16 @@ if TYPE_CHECKING:
 
     from aiorerun.importers.base import FileImporter, Importer
 
-_KINDS: tuple[type[FileImporter], ...] = (
+_KINDS: tuple[type[FileImporter | McapImporter], ...] = (
     DepthImporter,
     ImageImporter,
+    McapImporter,
     MeshImporter,
     ParquetImporter,
     PlyImporter,
     RrdImporter,
     TextImporter,
+    UrdfImporter,
     VideoImporter,
 )
 _BY_EXTENSION = {extension: kind() for kind in _KINDS for extension in kind.extensions}
@@ -66,7 +70,7 @@ def register_importer(importer: Importer) -> None:
     _registered.append(importer)
 
 
-def builtin_importer(path: Path) -> FileImporter | None:
+def builtin_importer(path: Path) -> FileImporter | McapImporter | None:
     """The importer of this package for a file, by its extension."""
     return _BY_EXTENSION.get(extension_of(path))
 

@@ -24,13 +24,14 @@ _PIECE_BYTES: Final = 1 << 20
 class MessageTaker:
     """Takes over the messages of an RRD stream that comes in pieces.
 
-    Recordings keep their own application and recording ids.
+    Recordings keep their own recording ids, and mostly their application.
 
     Args:
         application_id: What blueprints are made to belong to; ``None`` leaves them as they are.
+        also_of_recordings: Whether it becomes the application of recordings, too.
     """
 
-    def __init__(self, application_id: str | None = None) -> None:
+    def __init__(self, application_id: str | None = None, *, also_of_recordings: bool = False) -> None:
         from aiorerun.codec.decode_messages import StoreNames
         from aiorerun.codec.decoder import RrdDecoder
 
@@ -38,6 +39,7 @@ class MessageTaker:
         self._parts: list[bytes] = []
         self._waiting = 0
         self._names = StoreNames()
+        self._also_of_recordings = also_of_recordings
         self._application_id = None if application_id is None else normalize_application_id(application_id)
 
     def take(self, piece: bytes) -> tuple[list[Message], RrdError | None]:
@@ -100,7 +102,9 @@ class MessageTaker:
         return None
 
     def _target(self, store: StoreId) -> StoreId:
-        if self._application_id is None or store.kind is not StoreKind.BLUEPRINT:
+        if self._application_id is None:
+            return store
+        if store.kind is not StoreKind.BLUEPRINT and not self._also_of_recordings:
             return store
         return store._replace(application_id=self._application_id)
 

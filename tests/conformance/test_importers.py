@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +14,8 @@ import aiorerun.sync as blocking_rr
 from aiorerun.importers.plain import IMAGES, MESHES, TEXTS
 from tests.conformance.blueprint_rows import blueprints_in
 from tests.conformance.comparing import comparable_rows, compare
+from tests.conformance.real_files import SHIPPED, write_files
+from tests.reading import rows_of
 from tests.unit.importers.files import (
     BROKEN_PLYS,
     PLYS,
@@ -22,9 +24,6 @@ from tests.unit.importers.files import (
     write_tables,
     write_video,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytest.importorskip("rerun")
 
@@ -48,6 +47,9 @@ for number, (name, prefix, contents) in enumerate(names):
     rec.flush()
     rec.disconnect()
 """
+
+APART = ("run.rrd", "view.rbl", "dataset")
+"""Several recordings, or blueprints: files that the comparison of the official program does not take."""
 
 Case = tuple[str, str | None, bool]
 """A path, the prefix, and whether the contents are passed."""
@@ -121,6 +123,58 @@ def test_both_import_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     ]
     assert [each for each in different if each[1]] == []
     assert len(cases) > 120
+
+
+def test_real_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that libraries write, passed as files and as contents."""
+    pytest.importorskip("foxglove")
+    pytest.importorskip("mcap")
+    files, ours, official = (tmp_path / name for name in ("files", "ours", "official"))
+    for folder in (files, ours, official):
+        folder.mkdir()
+    names = write_files(files)
+    monkeypatch.chdir(files)
+    monkeypatch.setenv("RERUN_LOG_TICK", "0")
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    cases: list[Case] = [(name, None, False) for name in names]
+    cases += [(name, "pre/fix", True) for name in names if (files / name).is_file()]
+    command = [sys.executable, "-c", OFFICIAL, str(official), json.dumps(cases)]
+    done = subprocess.run(command, check=True, timeout=100, capture_output=True, text=True)
+    assert done.stdout == ""
+    import_ours(ours, cases)
+    different = []
+    for number, case in enumerate(cases):
+        both = ours / f"{number}.rrd", official / f"{number}.rrd"
+        if case[0] not in APART:
+            assert len(rows_of(both[0])) > 0, case
+            different.append((case, compare(*both)))
+        else:
+            found = blueprints_in if case[0].endswith("rbl") else comparable_rows
+            assert found(both[0]) == found(both[1]) != [], case
+    assert [each for each in different if each[1]] == []
+    assert len({case[0] for case, _ in different}) >= 30
+
+
+def test_real_files_that_have_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The official SDK gives the times of the call to robots alone."""
+    monkeypatch.setenv("RERUN_LOG_TICK", "0")
+    monkeypatch.chdir(SHIPPED)
+    script = """
+import importlib, sys
+rr = importlib.import_module(sys.argv[1])
+rec = rr.RecordingStream("app", recording_id="same", send_properties=False)
+rec.save(sys.argv[2])
+rr.set_time("step", sequence=7, recording=rec)
+rr.log_file_from_path("arm.urdf", recording=rec)
+rec.flush()
+rec.disconnect()
+"""
+    for module in ("aiorerun.sync", "rerun"):
+        command = [sys.executable, "-c", script, module, str(tmp_path / module)]
+        subprocess.run(command, check=True, timeout=100)
+    rows = [comparable_rows(tmp_path / module) for module in ("aiorerun.sync", "rerun")]
+    assert [row[:3] for row in rows[0]] == [row[:3] for row in rows[1]]
+    assert {row[2] for row in rows[0]} == {"[('step', 7)] True", "[] False"}
 
 
 @pytest.mark.parametrize("extension", ["rrd", "rbl"])

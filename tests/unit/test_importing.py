@@ -19,7 +19,7 @@ import aiorerun as rr
 import aiorerun.sync as blocking_rr
 from aiorerun.codec.decoder import RrdDecoder, read_chunks
 from aiorerun.codec.framing import MESSAGE_HEADER, MessageKind
-from aiorerun.importers import external, registry
+from aiorerun.importers import external, program as program_run, registry
 from aiorerun.importers.base import ImportedColumns, ImportedRow, ImportSettings, IncompatibleFileError
 from tests.reading import rows_of
 from tests.unit.importers.files import PLYS, write_program, write_recording, write_tables, write_video
@@ -233,12 +233,32 @@ async def test_broken_files_are_logged_and_nothing_of_them(
 ) -> None:
     rec = new_stream()
     memory = await rec.memory_recording()
-    for name in ("a.txt", "a.ply", "a.rrd", "a.parquet"):
+    kinds = ("txt", "ply", "rrd", "parquet", "urdf")
+    for name in (f"a.{kind}" for kind in kinds):
         (tmp_path / name).write_bytes(b"\xff\xfe nothing of the kind" * 5)
         await rec.log_file_from_path(tmp_path / name)
     assert rows_of(await memory.drain_as_bytes()) == []
-    assert [each.levelname for each in caplog.records] == ["ERROR"] * 4
-    assert all(f"a.{kind}" in caplog.text for kind in ("txt", "ply", "rrd", "parquet"))
+    assert [each.levelname for each in caplog.records] == ["ERROR"] * 5
+    assert all(f"a.{kind}" in caplog.text for kind in kinds)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="there is no file that cannot be read")
+async def test_files_that_cannot_be_read(
+    tmp_path: Path, new_stream: NewStream, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither because of an error nor because they never end."""
+    rec = new_stream()
+    memory = await rec.memory_recording()
+    kinds = ("txt", "png", "stl", "ply", "urdf", "mp4", "parquet", "rrd")
+    for kind in kinds:
+        (tmp_path / f"a.{kind}").symlink_to("/proc/self/mem")
+        await rec.log_file_from_path(tmp_path / f"a.{kind}")
+    (tmp_path / "endless.png").symlink_to("/dev/zero")
+    await rec.log_file_from_path(tmp_path / "endless.png")
+    await rec.flush()
+    assert rows_of(await memory.drain_as_bytes()) == []
+    assert [each.levelname for each in caplog.records] == ["ERROR"] * 9
+    assert "no regular file" in caplog.text
 
 
 async def test_what_comes_before_damage_stays(
@@ -476,7 +496,7 @@ async def test_exit_codes(
             await rec.log_file_from_path(path)
     assert ("failed with exit code 1: xxx" in caplog.text) == (code == 1)
     assert ("the reason" in caplog.text) == (code == 1)
-    assert len(caplog.text) < 2 * external.MAX_STDERR_BYTES
+    assert len(caplog.text) < 2 * program_run.MAX_STDERR_BYTES
 
 
 async def test_what_a_failing_program_gave_stays(
@@ -522,7 +542,7 @@ async def test_cancelling_ends_the_program(
     stubborn: bool, tmp_path: Path, new_stream: NewStream, program: Callable[[str], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(external, "TERMINATION_SECS", 0.3)
+    monkeypatch.setattr(program_run, "TERMINATION_SECS", 0.3)
     pid = tmp_path / "pid"
     program(STUBBORN.format(pid=str(pid), stubborn=stubborn))
     rec = new_stream()
@@ -587,6 +607,45 @@ async def test_a_named_pipe_is_a_recording(tmp_path: Path, other: Path, new_stre
     await call
     assert paths_of(await memory.drain_as_bytes()) == ["/note", "/wave", "/wave", "/wave"]
     await asyncio.to_thread(writing.join)
+
+
+async def test_programs_are_not_waited_for_longer_than_allowed(
+    tmp_path: Path,
+    other: Path,
+    program: Callable[[str], None],
+    new_stream: NewStream,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What came before stays, and the program is ended."""
+    pid_file = tmp_path / "pid"
+    program(
+        f"open({str(pid_file)!r}, 'w').write(str(os.getpid()))\n"
+        f"sys.stdout.buffer.write(open({str(other)!r}, 'rb').read())\nsys.stdout.flush(); time.sleep(600)"
+    )
+    monkeypatch.setenv(program_run.TIMEOUT_VARIABLE, "2")
+    rec = new_stream()
+    memory = await rec.memory_recording()
+    await rec.log_file_from_path(text_file(tmp_path, "table.csv"))
+    await rec.flush()
+    assert is_gone(int(pid_file.read_text()))
+    assert paths_of(await memory.drain_as_bytes()) == ["/note", "/wave", "/wave", "/wave"]
+    assert "TimeoutError: it takes longer than 2.0 s" in caplog.text
+
+
+async def test_a_time_limit_that_is_none(
+    tmp_path: Path,
+    program: Callable[[str], None],
+    new_stream: NewStream,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    program("sys.exit(0)")
+    monkeypatch.setenv(program_run.TIMEOUT_VARIABLE, "soon")
+    rec = new_stream()
+    await rec.memory_recording()
+    await rec.log_file_from_path(text_file(tmp_path, "table.csv"))
+    assert "AIORERUN_IMPORTER_TIMEOUT_SECS must be a positive number of seconds, not 'soon'" in caplog.text
 
 
 # --- the blocking API -----------------------------------------------------------------------------------

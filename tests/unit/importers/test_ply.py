@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from aiorerun.importers.base import ImportedRow, ImportSettings, IncompatibleFileError
+from aiorerun.importers.base import ImportedRow, ImportSettings
 from aiorerun.importers.ply import PlyImporter
 from aiorerun.importers.ply_format import parse_header
 from tests.unit.importers.files import BROKEN_PLYS, PLYS, XYZ, ply
@@ -110,8 +111,56 @@ def test_lists_of_negative_length() -> None:
         imported(data)
 
 
-def test_splats_are_not_taken_for_points() -> None:
-    names = ("f_dc_0", "f_dc_1", "f_dc_2", "opacity", "scale_0", "rot_0")
-    data = ply(("vertex", 1, (*XYZ, *(f"float {name}" for name in names))), body="0 1 2 1 1 1 1 1 1\n")
-    with pytest.raises(IncompatibleFileError):
-        imported(data)
+SPLAT = (
+    "f_dc_0",
+    "f_dc_1",
+    "f_dc_2",
+    "opacity",
+    "scale_0",
+    "scale_1",
+    "scale_2",
+    *map("rot_{}".format, range(4)),
+)
+
+
+def splat_file(values: str, *more: str) -> bytes:
+    return ply(("vertex", 1, (*XYZ, *(f"float {name}" for name in (*SPLAT, *more)))), body=values)
+
+
+def test_splats() -> None:
+    harmonics = [f"f_rest_{number}" for number in range(9)]
+    entity = imported(splat_file("1 2 3  10 0 -10  0  0 1 -1  0 3 0 4  1 2 3 4 5 6 7 8 9\n", *harmonics))
+    assert entity.archetype_short_name() == "GaussianSplats3D"
+    found = values(entity)
+    assert found["centers"] == [[1, 2, 3]]
+    assert found["scales"][0] == pytest.approx([1, 2.7182817, 0.36787945])
+    assert found["quaternions"][0] == pytest.approx([0.6, 0, 0.8, 0])
+    assert found["colors"] == [0xFF800080]
+    assert np.reshape(found["sh_coefficients"], (15, 3)).tolist() == [
+        *([1, 4, 7], [2, 5, 8], [3, 6, 9]),
+        *[[0, 0, 0]] * 12,
+    ]
+
+
+def test_splats_that_are_odd(caplog: pytest.LogCaptureFixture) -> None:
+    """Without a rotation, without harmonics that make sense, and out of all ranges."""
+    found = values(imported(splat_file("nan 2 3  0 0 0  -200  1000 0 0  0 0 0 0  1\n", "f_rest_0")))
+    assert found["quaternions"] == [[0, 0, 0, 1]]
+    assert found["colors"] == [0x80808000]
+    assert found["scales"] == [[np.inf, 1, 1]]
+    assert "sh_coefficients" not in found
+    assert "not the same number for each color" in caplog.text
+
+
+def test_harmonics_of_a_high_degree(caplog: pytest.LogCaptureFixture) -> None:
+    names = [f"f_rest_{number}" for number in range(72)]
+    data = splat_file("0 0 0  0 0 0  0  0 0 0  1 0 0 0 " + " ".join(map(str, range(72))), *names)
+    found = np.reshape(values(imported(data))["sh_coefficients"], (15, 3))
+    assert found.T.tolist() == [list(range(start, start + 15)) for start in (0, 24, 48)]
+    assert "the first 15 are kept" in caplog.text
+
+
+def test_splats_need_all_their_properties() -> None:
+    names = [f"float {name}" for name in SPLAT if name != "rot_3"]
+    data = ply(("vertex", 1, (*XYZ, *names)), body="0 1 2 " + "1 " * 10 + "\n")
+    assert imported(data).archetype_short_name() == "Points3D"
