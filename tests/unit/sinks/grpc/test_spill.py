@@ -19,7 +19,7 @@ from aiorerun.sinks.grpc.spill_dir import take_over
 from aiorerun.sinks.grpc.supply import LOST_WITH_CONNECTION, REFUSED
 from tests.unit.codec.building import announcement
 from tests.unit.sinks.grpc.serving import PATIENCE, FakeServer, free_port, is_empty, opened, serving, until
-from tests.unit.sinks.grpc.test_resident import static
+from tests.unit.sinks.test_resident import static
 from tests.unit.sinks.grpc.test_sink import bodies, lines, temporal
 
 if TYPE_CHECKING:
