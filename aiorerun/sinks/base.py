@@ -91,7 +91,8 @@ class Sink(Protocol):
     - ``connection_state``, a text, is shown in :class:`aiorerun.SinkStats`.
 
     A sink that raises from ``write`` loses the messages of that call: they are counted and reported,
-    and the next messages are tried again.
+    and the next messages are tried again. An exception whose attribute ``messages_taken`` is a number says
+    that so many of them, the first ones, were taken nevertheless.
     """
 
     async def open(self, context: SinkContext) -> None:
@@ -99,7 +100,7 @@ class Sink(Protocol):
         ...
 
     async def write(self, messages: Sequence[Message]) -> None:
-        """Takes messages in order, all of them or (raising) none."""
+        """Takes messages in order, all of them or (raising) none, or as many as the exception says."""
         ...
 
     async def flush(self) -> None:
