@@ -65,7 +65,7 @@ class PartNames:
         self.has_index = "index" in fields
         self._pid = -1
         self._regex = self._compile()
-        if self.index_of(self.name(12_345, 0.0)) != (12_345 if self.has_index else 1):
+        if self.index_of(self.name(12_345, 0.0)) != 12_345:
             raise ValueError(
                 f"{argument}: {str(path)!r} has an index that is not written as a decimal number"
             )
