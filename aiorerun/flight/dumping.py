@@ -69,8 +69,10 @@ def write_dump(evidence: Evidence, path: Path | None, names: PartNames) -> Dump:
     """
     folder = PartFolder(names)
     if path is None:
+        folder.folder = folder.folder.absolute()
         open_path, fd = folder.create(time.time())
     else:
+        path = path.absolute()
         open_path = path.with_name(f"{path.name}.{secrets.token_hex(4)}{OPEN_SUFFIX}")
         fd = os.open(open_path, WRITE_FLAGS | os.O_EXCL, 0o666)
     try:

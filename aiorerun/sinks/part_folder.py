@@ -41,12 +41,14 @@ class PartFolder:
         names: The pattern.
 
     Attributes:
+        folder: Where they are; absolute from :meth:`claim` on.
         parts: Those that are finished, and those that programs which were killed have left; oldest first.
         nbytes: Their bytes.
     """
 
     def __init__(self, names: PartNames) -> None:
         self._names = names
+        self.folder = names.folder
         self._lock_fd: int | None = None
         self._next = 1
         self._told = False
@@ -59,9 +61,10 @@ class PartFolder:
         Raises:
             SinkOpenError: Another sink makes such parts, or the directory cannot be used.
         """
-        names = self._names
+        # What the program does to its working directory later does not matter.
+        self.folder = self.folder.absolute()
         while self._lock_fd is None:
-            self._lock_fd = self._lock(names.folder / names.lock_name)
+            self._lock_fd = self._lock(self.folder / self._names.lock_name)
         try:
             self._scan()
         except BaseException:
@@ -70,7 +73,7 @@ class PartFolder:
 
     def _lock(self, path: Path) -> int | None:
         """The descriptor of the lock file; ``None`` if it went away meanwhile, with who had it."""
-        folder = str(self._names.folder)
+        folder = str(self.folder)
         try:
             fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
         except OSError as error:
@@ -100,7 +103,7 @@ class PartFolder:
         """Lets others make such parts."""
         if self._lock_fd is not None:
             with contextlib.suppress(OSError):
-                (self._names.folder / self._names.lock_name).unlink()
+                (self.folder / self._names.lock_name).unlink()
         self.forget()
 
     def forget(self) -> None:
@@ -120,7 +123,7 @@ class PartFolder:
         """
         first = self._next if self._names.has_index else 1
         for number in range(first, first + _ATTEMPTS):
-            final = self._names.folder / self._names.name(number, time)
+            final = self.folder / self._names.name(number, time)
             if os.path.lexists(final):
                 continue
             path = final.with_name(final.name + OPEN_SUFFIX)
@@ -130,9 +133,7 @@ class PartFolder:
                 continue
             self._next = number + 1
             return path, fd
-        raise FileExistsError(
-            errno.EEXIST, "all names are taken", str(self._names.folder / self._names.pattern)
-        )
+        raise FileExistsError(errno.EEXIST, "all names are taken", str(self.folder / self._names.pattern))
 
     def publish(self, path: Path, size: int) -> Path:
         """Gives a finished part its final name, in one step; what has that name already is left alone.
@@ -184,7 +185,7 @@ class PartFolder:
         """Finds the parts of former runs. Nobody writes to them: the pattern is locked."""
         found: list[tuple[tuple[int, int], KeptPart]] = []
         left: list[str] = []
-        for entry in os.scandir(self._names.folder):
+        for entry in os.scandir(self.folder):
             index = self._names.index_of(entry.name.removesuffix(OPEN_SUFFIX))
             if index is None or not entry.is_file(follow_symlinks=False):
                 continue
@@ -194,7 +195,7 @@ class PartFolder:
                 left.append(entry.name)
             status = entry.stat(follow_symlinks=False)
             order = (index, 0) if self._names.has_index else (status.st_mtime_ns, index)
-            found.append((order, KeptPart(self._names.folder / entry.name, status.st_size)))
+            found.append((order, KeptPart(self.folder / entry.name, status.st_size)))
             if self._names.has_index:
                 self._next = max(self._next, index + 1)
         if left:
@@ -202,7 +203,7 @@ class PartFolder:
                 "%d parts in %r were not finished by the program that wrote them, such as %r: they have no "
                 "footer, and are readable up to their last whole message",
                 len(left),
-                str(self._names.folder),
+                str(self.folder),
                 max(left),
             )
         self.parts = [part for _, part in sorted(found)]

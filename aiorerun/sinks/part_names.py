@@ -38,7 +38,7 @@ class PartNames:
             that are taken get a number.
 
     Attributes:
-        folder: Where the parts are; absolute.
+        folder: Where the parts are, as it was given.
         pattern: The file name with its fields.
 
     Raises:
@@ -46,7 +46,7 @@ class PartNames:
     """
 
     def __init__(self, path: str | os.PathLike[str], argument: str, *, numbered: bool) -> None:
-        whole = Path(os.path.abspath(path))
+        whole = Path(path)
         self._argument = argument
         self.folder = whole.parent
         self.pattern = whole.name

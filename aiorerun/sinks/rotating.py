@@ -16,6 +16,7 @@ from aiorerun import process
 from aiorerun.codec.framing import MessageKind
 from aiorerun.errors import SinkOpenError
 from aiorerun.pipeline.overflow import check_policy
+from aiorerun.sinks.parcel import is_property
 from aiorerun.sinks.part_folder import PartFolder
 from aiorerun.sinks.part_names import PartNames
 from aiorerun.sinks.queued import check_max_queued_bytes
@@ -242,7 +243,7 @@ class RotatingFileSink:
         except OSError as error:
             self._folder.release()
             raise SinkOpenError(
-                error.errno, f"cannot write into {str(self._names.folder)!r}: {error.strerror}"
+                error.errno, f"cannot write into {str(folder.folder)!r}: {error.strerror}"
             ) from error
         self._trim(0)
         _opened.add(self)
@@ -376,7 +377,7 @@ class _Part:
 
     Attributes:
         begins_with: How many bytes that are.
-        since: When it got the first message of its own that is more than an announcement.
+        since: When it got the first chunk of its own that is more than a property.
         has_chunks: Whether it has any chunk.
     """
 
@@ -391,10 +392,13 @@ class _Part:
     def write(self, messages: Sequence[Message]) -> None:
         """Appends messages, all or none; raises ``OSError``."""
         self.file.write(messages)
-        if any(message.index is not None for message in messages):
+        for message in messages:
+            if message.index is None:
+                continue
             self.has_chunks = True
-            if self.since is None:
-                self.since = time.monotonic()
+            if not is_property(message.index.group.entity_path):
+                self.since = self.since or time.monotonic()
+                break
 
 
 def _size(message: Message) -> int:
