@@ -355,7 +355,7 @@ class SinkRunner:
             lost_because = self._late if self._aborted else f"sink error: {type(error).__name__}"
             self._flush_error = error
             self._report("writing to", error)
-            taken = getattr(error, "messages_taken", 0)
+            taken = max(0, getattr(error, "messages_taken", 0))
             self.counters.settle(parcels[:taken], None, waited_for=self.is_waited_for)
             parcels = parcels[taken:]
         finally:

@@ -47,6 +47,7 @@ async def test_a_dump_opens_in_the_viewer(tmp_path: Path) -> None:
     [recording] = [each for each in state.recordings if each.store_id.endswith(":dump")]
     # What it holds is the last seconds of the program, in the viewer too.
     [log_time] = [line for line in recording.timelines if line.name == "log_time"]
+    assert log_time.end is not None
     assert abs(log_time.end / 1e9 - time.time()) < 600
 
 

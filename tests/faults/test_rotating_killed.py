@@ -267,7 +267,9 @@ def test_the_last_part_is_finished_at_exit(name: str, tmp_path: Path) -> None:
         timeout=60,
         check=False,
     )
-    assert (result.returncode, result.stderr) == (0, "")
+    assert result.returncode == 0, result.stderr
+    # On a busy machine, debug mode tells how long imports took.
+    assert [line for line in result.stderr.splitlines() if not line.startswith("Executing ")] == []
     parts = sorted(tmp_path.iterdir())
     assert all(path.suffix == ".rrd" for path in parts)
     assert_verified(parts)
