@@ -77,6 +77,7 @@ if TYPE_CHECKING:
         set_strict_mode as set_strict_mode,
         strict_mode as strict_mode,
     )
+    from aiorerun.flight import FlightRecorderSink as FlightRecorderSink
     from aiorerun.importers.registry import register_importer as register_importer
     from aiorerun.lifecycle import (
         cleanup_if_forked_child as cleanup_if_forked_child,
@@ -130,6 +131,9 @@ if TYPE_CHECKING:
     )
     from aiorerun.sinks.queued import (
         QueuedSink as QueuedSink,
+    )
+    from aiorerun.sinks.rotating import (
+        RotatingFileSink as RotatingFileSink,
     )
     from aiorerun.stream import (
         AsyncRecordingStream as AsyncRecordingStream,
@@ -207,6 +211,7 @@ _HOMES: Final[dict[str, str]] = {
     "EXTERNAL_DATA_LOADER_INCOMPATIBLE_EXIT_CODE": "aiorerun.versions",
     "EXTERNAL_IMPORTER_INCOMPATIBLE_EXIT_CODE": "aiorerun.versions",
     "FileSink": "aiorerun.sinks.file",
+    "FlightRecorderSink": "aiorerun.flight",
     "FlushTimeoutError": "aiorerun.errors",
     "GrpcServerSink": "aiorerun.server",
     "GrpcSink": "aiorerun.sinks.grpc",
@@ -225,6 +230,7 @@ _HOMES: Final[dict[str, str]] = {
     "RERUN_KIND_INDEX": "aiorerun.types.sorbet",
     "RecordingStream": "aiorerun.stream:AsyncRecordingStream",
     "RerunWarning": "aiorerun.errors",
+    "RotatingFileSink": "aiorerun.sinks.rotating",
     "RrdError": "aiorerun.codec.errors",
     "SORBET_ARCHETYPE_NAME": "aiorerun.types.sorbet",
     "SORBET_COMPONENT": "aiorerun.types.sorbet",
@@ -329,6 +335,7 @@ __all__ = [
     "EXTERNAL_DATA_LOADER_INCOMPATIBLE_EXIT_CODE",
     "EXTERNAL_IMPORTER_INCOMPATIBLE_EXIT_CODE",
     "FileSink",
+    "FlightRecorderSink",
     "FlushTimeoutError",
     "GrpcServerSink",
     "GrpcSink",
@@ -347,6 +354,7 @@ __all__ = [
     "RERUN_KIND_INDEX",
     "RecordingStream",
     "RerunWarning",
+    "RotatingFileSink",
     "RrdError",
     "SORBET_ARCHETYPE_NAME",
     "SORBET_COMPONENT",

@@ -20,7 +20,7 @@ from aiorerun.stream_base import streams
 from aiorerun.types.ids import ids
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
     from concurrent.futures import Future
 
     from aiorerun.engine.conveyor import Conveyor
@@ -117,7 +117,11 @@ def finish_all() -> None:
     Workers whose event loop is gone still live, so no thread has to be started at interpreter exit.
     """
     finish_on_running_loops()
-    left = [conveyor for conveyor in conveyors if _is_orphan(conveyor)]
+    finish_now([conveyor for conveyor in conveyors if _is_orphan(conveyor)])
+
+
+def finish_now(left: Sequence[Conveyor]) -> None:
+    """Finishes streams whose event loop does not run any more."""
     if not left:
         return
     try:
@@ -167,7 +171,7 @@ def finish_on_running_loops() -> None:
             )
 
 
-async def _finish(left: list[Conveyor]) -> None:
+async def _finish(left: Sequence[Conveyor]) -> None:
     outcomes = await asyncio.gather(*(conveyor.finish() for conveyor in left), return_exceptions=True)
     for conveyor, outcome in zip(left, outcomes, strict=True):
         if isinstance(outcome, BaseException):

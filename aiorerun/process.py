@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -17,6 +19,9 @@ on_fork: Final[list[Callable[[], None]]] = []
 
 at_exit: Final[list[Callable[[], None]]] = []
 """Called when the process ends, the last one first, as by ``atexit``."""
+
+_for_main_thread: Final[deque[Callable[[], None]]] = deque()
+"""What waits for the main thread."""
 
 
 class _Current:
@@ -42,6 +47,19 @@ def note_fork() -> None:
     _Current.finalizer = None
     for function in on_fork:
         function()
+
+
+def in_main_thread(function: Callable[[], None]) -> None:
+    """Runs a function that only the main thread can run: now, or when that next calls the blocking API."""
+    _for_main_thread.append(function)
+    run_in_main_thread()
+
+
+def run_in_main_thread() -> None:
+    """Runs what waits for the main thread, if this is it."""
+    if _for_main_thread and threading.current_thread() is threading.main_thread():
+        while _for_main_thread:
+            _for_main_thread.popleft()()
 
 
 def finish_with_multiprocessing() -> None:

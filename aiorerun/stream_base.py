@@ -6,6 +6,7 @@ import asyncio
 import logging
 import math
 import os
+import sys
 import time
 import warnings
 import weakref
@@ -385,7 +386,18 @@ class BaseRecordingStream:
             await self._force_save()
         self._engine.reopen()
         if self._engine.has_sinks:
+            self._tell_sinks()
             await self._on_engine_loop(self._switch(()))
+
+    def _tell_sinks(self) -> None:
+        """Tells the sinks that are about to be closed what went wrong, if that is why."""
+        error = sys.exc_info()[1]
+        if error is None:
+            return
+        for runner in list(self._engine.conveyor.sinks.runners):
+            leaving = getattr(runner.sink, "leaving", None)
+            if leaving is not None:
+                leaving(error)
 
     async def _close(self) -> None:
         if self._forced_path is not None:
@@ -394,6 +406,7 @@ class BaseRecordingStream:
             self._capture.gate = CLOSED
         self._engine.reopen()
         if self._engine.has_sinks:
+            self._tell_sinks()
             await self._on_engine_loop(self._switch(()))
         else:
             self._warn_about_lost_buffer()

@@ -44,7 +44,12 @@ def block_messages(
         elif known is not None:
             return [_make_stamp(key, store, block, ids, clock_ns)]
         _stamps.put(key, _SEEN_ONCE)
-    return [chunk_message(store, chunk) for chunk in chunks_of(block, ids, clock_ns, pause=pause)]
+    has_own_ids = block.row_ids is None
+    messages = [chunk_message(store, chunk) for chunk in chunks_of(block, ids, clock_ns, pause=pause)]
+    if not has_own_ids:
+        for message in messages:
+            message.captured_ns = 0
+    return messages
 
 
 def _make_stamp(

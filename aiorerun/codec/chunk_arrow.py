@@ -216,12 +216,19 @@ def _component(field: pa.Field[Any], array: pa.Array[Any]) -> ComponentData:
         return ComponentData(descriptor, offsets, flatten(array))
     present = None
     if array.null_count:
-        present = array.is_valid().to_numpy(zero_copy_only=False)
+        present = _bits(array.is_valid())
     offsets = np.zeros(1, np.int32)
     if len(array):
-        offsets = array.offsets.to_numpy()
+        # Not by pyarrow's own way to numpy, which imports pandas where that is installed.
+        offsets = np.frombuffer(array.buffers()[1], np.int32, len(array) + 1, 4 * array.offset)
     values = array.values.slice(offsets[0], offsets[-1] - offsets[0])
     return ComponentData(descriptor, offsets - offsets[0], flatten(values), present)
+
+
+def _bits(array: pa.Array[Any]) -> npt.NDArray[np.bool_]:
+    """The values of an array of booleans without nulls."""
+    bits = np.unpackbits(np.frombuffer(array.buffers()[1], np.uint8), bitorder="little")
+    return bits[array.offset : array.offset + len(array)].astype(np.bool_)
 
 
 def _text(data: bytes | None) -> str | None:

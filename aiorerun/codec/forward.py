@@ -30,6 +30,13 @@ def forwarded_message(store: StoreId, batch: pa.RecordBatch) -> Message:
     Raises:
         RrdError: It is not the batch of a chunk.
     """
+    message = _message(store, batch)
+    # When its rows were captured, and by whose clock, is not known here.
+    message.captured_ns = 0
+    return message
+
+
+def _message(store: StoreId, batch: pa.RecordBatch) -> Message:
     chunk = from_record_batch(batch)
     batch = _honest(batch, chunk)
     if _is_ours(batch.schema, chunk):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aiorerun.codec import framing
 from aiorerun.codec.chunk import encode_batch
@@ -12,6 +12,7 @@ from aiorerun.codec.chunk_index import chunk_index
 from aiorerun.codec.compression import compress
 from aiorerun.codec.framing import MessageKind
 from aiorerun.codec.protobuf import bytes_field, fixed64_field, tag, text_field, varint, varint_field
+from aiorerun.types.tuid import TuidRange
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,9 +47,10 @@ class Message:
         rows: Rows of data in it.
         index: What the footer of a file says about it; ``None`` if it is no chunk.
         store: The recording or blueprint it belongs to.
+        captured_ns: The time in the id of its oldest row, if this process has captured its rows; otherwise 0.
     """
 
-    __slots__ = ("index", "kind", "nbytes", "rows", "segments", "store")
+    __slots__ = ("captured_ns", "index", "kind", "nbytes", "rows", "segments", "store")
 
     def __init__(
         self,
@@ -58,6 +60,7 @@ class Message:
         rows: int,
         index: ChunkIndex | None,
         store: StoreId,
+        captured_ns: int = 0,
     ) -> None:
         self.kind = kind
         self.segments = segments
@@ -65,6 +68,7 @@ class Message:
         self.rows = rows
         self.index = index
         self.store = store
+        self.captured_ns = captured_ns
 
     def __repr__(self) -> str:
         return f"Message({self.kind.name}, {self.nbytes} bytes, {self.rows} rows, {self.store})"
@@ -137,7 +141,10 @@ def encoded_message(store: StoreId, chunk: Chunk, batch: EncodedBatch) -> Messag
     if total <= _JOINED:
         segments = (b"".join(segments),)
     index = chunk_index(chunk, batch.columns, batch.nbytes)
-    return Message(MessageKind.ARROW_MSG, segments, total, len(chunk.row_ids), index, store)
+    ids: Any = chunk.row_ids
+    count = len(ids)
+    captured_ns = ids.time_ns if type(ids) is TuidRange else ids.item(0) if count else 0
+    return Message(MessageKind.ARROW_MSG, segments, total, count, index, store, captured_ns)
 
 
 _SIZE_TAG: Final = tag(3, 0)

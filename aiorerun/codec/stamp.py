@@ -142,7 +142,7 @@ class Stamp:
         for _, values in indexes:
             numbers += _bounds(values)
         index = ChunkIndex(self._group, record_of(time_ns, inc, numbers))
-        return Message(MessageKind.ARROW_MSG, (payload,), len(payload), count, index, self._store)
+        return Message(MessageKind.ARROW_MSG, (payload,), len(payload), count, index, self._store, time_ns)
 
     def _add_times(self, indexes: list[tuple[Timeline, Any]], pieces: list[bytes]) -> list[bytes]:
         """Adds the sequences of consecutive times; returns the bytes of what is left, from other times on."""

@@ -88,10 +88,13 @@ class Sink(Protocol):
       for it: it returns when the other side has confirmed everything.
     - ``reopened()`` gives a fresh sink to the same target. A forked child, where the sinks of the parent are
       of no use, attaches it in their place when the stream is first used on an event loop there.
+    - ``leaving(error)``, no coroutine, is called before the sink is closed by ``disconnect``, ``aclose`` or
+      the end of an ``async with`` while an exception is being handled.
     - ``connection_state``, a text, is shown in :class:`aiorerun.SinkStats`.
 
     A sink that raises from ``write`` loses the messages of that call: they are counted and reported,
-    and the next messages are tried again.
+    and the next messages are tried again. An exception whose attribute ``messages_taken`` is a number says
+    that so many of them, the first ones, were taken nevertheless.
     """
 
     async def open(self, context: SinkContext) -> None:
@@ -99,7 +102,7 @@ class Sink(Protocol):
         ...
 
     async def write(self, messages: Sequence[Message]) -> None:
-        """Takes messages in order, all of them or (raising) none."""
+        """Takes messages in order, all of them or (raising) none, or as many as the exception says."""
         ...
 
     async def flush(self) -> None:

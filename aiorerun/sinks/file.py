@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import os
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from aiorerun.errors import SinkOpenError
 from aiorerun.pipeline.overflow import check_policy
 from aiorerun.sinks.queued import check_max_queued_bytes
-from aiorerun.sinks.scratch import scratch_file
+from aiorerun.sinks.rrd_file import WRITE_FLAGS, RrdFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import BinaryIO
+    from collections.abc import Sequence
 
-    from aiorerun.codec.chunk_template import Segment
     from aiorerun.codec.messages import Message
-    from aiorerun.codec.rrd import RrdEncoder
     from aiorerun.pipeline.overflow import OverflowPolicy
     from aiorerun.sinks.base import SinkContext
-
-logger = logging.getLogger("aiorerun")
-
-_MAX_SEGMENTS: Final = 512
-"""Buffers handed to one system call; Linux allows 1024."""
 
 
 class FileSink:
@@ -95,7 +85,7 @@ class FileSink:
         Raises:
             OSError: They could not be written; the file ends where it ended before.
         """
-        await self._run(partial(self._write, messages))
+        await self._run(partial(self._file.write, messages))
 
     async def flush(self) -> None:
         """Nothing to do: written messages have been passed to the operating system."""
@@ -105,102 +95,21 @@ class FileSink:
         await self._run(self._close)
 
     def _open(self) -> None:
-        from aiorerun.codec.rrd import RrdEncoder
-
-        self._encoder: RrdEncoder = RrdEncoder(self._scratch, write_footer=self.write_footer)
-        self._told = False
-        self._end = 0
         try:
-            self._fd = os.open(
-                self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0), 0o666
-            )
+            fd = os.open(self.path, WRITE_FLAGS | os.O_TRUNC, 0o666)
         except OSError as error:
             raise SinkOpenError(
                 error.errno, f"cannot create {str(self.path)!r}: {error.strerror} (its directory must exist)"
             ) from error
+        self._file = RrdFile(self.path, fd, write_footer=self.write_footer)
         try:
-            self._append(self._encoder.start())
+            self._file.start()
         except OSError as error:
-            os.close(self._fd)
+            self._file.close()
             raise SinkOpenError(error.errno, f"cannot write {str(self.path)!r}: {error.strerror}") from error
-
-    def _write(self, messages: Sequence[Message]) -> None:
-        segments: list[Segment] = []
-        for message in messages:
-            segments.extend(self._encoder.encode(message))
-        try:
-            self._append(segments)
-        except OSError:
-            self._encoder.undo(len(messages))
-            raise
-        self._encoder.settle()
-        self._tell_if_too_large()
-
-    def _scratch(self) -> BinaryIO:
-        """For the bookkeeping of the footer."""
-        return scratch_file(self.path.parent)
-
-    def _tell_if_too_large(self) -> None:
-        if self._encoder.is_too_large and not self._told:
-            self._told = True
-            logger.warning(
-                "%r gets no footer, it has too many chunks: it can be read from front to back only; "
-                "begin another file in time with save()",
-                str(self.path),
-            )
 
     def _close(self) -> None:
         try:
-            self._append(self._encoder.finish())
-            self._tell_if_too_large()
+            self._file.finish()
         finally:
-            os.close(self._fd)
-            self._encoder.release()
-
-    def _append(self, segments: Sequence[Segment]) -> None:
-        """Writes buffers at the end of the file, or leaves it as it was."""
-        try:
-            written = write_all(self._fd, segments)
-        except OSError:
-            # Not every target can be cut back (pipes, devices); the first error is what counts.
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._fd, self._end)
-                os.lseek(self._fd, self._end, os.SEEK_SET)
-            raise
-        self._end += written
-
-
-def _write_joined(fd: int, buffers: Sequence[Any]) -> int:
-    """What ``os.writev`` does, where there is none."""
-    return os.write(fd, b"".join(buffers))
-
-
-_writev: Callable[[int, Sequence[Any]], int] = getattr(os, "writev", _write_joined)
-
-
-def write_all(fd: int, segments: Sequence[Segment], wait: Callable[[int], None] | None = None) -> int:
-    """Writes all buffers with as few system calls as possible; returns the number of bytes.
-
-    Args:
-        fd: Where to.
-        segments: The buffers.
-        wait: Waits until something can be written to an ``fd`` that does not block by itself.
-    """
-    pending: list[Any] = [memoryview(segment).cast("B") for segment in segments if len(segment)]
-    total = 0
-    first = 0
-    while first < len(pending):
-        try:
-            written = _writev(fd, pending[first : first + _MAX_SEGMENTS])
-        except BlockingIOError:
-            if wait is None:
-                raise
-            wait(fd)
-            continue
-        total += written
-        while first < len(pending) and written >= len(pending[first]):
-            written -= len(pending[first])
-            first += 1
-        if written:
-            pending[first] = pending[first][written:]
-    return total
+            self._file.close()

@@ -370,6 +370,9 @@ class SinkRunner:
             lost_because = self._late if self._aborted else f"sink error: {type(error).__name__}"
             self._flush_error = error
             self._report("writing to", error)
+            taken = max(0, getattr(error, "messages_taken", 0))
+            self.counters.settle(parcels[:taken], None, waited_for=self.is_waited_for)
+            parcels = parcels[taken:]
         finally:
             self._settle(parcels, lost_because)
         if lost_because is None:

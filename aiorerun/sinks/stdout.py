@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from aiorerun.errors import SinkOpenError
 from aiorerun.sinks.base import SinkGone
-from aiorerun.sinks.file import write_all
+from aiorerun.sinks.rrd_file import write_all
 from aiorerun.sinks.scratch import scratch_file
 
 if TYPE_CHECKING:

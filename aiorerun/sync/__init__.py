@@ -64,6 +64,9 @@ if TYPE_CHECKING:
     from aiorerun.sinks.queued import (
         QueuedSink as QueuedSink,
     )
+    from aiorerun.sinks.rotating import (
+        RotatingFileSink as RotatingFileSink,
+    )
     from aiorerun.sync import (
         archetypes as archetypes,
         blueprint as blueprint,
@@ -110,6 +113,7 @@ if TYPE_CHECKING:
         BinaryStream as BinaryStream,
         LogSinkLike as LogSinkLike,
     )
+    from aiorerun.sync.flight import FlightRecorderSink as FlightRecorderSink
     from aiorerun.sync.live_api import (
         connect_grpc as connect_grpc,
         send_blueprint as send_blueprint,
@@ -206,6 +210,7 @@ _HOMES: Final[dict[str, str]] = {
     "EXTERNAL_DATA_LOADER_INCOMPATIBLE_EXIT_CODE": "aiorerun.versions",
     "EXTERNAL_IMPORTER_INCOMPATIBLE_EXIT_CODE": "aiorerun.versions",
     "FileSink": "aiorerun.sinks.file",
+    "FlightRecorderSink": "aiorerun.sync.flight",
     "FlushTimeoutError": "aiorerun.errors",
     "GrpcServerSink": "aiorerun.server",
     "GrpcSink": "aiorerun.sinks.grpc",
@@ -224,6 +229,7 @@ _HOMES: Final[dict[str, str]] = {
     "RERUN_KIND_INDEX": "aiorerun.types.sorbet",
     "RecordingStream": "aiorerun.sync.stream",
     "RerunWarning": "aiorerun.errors",
+    "RotatingFileSink": "aiorerun.sinks.rotating",
     "RrdError": "aiorerun.codec.errors",
     "SORBET_ARCHETYPE_NAME": "aiorerun.types.sorbet",
     "SORBET_COMPONENT": "aiorerun.types.sorbet",
@@ -327,6 +333,7 @@ __all__ = [
     "EXTERNAL_DATA_LOADER_INCOMPATIBLE_EXIT_CODE",
     "EXTERNAL_IMPORTER_INCOMPATIBLE_EXIT_CODE",
     "FileSink",
+    "FlightRecorderSink",
     "FlushTimeoutError",
     "GrpcServerSink",
     "GrpcSink",
@@ -345,6 +352,7 @@ __all__ = [
     "RERUN_KIND_INDEX",
     "RecordingStream",
     "RerunWarning",
+    "RotatingFileSink",
     "RrdError",
     "SORBET_ARCHETYPE_NAME",
     "SORBET_COMPONENT",

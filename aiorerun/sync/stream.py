@@ -272,7 +272,10 @@ class RecordingStream(Importing):
 
                 self._lease = PortalLease()
             lease = self._lease
-        return lease.call(function, *args)
+        try:
+            return lease.call(function, *args)
+        finally:
+            process.run_in_main_thread()
 
     def _release(self) -> None:
         with self._lease_lock:

@@ -153,6 +153,11 @@ class TuidRange:
     def __len__(self) -> int:
         return self._count
 
+    @property
+    def time_ns(self) -> int:
+        """The time of all ids."""
+        return self._time_ns
+
     def packed(self, row: int) -> bytes:
         """The bytes of one id."""
         return _PACKED.pack(self._time_ns, self.first + row)

@@ -15,11 +15,11 @@ from aiorerun.codec.framing import MessageKind
 from aiorerun.codec.messages import Message, chunk_message
 from aiorerun.sinks.grpc import spill as spill_module
 from aiorerun.sinks.grpc.outbox import ENTRY_BYTES
-from aiorerun.sinks.grpc.resident import Resident
 from aiorerun.sinks.grpc.spill import SpillSupply
 from aiorerun.sinks.grpc.supply import MemorySupply
+from aiorerun.sinks.resident import Resident
 from tests.unit.codec.building import STORE, scalar_chunk
-from tests.unit.sinks.grpc.test_resident import static
+from tests.unit.sinks.test_resident import static
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence

@@ -199,7 +199,7 @@ class GrpcSink:
         """
         # In the worker: it takes a tenth of a second.
         await context.run_blocking(_load)
-        from aiorerun.sinks.grpc.resident import RESIDENT_BYTES, Resident
+        from aiorerun.sinks.resident import RESIDENT_BYTES, Resident
 
         self._context = context
         if self._token is not None and not self.endpoint.is_tls and not _is_loopback(self.endpoint.host):

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from aiorerun.codec.chunk_template import Segment
     from aiorerun.codec.messages import Message
     from aiorerun.net.logmsg import Framed
-    from aiorerun.sinks.grpc.resident import Resident
     from aiorerun.sinks.grpc.spill_book import Forgotten
     from aiorerun.sinks.grpc.spill_dir import Owner
+    from aiorerun.sinks.resident import Resident
 
 T = TypeVar("T")
 

@@ -10,13 +10,13 @@ import contextlib
 import os
 import re
 import secrets
-import sys
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import xxhash
 
 from aiorerun.errors import SinkOpenError
+from aiorerun.sinks.locking import lock_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,18 +119,6 @@ def _prefix(target: str) -> str:
     return f"{xxhash.xxh3_64_hexdigest(target.encode())}-"
 
 
-def _lock_file(fd: int) -> None:
-    """Takes the lock of a file until it is closed. Raises ``OSError`` if somebody has it."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
 def _lock(path: Path, flags: int) -> Owner | None:
     """Takes the lock of a subdirectory, unless somebody has it or it vanishes meanwhile."""
     lock = path / _LOCK
@@ -141,7 +129,7 @@ def _lock(path: Path, flags: int) -> Owner | None:
             raise
         return None
     try:
-        _lock_file(fd)
+        lock_file(fd)
         # The former owner may have removed it in between; then the lock is of a file that nobody sees.
         if os.path.samestat(os.fstat(fd), lock.stat()):
             return Owner(path, fd)

@@ -6,8 +6,8 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from aiorerun.sinks.file import write_all
 from aiorerun.sinks.grpc.spill_format import HEADER, MAGIC, DamagedRecord, decode_record, payload_length
+from aiorerun.sinks.rrd_file import write_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from aiorerun.codec.messages import Message
     from aiorerun.net.logmsg import Framed
-    from aiorerun.sinks.grpc.resident import Resident
+    from aiorerun.sinks.resident import Resident
 
 LOST_WITH_CONNECTION: Final = "forgotten before the connection broke"
 """Why rows are lost that were sent, had no room in the outbox, and may not have arrived."""

@@ -138,7 +138,7 @@ async def test_beyond_the_limit_there_is_no_footer_and_one_warning(
     for number in range(60):
         await rec.log(f"e{number}", rr.Scalars(float(number)))
         await rec.flush()
-    log = rec._engine.conveyor.sinks.runners[0].sink._encoder._log  # type: ignore[attr-defined]
+    log = rec._engine.conveyor.sinks.runners[0].sink._file._encoder._log  # type: ignore[attr-defined]
     assert log.is_closed
     assert log.groups == []
     assert len(log._ends) == 0

@@ -77,6 +77,59 @@ async def test_a_user_sink_gets_everything_in_order() -> None:
     assert scalars_of(encode_stream(sink.messages), "/a") == [0.0, 1.0, 2.0, 3.0, 4.0]
 
 
+async def test_a_sink_may_have_taken_the_first_messages_of_a_call_that_fails() -> None:
+    class Short(ListSink):
+        async def write(self, messages: Sequence[Message]) -> None:
+            self.messages.extend(messages[:2])
+            error = OSError("no more")
+            error.messages_taken = 2  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
+            raise error
+
+    rec, sink = stream(), Short()
+    for name in "abc":
+        await rec.log(name, rr.Scalars(1.0))
+    await rec.set_sinks(sink)
+    with pytest.raises(OSError, match="no more"):
+        await rec.flush()
+    [counted] = rec.stats().sinks
+    rows = sum(message.rows for message in sink.messages)
+    # The announcement may have come in a call of its own.
+    assert rows in (1, 2)
+    assert counted.messages_written == len(sink.messages) == rows + 1
+    assert (counted.rows_written, counted.rows_dropped) == (rows, 3 - rows)
+    assert rec.stats().rows_delivered == rows
+    assert len(rec.stats().reasons) == 1
+    await rec.disconnect()
+
+
+@pytest.mark.parametrize("closing", ["disconnect", "aclose", "block"])
+async def test_a_sink_is_told_that_an_exception_ends_the_recording(closing: str) -> None:
+    class Curious(ListSink):
+        error: BaseException | None = None
+
+        def leaving(self, error: BaseException) -> None:
+            assert "aclose" not in self.calls
+            self.error = error
+
+    wrong, sinks = ValueError("on purpose"), [Curious(), Curious()]
+    rec = stream()
+    await rec.set_sinks(sinks[0], rr.QueuedSink(sinks[1]))
+    with pytest.raises(ValueError, match="on purpose"):  # noqa: PT012 - it is about leaving blocks
+        if closing == "block":
+            async with rec:
+                raise wrong
+        try:
+            raise wrong
+        finally:
+            await getattr(rec, closing)()
+    assert [sink.error for sink in sinks] == [wrong, wrong]
+    quiet = Curious()
+    rec = stream()
+    await rec.set_sinks(quiet)
+    await rec.disconnect()
+    assert quiet.error is None
+
+
 async def test_a_failing_sink_is_counted_reported_once_and_tried_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

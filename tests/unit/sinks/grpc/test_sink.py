@@ -20,7 +20,7 @@ from aiorerun.sinks.grpc.sink import NOT_SENT
 from aiorerun.sinks.grpc.supply import LOST_WITH_CONNECTION
 from tests.unit.codec.building import STORE, announcement, scalar_chunk
 from tests.unit.sinks.grpc.serving import PATIENCE, Context, FakeServer, free_port, opened, serving, until
-from tests.unit.sinks.grpc.test_resident import static
+from tests.unit.sinks.test_resident import static
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

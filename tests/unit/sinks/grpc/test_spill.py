@@ -19,8 +19,8 @@ from aiorerun.sinks.grpc.spill_dir import take_over
 from aiorerun.sinks.grpc.supply import LOST_WITH_CONNECTION, REFUSED
 from tests.unit.codec.building import announcement
 from tests.unit.sinks.grpc.serving import PATIENCE, FakeServer, free_port, is_empty, opened, serving, until
-from tests.unit.sinks.grpc.test_resident import static
 from tests.unit.sinks.grpc.test_sink import bodies, lines, temporal
+from tests.unit.sinks.test_resident import static
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from aiorerun.codec.messages import blueprint_activation_message, chunk_message
-from aiorerun.sinks.grpc.resident import ENTRY_BYTES, Resident, activation_flags
+from aiorerun.sinks.resident import ENTRY_BYTES, Resident, activation_flags
 from aiorerun.types.store import StoreId, StoreKind
 from tests.unit.codec.building import STORE, announcement, chunk, component, scalar_chunk
 

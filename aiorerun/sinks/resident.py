@@ -1,4 +1,4 @@
-"""What every new connection is told first, whatever was acknowledged or forgotten. Pure."""
+"""What every new connection, and every part of a recording in several files, begins with. Pure."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ RESIDENT_BYTES: Final = 64 << 20
 ENTRY_BYTES: Final = 1024
 """What keeping a message costs beside its bytes, about."""
 
+SERVERS: Final = "a server that starts anew gets only what was logged last"
+
 
 class _Lane(IntEnum):
-    """In which order a new connection gets it."""
+    """In which order it is told."""
 
     STORE_INFO = 0
     PROPERTIES = 1
@@ -37,7 +39,7 @@ _DROPPED_FIRST: Final = (_Lane.STATICS, _Lane.BLUEPRINTS, _Lane.PROPERTIES, _Lan
 
 
 class Held(NamedTuple):
-    """A message that is kept, with its number in the outbox."""
+    """A message that is kept, with its number."""
 
     number: int
     message: Message
@@ -49,7 +51,9 @@ class Held(NamedTuple):
 
 
 class Resident:
-    """What a server that lost its memory has to be told again: what has no time, and what is shown how.
+    """What a server that lost its memory, or another file, has to be told again.
+
+    That is what has no time, and what is shown how.
 
     These are the announcement of each store, its properties, the blueprints in use with the commands that
     activate them, and of static data the newest of each entity and set of columns. Over the limit, static
@@ -58,14 +62,16 @@ class Resident:
     Args:
         limit: Bytes that are kept, :data:`ENTRY_BYTES` for each message included.
         warn: Gets the text of the warning.
+        consequence: What it means if not everything is kept; the end of that text.
 
     Attributes:
         nbytes: Bytes that are kept.
     """
 
-    def __init__(self, limit: int, warn: Callable[[str], None]) -> None:
+    def __init__(self, limit: int, warn: Callable[[str], None], consequence: str = SERVERS) -> None:
         self._limit = limit
         self._warn = warn
+        self._consequence = consequence
         self._warned = False
         self._lanes: dict[_Lane, OrderedDict[Hashable, Held]] = {lane: OrderedDict() for lane in _Lane}
         self._numbers: dict[int, int] = {}
@@ -78,8 +84,8 @@ class Resident:
         """Keeps a message, if it is one of those that are kept; returns what is not kept any more for it.
 
         Args:
-            number: Its number in the outbox; these grow.
-            message: Any message that was sent.
+            number: Its number; these grow.
+            message: Any message.
         """
         lane, key = self._place(number, message)
         if lane is None:
@@ -113,12 +119,12 @@ class Resident:
         """The messages that are kept whose numbers are in this range."""
         return [held for lane in self._lanes.values() for held in lane.values() if first <= held.number < end]
 
-    def messages(self, first: int, end: int) -> list[Message]:
-        """What a new connection gets first, in order.
+    def messages(self, first: int = 0, end: int = 0) -> list[Message]:
+        """What comes first, in order.
 
         Args:
             first: Messages from this number on
-            end: up to this one are left out: the outbox sends them, in their own order.
+            end: up to this one are left out: they are told anyway, in their own order.
         """
         return [
             held.message
@@ -196,10 +202,7 @@ class Resident:
     def _tell(self) -> None:
         if not self._warned:
             self._warned = True
-            self._warn(
-                f"more than {self._limit} bytes of static data: a server that starts anew gets only "
-                "what was logged last"
-            )
+            self._warn(f"more than {self._limit} bytes of static data: {self._consequence}")
 
 
 def activation_flags(message: Message) -> tuple[bool, bool]:
