@@ -70,15 +70,17 @@ async def _at_once(action: Callable[[], object]) -> None:
 async def _with_outcome(action: Callable[[], Awaitable[Any]], future: asyncio.Future[None]) -> None:
     try:
         await action()
-    except BaseException as error:
-        if not future.done() and not isinstance(error, asyncio.CancelledError):
+    except asyncio.CancelledError:
+        future.cancel()
+        task = asyncio.current_task()
+        # Either what was awaited was cancelled, or this task is, by a loop that shuts down.
+        if task is not None and task.cancelling():
+            raise
+    except Exception as error:
+        if not future.done():
             future.set_exception(error)
             # Seen, whether or not somebody waits.
             future.exception()
-        elif not future.done():
-            future.cancel()
-        if not isinstance(error, Exception):
-            raise
     else:
         if not future.done():
             future.set_result(None)

@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import nbformat
 import pytest
 
 from tests.unit.viewer.standin import free_port
@@ -164,11 +163,14 @@ async def open_notebook(lab: Lab, name: str) -> AsyncGenerator[Notebook]:
 
 def write_notebook(path: Path, *cells: str) -> None:
     """Writes a notebook with these cells."""
-    notebook = nbformat.v4.new_notebook(  # type: ignore[no-untyped-call]
-        cells=[nbformat.v4.new_code_cell(cell) for cell in cells],  # type: ignore[no-untyped-call]
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
-    )
-    nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    code: list[dict[str, Any]] = [
+        {"cell_type": "code", "id": f"cell-{number}", "metadata": {}, "source": cell.strip(), "outputs": [],
+         "execution_count": None}
+        for number, cell in enumerate(cells)
+    ]  # fmt: skip
+    notebook = {"cells": code, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    path.write_text(json.dumps(notebook))
 
 
 async def until_true(condition: Callable[[], bool], what: str) -> None:

@@ -115,7 +115,7 @@ async def test_a_notebook_shows_what_is_logged_live_and_a_restart_leaves_nothing
 
         await notebook.do("restart")
         await until_true(lambda: not psutil.pid_exists(former["pid"]), "the former kernel still runs")
-        listening = {each.laddr.port for each in psutil.net_connections() if each.status == "LISTEN"}
+        listening = {each.laddr[1] for each in psutil.net_connections() if each.status == "LISTEN"}
         assert not listening & set(former["ports"])
         await until_true(lambda: len(kernels_of(lab.pid)) == 1, "there is not one kernel")
 
