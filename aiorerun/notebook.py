@@ -6,6 +6,7 @@ Needs the extra ``notebook``.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -100,6 +101,7 @@ class Viewer(BaseViewer):
             raise ValueError("Viewer: a blueprint needs a recording; call init() first, or pass recording=")
         super().__init__(width, height, url, theme)
         self._in_order = InOrder()
+        self._loop = running_loop()
         self._tasks: set[asyncio.Future[Any]] = set()
         if recording is not None and recording._can_be_shown("Viewer"):
             job = recording._shown_blueprint("Viewer", blueprint)
@@ -210,6 +212,14 @@ class Viewer(BaseViewer):
         """
         self._callbacks.append(callback)
 
+    def _tell_all(self, event: ViewerEvent) -> None:
+        # JupyterLab may have the kernel take messages of widgets in a thread of their own.
+        if self._loop is None or self._loop is running_loop():
+            super()._tell_all(event)
+        else:
+            with contextlib.suppress(RuntimeError):  # The loop is closed.
+                self._loop.call_soon_threadsafe(super()._tell_all, event)
+
     def _tell(self, callback: Callable[[ViewerEvent], object], event: ViewerEvent) -> object:
         result = super()._tell(callback, event)
         if inspect.isawaitable(result):
@@ -225,6 +235,14 @@ class Viewer(BaseViewer):
 
     def _post(self, content: dict[str, Any], buffers: Sequence[bytes] = ()) -> None:
         self._in_order.do(partial(self._outbox.post, content, buffers))
+
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The event loop that runs in this thread, if one does."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 class _Shown:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import html
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -57,6 +55,8 @@ class BaseShowing(BaseImporting, BaseLive):
         self, width: int, height: int, app_url: str | None, timeout_ms: int, blueprint: BlueprintJob | None
     ) -> Any:
         """See :meth:`aiorerun.AsyncRecordingStream.legacy_notebook_show`."""
+        import base64
+
         from aiorerun import web_viewer
         from aiorerun.widget.page import APP_URL, checked_options, render_page
 
@@ -124,6 +124,8 @@ class BaseShowing(BaseImporting, BaseLive):
         raise NotImplementedError
 
     def _description(self, note: str = "") -> str:
+        import html
+
         stats = self.stats()
         sinks = ", ".join(sink.name for sink in stats.sinks) or "a buffer"
         lines = [

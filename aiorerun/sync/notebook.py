@@ -162,7 +162,8 @@ class Viewer(BaseViewer):
     def on_event(self, callback: Callable[[ViewerEvent], object]) -> None:
         """Has a function called for every event of the viewer: plays, pauses, times, selections.
 
-        It is called by the thread that runs cells, between them. What it raises is logged.
+        It is called by the thread that takes messages of the browser: that which runs cells, between them, or
+        one of its own, also while a cell runs. What it raises is logged.
 
         Args:
             callback: Gets the event, such as a :class:`TimeUpdateEvent`.

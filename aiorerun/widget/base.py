@@ -122,8 +122,11 @@ class BaseViewer:
         elif isinstance(content, str) and self._callbacks:
             event = parse_event(content)
             if event is not None:
-                for callback in list(self._callbacks):
-                    self._tell(callback, event)
+                self._tell_all(event)
+
+    def _tell_all(self, event: ViewerEvent) -> None:
+        for callback in list(self._callbacks):
+            self._tell(callback, event)
 
     def _tell(self, callback: Callable[[ViewerEvent], object], event: ViewerEvent) -> object:
         """Calls a callback; what it raises is logged."""

@@ -40,15 +40,33 @@ def tell(name):
 """
 
 ASYNC_CELLS: Final = (
-    "import aiorerun as rr" + SETUP,
+    "import asyncio\nimport aiorerun as rr" + SETUP,
     f"""
 rec = rr.AsyncRecordingStream("aiorerun_e2e", recording_id="live", make_default=True)
 await rr.log("picture", picture(*{BLUE}))
 blueprint = rr.blueprint.Blueprint(rr.blueprint.Spatial2DView(origin="picture"), collapse_panels=True)
-await rr.notebook_show(width=600, height=400, blueprint=blueprint)
+viewer = rr.notebook.Viewer(width=600, height=400, blueprint=blueprint)
+events = asyncio.Queue()
+
+async def note(event):
+    await events.put((event, threading.current_thread()))
+
+viewer.on_event(note)
+await viewer.display(block_until_ready=True)
 tell("facts.json")
 """,
     f"""await rr.log("picture", picture(*{GREEN}))""",
+    """
+# Back to the first picture; and the viewer has told what it did.
+viewer.set_time_ctrl(timeline="log_tick", sequence=0)
+async with asyncio.timeout(60):
+    while True:
+        event, thread = await events.get()
+        assert thread is threading.main_thread()
+        if event.type == "timeline_change" and event.timeline == "log_tick":
+            break
+assert event.recording_id == "live"
+""",
 )
 SYNC_CELLS: Final = (
     "import aiorerun.sync as rr" + SETUP,
@@ -112,6 +130,11 @@ async def test_a_notebook_shows_what_is_logged_live_and_a_restart_leaves_nothing
         await notebook.do("run", cell=2)
         await notebook.until_seen(GREEN, shot, PIXELS)
         assert (await notebook.do("count", rgb=BLUE))["pixels"] < PIXELS / 10
+
+        # It does what it is told.
+        for cell in range(3, len(cells)):
+            await notebook.do("run", cell=cell)
+            await notebook.until_seen(BLUE, shot, PIXELS)
 
         await notebook.do("restart")
         await until_true(lambda: not psutil.pid_exists(former["pid"]), "the former kernel still runs")

@@ -9,6 +9,7 @@ import json
 import logging
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -381,6 +382,13 @@ async def test_coroutine_functions_are_callbacks(widgets: StandIns, caplog: pyte
     assert await asyncio.wait_for(told.get(), 5) == rr.notebook.PlayEvent("app", "rec", None)
     await asyncio.wait_for(asyncio.gather(*viewer._tasks, return_exceptions=True), 5)
     assert "no way" in caplog.text
+
+
+async def test_events_of_another_thread_come_to_the_loop(widgets: StandIns) -> None:
+    viewer, told = rr.notebook.Viewer(use_global_recording=False), asyncio.Queue[Any]()
+    viewer.on_event(lambda event: told.put_nowait(threading.current_thread()))
+    await asyncio.to_thread(widgets.last.tell, PLAY)
+    assert await asyncio.wait_for(told.get(), 5) is threading.current_thread()
 
 
 # --- display ---------------------------------------------------------------------------------------

@@ -101,7 +101,7 @@ async def front_end(folder: Path) -> AsyncGenerator[FrontEnd]:
         yield FrontEnd(client)
     finally:
         client.stop_channels()
-        await manager.shutdown_kernel(now=True)
+        await manager.shutdown_kernel()
 
 
 OLD: Final = """
