@@ -102,6 +102,12 @@ def kinds_of_threads(facts: dict[str, Any]) -> list[str]:
     return sorted(re.sub(r"[0-9a-f]*[0-9][0-9a-f]*", "", name) for name in facts["threads"])
 
 
+def listening_ports() -> set[int]:
+    """The ports of this machine that something listens at."""
+    connections: list[Any] = psutil.net_connections()
+    return {each.laddr.port for each in connections if each.status == "LISTEN"}
+
+
 def kernels_of(pid: int) -> set[int]:
     """The processes below the server."""
     return {child.pid for child in psutil.Process(pid).children(recursive=True)}
@@ -138,7 +144,7 @@ async def test_a_notebook_shows_what_is_logged_live_and_a_restart_leaves_nothing
 
         await notebook.do("restart")
         await until_true(lambda: not psutil.pid_exists(former["pid"]), "the former kernel still runs")
-        listening = {each.laddr[1] for each in psutil.net_connections() if each.status == "LISTEN"}
+        listening = listening_ports()
         assert not listening & set(former["ports"])
         await until_true(lambda: len(kernels_of(lab.pid)) == 1, "there is not one kernel")
 
