@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         datatypes as datatypes,
         encodings as encodings,
         importers as importers,
+        notebook as notebook,
         recording as recording,
     )
     from aiorerun._vocabulary import *  # noqa: F403
@@ -117,6 +118,10 @@ if TYPE_CHECKING:
     )
     from aiorerun.server import (
         GrpcServerSink as GrpcServerSink,
+    )
+    from aiorerun.showing_api import (
+        legacy_notebook_show as legacy_notebook_show,
+        notebook_show as notebook_show,
     )
     from aiorerun.sinks.base import (
         Sink as Sink,
@@ -270,11 +275,14 @@ _HOMES: Final[dict[str, str]] = {
     "importers": "aiorerun.importers",
     "init": "aiorerun.api",
     "is_enabled": "aiorerun.api",
+    "legacy_notebook_show": "aiorerun.showing_api",
     "log": "aiorerun.api",
     "log_file_from_contents": "aiorerun.sending_api",
     "log_file_from_path": "aiorerun.sending_api",
     "log_nowait": "aiorerun.api",
     "memory_recording": "aiorerun.api",
+    "notebook": "aiorerun.notebook",
+    "notebook_show": "aiorerun.showing_api",
     "new_entity_path": "aiorerun.types.entity_path",
     "recording": "aiorerun.recording",
     "recording_stream_generator_ctx": "aiorerun.api",
@@ -395,12 +403,15 @@ __all__ = [
     "importers",
     "init",
     "is_enabled",
+    "legacy_notebook_show",
     "log",
     "log_file_from_contents",
     "log_file_from_path",
     "log_nowait",
     "memory_recording",
     "new_entity_path",
+    "notebook",
+    "notebook_show",
     "recording",
     "recording_stream_generator_ctx",
     "register_importer",

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from aiorerun import lifecycle  # noqa: F401  # pyright: ignore[reportUnusedImport] - for its effect
 from aiorerun.context import ActiveRecordings
 from aiorerun.errors import report, strict_scope
-from aiorerun.importing import AsyncImporting
 from aiorerun.pipeline.capture import CLOSED, DISABLED, FULL, UNOPENED
+from aiorerun.showing import AsyncShowing
 from aiorerun.stream_base import check_timeout
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from aiorerun.types.batches import AsComponents, DescribedComponentBatch
 
 
-class AsyncRecordingStream(AsyncImporting):
+class AsyncRecordingStream(AsyncShowing):
     """A recording, logged from asyncio.
 
     ``log`` captures the row and returns; rows are batched, encoded in a worker thread and written by

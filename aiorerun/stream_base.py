@@ -324,7 +324,10 @@ class BaseRecordingStream:
         else:
             await self._on_engine_loop(self._switch(sinks, default))
 
-    async def _switch(self, sinks: tuple[Sink, ...], default: BlueprintJob | None = None) -> None:
+    def _begin_switch(
+        self, sinks: tuple[Sink, ...], default: BlueprintJob | None = None
+    ) -> asyncio.Future[None]:
+        """Cuts the stream for other sinks here and now; the future is done when they are attached."""
         kept = self._default_blueprint
         first = default or kept
         future = self._engine.switch(sinks, first if sinks else None)
@@ -332,6 +335,10 @@ class BaseRecordingStream:
             # Without sinks it waits for the first one, beside what waits in the buffer.
             self._default_blueprint = None if sinks else first
             future.add_done_callback(partial(self._on_switched, kept))
+        return future
+
+    async def _switch(self, sinks: tuple[Sink, ...], default: BlueprintJob | None = None) -> None:
+        future = self._begin_switch(sinks, default)
         try:
             await asyncio.shield(future)
         except asyncio.CancelledError:

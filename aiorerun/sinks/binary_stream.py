@@ -95,6 +95,13 @@ class BinarySink:
             self._hold(-taken_bytes)
         return taken
 
+    def copy_messages(self) -> list[Message]:
+        """What nobody has taken yet, which stays."""
+        if self._pid != os.getpid():
+            return []
+        with self._lock:
+            return list(self._messages)
+
     def put_back(self, messages: Sequence[Message]) -> None:
         """Undoes :meth:`take`."""
         with self._lock:

@@ -55,6 +55,11 @@ class MemorySink:
             taken, self._messages = self._messages, []
         return taken
 
+    def copy_messages(self) -> list[Message]:
+        """All messages it holds, which it goes on holding."""
+        with self._lock:
+            return list(self._messages)
+
     def put_back(self, messages: Sequence[Message]) -> None:
         """Undoes :meth:`take_messages`."""
         with self._lock:

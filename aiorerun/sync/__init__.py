@@ -73,6 +73,7 @@ if TYPE_CHECKING:
         components as components,
         datatypes as datatypes,
         encodings as encodings,
+        notebook as notebook,
         recording as recording,
     )
     from aiorerun.sync.api import (
@@ -135,6 +136,10 @@ if TYPE_CHECKING:
         send_record_batch as send_record_batch,
         send_recording_name as send_recording_name,
         send_recording_start_time_nanos as send_recording_start_time_nanos,
+    )
+    from aiorerun.sync.showing_api import (
+        legacy_notebook_show as legacy_notebook_show,
+        notebook_show as notebook_show,
     )
     from aiorerun.sync.stream import (
         MemoryRecording as MemoryRecording,
@@ -269,11 +274,14 @@ _HOMES: Final[dict[str, str]] = {
     "importers": "aiorerun.importers",
     "init": "aiorerun.sync.api",
     "is_enabled": "aiorerun.sync.api",
+    "legacy_notebook_show": "aiorerun.sync.showing_api",
     "log": "aiorerun.sync.api",
     "log_file_from_contents": "aiorerun.sync.sending_api",
     "log_file_from_path": "aiorerun.sync.sending_api",
     "log_nowait": "aiorerun.sync.api",
     "memory_recording": "aiorerun.sync.api",
+    "notebook": "aiorerun.sync.notebook",
+    "notebook_show": "aiorerun.sync.showing_api",
     "new_entity_path": "aiorerun.types.entity_path",
     "recording": "aiorerun.sync.recording",
     "recording_stream_generator_ctx": "aiorerun.sync.api",
@@ -393,12 +401,15 @@ __all__ = [
     "importers",
     "init",
     "is_enabled",
+    "legacy_notebook_show",
     "log",
     "log_file_from_contents",
     "log_file_from_path",
     "log_nowait",
     "memory_recording",
     "new_entity_path",
+    "notebook",
+    "notebook_show",
     "recording",
     "recording_stream_generator_ctx",
     "register_importer",

@@ -13,7 +13,7 @@ from aiorerun.context import ActiveRecordings
 from aiorerun.errors import report, strict_scope
 from aiorerun.pipeline.capture import CLOSED, FULL, UNOPENED
 from aiorerun.stream_base import check_timeout, streams
-from aiorerun.sync.importing import Importing
+from aiorerun.sync.showing import Showing
 
 if TYPE_CHECKING:
     import os
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class RecordingStream(Importing):
+class RecordingStream(Showing):
     """A recording, logged from plain code and any number of threads.
 
     ``log`` appends the row in the calling thread; batching, encoding and writing happen on a private
