@@ -1,6 +1,6 @@
 """Every name that is promised: parameters, their order, kinds and defaults, in both APIs.
 
-The table is the contract, written down by hand; the rows in ``NOT_YET`` are promised and not there yet.
+The table is the contract, written down by hand. All of it is there.
 """
 
 from __future__ import annotations
@@ -311,10 +311,6 @@ OTHER_NAMES: Final = {
 }  # fmt: skip
 """Names that are promised without a signature."""
 
-NOT_YET: Final[set[str]] = set()
-"""What is promised and not there yet. Whoever adds one of these takes it out: the list only gets shorter."""
-
-
 CALLED_BY_OTHERS: Final = {"LoggingHandler.emit"}
 """What tests reach through another library only."""
 
@@ -369,7 +365,7 @@ def parameters_of(function: Callable[..., Any], left_out: set[str]) -> str:
 
 
 @pytest.mark.parametrize("face", FACES)
-@pytest.mark.parametrize("name", sorted(ROWS.keys() - NOT_YET))
+@pytest.mark.parametrize("name", sorted(ROWS))
 def test_what_is_promised_is_there(name: str, face: str) -> None:
     row = ROWS[name]
     found = find(FACES[face], name)
@@ -379,7 +375,7 @@ def test_what_is_promised_is_there(name: str, face: str) -> None:
     assert inspect.iscoroutinefunction(found) == (row.kind == CO and face == "asyncio")
 
 
-@pytest.mark.parametrize("name", sorted(ROWS.keys() - NOT_YET - CALLED_BY_OTHERS))
+@pytest.mark.parametrize("name", sorted(ROWS.keys() - CALLED_BY_OTHERS))
 def test_what_is_promised_is_used_by_another_test(name: str) -> None:
     owner, _, last = name.rpartition(".")
     used = rf"\b(?<!rr)(?<!aiorerun)\.{last}\b" if owner else rf"\b{MODULE}\.{last}\b|\b(?<!\.){last}\("
@@ -396,26 +392,16 @@ def test_additions_are_keywords(face: str) -> None:
 
 
 @pytest.mark.parametrize("face", FACES)
-@pytest.mark.parametrize("name", sorted(VALUES.keys() - NOT_YET))
+@pytest.mark.parametrize("name", sorted(VALUES))
 def test_constants(name: str, face: str) -> None:
     assert find(FACES[face], name) == VALUES[name]
 
 
 @pytest.mark.parametrize("face", FACES)
-@pytest.mark.parametrize("name", sorted(OTHER_NAMES - NOT_YET))
+@pytest.mark.parametrize("name", sorted(OTHER_NAMES))
 def test_other_names(name: str, face: str) -> None:
     assert find(FACES[face], name) is not None
     assert name in FACES[face].__all__
-
-
-@pytest.mark.parametrize("face", FACES)
-@pytest.mark.parametrize("name", sorted(NOT_YET))
-def test_what_is_not_there_yet_is_not_there(name: str, face: str) -> None:
-    assert find(FACES[face], name) is None, f"{name} exists now: take it out of NOT_YET"
-
-
-def test_the_list_of_what_is_missing_names_promises_only() -> None:
-    assert ROWS.keys() | VALUES.keys() | OTHER_NAMES >= NOT_YET
 
 
 def test_names_of_the_class() -> None:
