@@ -72,6 +72,10 @@ class SplitOptions:
     on_progress: OnProgress = ignore
 
 
+DEFAULTS: Final = SplitOptions()
+"""Nothing is replaced, renamed or left out."""
+
+
 class Parts:
     """Makes the parts of a file, one after the other.
 
@@ -215,7 +219,7 @@ def split_by_size(
     path: str | os.PathLike[str],
     folder: str | os.PathLike[str],
     size: int,
-    options: SplitOptions = SplitOptions(),
+    options: SplitOptions = DEFAULTS,
 ) -> list[Part]:
     """Splits a file into parts of about a size, each complete in itself.
 

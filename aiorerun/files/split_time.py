@@ -14,11 +14,11 @@ from aiorerun.files.disk_table import DiskTable
 from aiorerun.files.divide import divided
 from aiorerun.files.progress import Stage
 from aiorerun.files.reading import Note
-from aiorerun.files.split import MAX_PARTS, SplitOptions, Splitting
+from aiorerun.files.split import DEFAULTS, MAX_PARTS, SplitOptions, Splitting
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy.typing as npt
 
@@ -85,8 +85,8 @@ def split_by_time(
     path: str | os.PathLike[str],
     folder: str | os.PathLike[str],
     timeline: str,
-    intervals: Intervals,
-    options: SplitOptions = SplitOptions(),
+    intervals: Callable[[TimelineKind], Intervals],
+    options: SplitOptions = DEFAULTS,
 ) -> list[Part]:
     """Splits a file into parts by the times on a timeline, each complete in itself.
 
@@ -98,7 +98,8 @@ def split_by_time(
         path: The file, a pipe, or ``-`` for the standard input.
         folder: Where the parts go, as ``NAME_0000.rrd`` and so on; made if it does not exist.
         timeline: The timeline.
-        intervals: Which times belong into one part.
+        intervals: Given the kind of the timeline, says which times belong into one part; a ``ValueError``
+            that it raises comes back.
         options: How.
 
     Returns:
@@ -112,9 +113,10 @@ def split_by_time(
     with Splitting(path, folder, options) as splitting, DiskTable(
         "part", "place", others=("size", "is_whole")
     ) as table:
-        _TimeSurvey(splitting, table, timeline, intervals).run(options)
+        survey = _TimeSurvey(splitting, table, timeline, intervals)
+        survey.run(options)
         splitting.begin_writing()
-        _write_parts(splitting, table, timeline, intervals, options)
+        _write_parts(splitting, table, survey, options)
         return splitting.parts.finish()
 
 
@@ -122,17 +124,23 @@ class _TimeSurvey:
     """Finds out which chunks have rows in which part."""
 
     def __init__(
-        self, splitting: Splitting, table: DiskTable, timeline: str, intervals: Intervals
+        self,
+        splitting: Splitting,
+        table: DiskTable,
+        timeline: str,
+        intervals: Callable[[TimelineKind], Intervals],
     ) -> None:
         self._splitting = splitting
         self._table = table
         self._timeline = timeline
-        self._intervals = intervals
+        self._make_intervals = intervals
+        self._intervals: Intervals | None = None
         self._kind: TimelineKind | None = None
         self._others: set[str] = set()
         self._parts: set[int] = set()
 
     def run(self, options: SplitOptions) -> None:
+        """Reads the file."""
         reader = self._splitting.reader
         # Damage is told of here: later only what was found is read.
         reader.on_note = options.on_note
@@ -149,32 +157,41 @@ class _TimeSurvey:
         chunk = found[1] or self._splitting.passing.chunk(raw)
         if not chunk.facts.indexes:
             raise RrdError("a chunk says that it is not static, and has no times")
-        times = self._times(chunk)
+        times = self.times(chunk)
         if times is None or not len(times):
             self._table.add(_NOWHERE, raw.offset, len(raw.payload), True)
             return
-        ends = self._intervals.of(np.array([times.min(), times.max()], np.int64)).tolist()
-        parts = ends[:1] if ends[0] == ends[1] else np.unique(self._intervals.of(times)).tolist()
+        ends = self.parts(np.array([times.min(), times.max()], np.int64)).tolist()
+        parts = ends[:1] if ends[0] == ends[1] else np.unique(self.parts(times)).tolist()
         self._parts.update(parts)
         if len(self._parts) > MAX_PARTS:
             raise ValueError(f"this would make more than {MAX_PARTS} parts; choose longer intervals")
         for part in parts:
             self._table.add(part, raw.offset, len(raw.payload), len(parts) == 1)
 
-    def _times(self, chunk: ReadChunk) -> Times | None:
+    def times(self, chunk: ReadChunk) -> Times | None:
+        """The times of a chunk on the timeline; ``None`` if it is not on it."""
         for index in chunk.facts.indexes:
             if index.timeline.name == self._timeline:
-                if self._kind not in (None, index.timeline.kind):
-                    raise ValueError(f"the timeline {self._timeline!r} is of several kinds; it has no order")
-                self._kind = index.timeline.kind
+                self._check_kind(index.timeline.kind)
                 return fixed_width_values(chunk.batch.column(index.column))
             self._others.add(index.timeline.name)
         return None
 
+    def parts(self, times: Times) -> Times:
+        """Which parts these times belong into."""
+        assert self._intervals is not None
+        return self._intervals.of(times)
 
-def _write_parts(
-    splitting: Splitting, table: DiskTable, timeline: str, intervals: Intervals, options: SplitOptions
-) -> None:
+    def _check_kind(self, kind: TimelineKind) -> None:
+        if self._kind is None:
+            self._kind = kind
+            self._intervals = self._make_intervals(kind)
+        elif self._kind is not kind:
+            raise ValueError(f"the timeline {self._timeline!r} is of several kinds; it has no order")
+
+
+def _write_parts(splitting: Splitting, table: DiskTable, survey: _TimeSurvey, options: SplitOptions) -> None:
     reader, parts = splitting.reader, splitting.parts
     done = reader.size
     last: int | None = None
@@ -183,7 +200,7 @@ def _write_parts(
             parts.end()
         last = part
         try:
-            _write_rows(splitting, reader.read(place, size), None if is_whole else part, timeline, intervals)
+            _write_rows(splitting, reader.read(place, size), None if is_whole else part, survey)
         except RrdError as error:
             if not options.continue_on_error:
                 raise
@@ -192,9 +209,7 @@ def _write_parts(
         options.on_progress(min(done, 2 * reader.size), 2 * reader.size)
 
 
-def _write_rows(
-    splitting: Splitting, raw: RawMessage, part: int | None, timeline: str, intervals: Intervals
-) -> None:
+def _write_rows(splitting: Splitting, raw: RawMessage, part: int | None, survey: _TimeSurvey) -> None:
     """Writes a chunk, or its rows in one part."""
     passing = splitting.passing
     chunk = passing.chunk(raw)
@@ -203,8 +218,8 @@ def _write_rows(
         assert message is not None
         splitting.parts.write(chunk.store, message)
         return
-    column = next(index.column for index in chunk.facts.indexes if index.timeline.name == timeline)
-    times = fixed_width_values(chunk.batch.column(column))
+    times = survey.times(chunk)
+    assert times is not None
     target = chunk.store if passing.rename is None else passing.rename(chunk.store)
-    for batch in divided(chunk.batch, intervals.of(times) == part):
+    for batch in divided(chunk.batch, survey.parts(times) == part):
         splitting.parts.write(chunk.store, forwarded_message(target, batch))
