@@ -43,7 +43,7 @@ def batch_index(batch: pa.RecordBatch, facts: ChunkFacts, uncompressed_size: int
             present = values.is_valid().to_numpy(zero_copy_only=False)
             for index in facts.indexes:
                 numbers += _range(fixed_width_values(batch.column(index.column))[present])
-    group = ChunkGroup(facts.entity_path, _columns(facts), sparse, empty)
+    group = ChunkGroup(facts.entity_path, column_set(facts), sparse, empty)
     return ChunkIndex(group, record_of(facts.id.time_ns, facts.id.inc, numbers))
 
 
@@ -60,7 +60,8 @@ def _range(times: npt.NDArray[np.int64]) -> tuple[int, int]:
     return (int(times.min()), int(times.max())) if len(times) else (0, 0)
 
 
-def _columns(facts: ChunkFacts) -> ColumnSet:
+def column_set(facts: ChunkFacts) -> ColumnSet:
+    """What the columns of a chunk are."""
     return _known_columns(
         tuple(index.timeline for index in facts.indexes),
         tuple(component.descriptor for component in facts.components),

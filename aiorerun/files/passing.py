@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiorerun.codec.batch_index import batch_index
+from aiorerun.codec.chunk_arrow import decode_ipc
 from aiorerun.codec.chunk_facts import chunk_facts
-from aiorerun.codec.compression import MAX_BYTES
+from aiorerun.codec.compression import MAX_BYTES, decompress
 from aiorerun.codec.decode_messages import (
     ArrowMsg,
     BlueprintActivation,
@@ -24,6 +25,7 @@ from aiorerun.codec.messages import (
     blueprint_activation_message,
     store_id_payload,
 )
+from aiorerun.codec.quick_index import QuickChunk, QuickIndexer
 from aiorerun.codec.protobuf import BYTES, FIXED32, FIXED64, VARINT, bytes_field, fields, tag, varint
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ class Passing:
         self._validate = validate
         self.rename = rename
         self._names = StoreNames()
+        self._quick = QuickIndexer()
 
     def message(self, raw: RawMessage) -> Message | None:
         """The message to write; ``None`` for the end of a stream.
@@ -117,21 +120,30 @@ class Passing:
 
     def _chunk(self, raw: RawMessage, decoded: ArrowMsg) -> Message:
         store = self._target(self._names.name(decoded.store))
-        batch = decoded.batch(MAX_BYTES, validate=self._validate)
-        facts = chunk_facts(batch)
-        is_static = not facts.indexes
         size = decoded.uncompressed_size
         if decoded.compression in _UNCOMPRESSED:
             size = len(decoded.payload)
-        index = batch_index(batch, facts, size)
+        chunk_id, is_static, index = self._described(decoded, size)
         known = (decoded.store, decoded.chunk_id, decoded.is_static, decoded.uncompressed_size)
-        if known == (store, facts.id, is_static, size):
-            return Message(raw.kind, (raw.payload,), len(raw.payload), facts.num_rows, index, store)
+        # The number of rows comes after the id.
+        rows = int.from_bytes(index.record[16:24], "little")
+        if known == (store, chunk_id, is_static, size):
+            return Message(raw.kind, (raw.payload,), len(raw.payload), rows, index, store)
         head = arrow_msg_head(store, decoded.compression or 1, size, len(decoded.payload))
-        tail = arrow_msg_tail(facts.id.time_ns, facts.id.inc, is_static=is_static)
+        tail = arrow_msg_tail(chunk_id.time_ns, chunk_id.inc, is_static=is_static)
         total = len(head) + len(decoded.payload) + len(tail)
-        segments = (head, decoded.payload, tail)
-        return Message(raw.kind, segments, total, facts.num_rows, index, store)
+        return Message(raw.kind, (head, decoded.payload, tail), total, rows, index, store)
+
+    def _described(self, decoded: ArrowMsg, size: int) -> QuickChunk:
+        data = decompress(decoded.payload, decoded.compression, decoded.uncompressed_size, MAX_BYTES)
+        if not self._validate:
+            described = self._quick.describe(data, size)
+            if described is not None:
+                return described
+        batch = decode_ipc(data, validate=self._validate, max_bytes=MAX_BYTES)
+        facts = chunk_facts(batch)
+        self._quick.learn(data, batch, facts)
+        return QuickChunk(facts.id, not facts.indexes, batch_index(batch, facts, size))
 
     def _announcement(self, raw: RawMessage, decoded: StoreInfo) -> Message:
         self._names.add(decoded)
