@@ -42,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_tail_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options of ``tail``."""
     add_arguments(parser)
-    parser.add_argument("-n", "--lines", type=int, default=10, metavar="N", help="how many rows (default: 10)")
+    parser.add_argument(
+        "-n", "--lines", type=int, default=10, metavar="N", help="how many rows (default: 10)"
+    )
     parser.add_argument("-f", "--follow", action="store_true", help="go on with the rows that come")
 
 

@@ -25,7 +25,9 @@ are read once; what is incomplete or damaged is said on standard error.
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options of the command."""
-    parser.add_argument("files", nargs="+", metavar="FILE", help="an .rrd or .rbl file, or - for standard input")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="an .rrd or .rbl file, or - for standard input"
+    )
     parser.add_argument("--json", action="store_true", help="print a JSON array with an object per file")
 
 

@@ -23,7 +23,9 @@ are there several times are written once; all stay as they are, byte for byte, f
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options of the command."""
-    parser.add_argument("files", nargs="+", metavar="FILE", help="an .rrd or .rbl file, or - for standard input")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="an .rrd or .rbl file, or - for standard input"
+    )
     add_output(parser, "the new file, or - for standard output", required=True)
     add_continue(parser)
 
@@ -49,8 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
     again = f", {outcome.repeated:,} repeated ones left out" if outcome.repeated else ""
     complain(
         "merge",
-        f"{arguments.output}: {outcome.rows:,} rows in {outcome.chunks:,} chunks of {outcome.stores:,} recordings "
-        f"and blueprints, {size_text(outcome.nbytes)}{again}",
+        f"{arguments.output}: {outcome.rows:,} rows in {outcome.chunks:,} chunks of {outcome.stores:,} "
+        f"recordings and blueprints, {size_text(outcome.nbytes)}{again}",
     )
     warn_without_footer("merge", arguments.output, has_footer=outcome.has_footer)
     return codes.DONE

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 ABOUT: Final = "write the rows of recordings as Parquet files, one per entity"
 DETAILS: Final = """\
-The rows of /arm/current are in DIR/APPLICATION/RECORDING/arm/current.parquet: one row per logged row, with the
-columns row_id, the timelines, and the components, each a list of instances. Static rows have no times. Rows
-whose components have other types than those before are in current@2.parquet and so on. Characters that file
-names cannot have are percent-encoded. The names of the files are printed. Blueprints are left out.
+The rows of /arm/current are in DIR/APPLICATION/RECORDING/arm/current.parquet: one row per logged row, with
+the columns row_id, the timelines, and the components, each a list of instances. Static rows have no times.
+Rows whose components have other types than those before are in current@2.parquet and so on. Characters that
+file names cannot have are percent-encoded. The names of the files are printed. Blueprints are left out.
 """
 
 

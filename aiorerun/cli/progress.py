@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Final, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
 _WIDTH: Final = 30
 _PERIOD_SECS: Final = 0.1
@@ -52,18 +52,18 @@ class _Bar:
 @contextlib.contextmanager
 def shown(
     terminal: TextIO | None = None, clock: Callable[[], float] = time.monotonic
-) -> Iterator[Callable[[int, int], None]]:
-    """Gives what is to be told how many bytes are done, of how many; draws nothing where there is no terminal.
+) -> Generator[Callable[[int, int], None]]:
+    """Gives what is to be told how far the work is; draws nothing where there is no terminal.
 
     Args:
         terminal: Where to draw; by default the standard error.
         clock: Seconds that only go forward.
     """
-    terminal = sys.stderr if terminal is None else terminal
-    if not terminal.isatty():
+    target: TextIO = sys.stderr if terminal is None else terminal
+    if not target.isatty():
         yield lambda done, total: None
         return
-    drawn = _Bar(terminal, clock)
+    drawn = _Bar(target, clock)
     try:
         yield drawn
     finally:

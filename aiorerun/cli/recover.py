@@ -26,7 +26,9 @@ standard error, with its place. The file itself is not changed.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options of the command."""
     parser.add_argument("file", metavar="FILE", help="the file, or - for standard input")
-    add_output(parser, "the new file (default: FILE with .recovered.rrd at its end), or - for standard output")
+    add_output(
+        parser, "the new file (default: FILE with .recovered.rrd at its end), or - for standard output"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -61,7 +63,7 @@ def _report(output: str, outcome: Recovered) -> None:
     end = "" if outcome.was_complete else "; the footer was missing"
     complain(
         "recover",
-        f"{output}: kept {outcome.rows:,} rows in {outcome.chunks:,} chunks ({outcome.messages:,} messages), {lost}"
-        f"{end}",
+        f"{output}: kept {outcome.rows:,} rows in {outcome.chunks:,} chunks "
+        f"({outcome.messages:,} messages), {lost}{end}",
     )
     warn_without_footer("recover", output, has_footer=outcome.has_footer)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from aiorerun.cli import codes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
     from types import FrameType
 
 
@@ -58,7 +58,7 @@ def _reason(error: OSError) -> str:
 
 
 @contextlib.contextmanager
-def _terminable() -> Iterator[None]:
+def _terminable() -> Generator[None]:
     """Makes SIGTERM unwind the stack, so that nothing half is left."""
 
     def terminate(number: int, frame: FrameType | None) -> None:

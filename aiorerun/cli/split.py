@@ -46,15 +46,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--time",
         action="append",
         metavar="TIME",
-        help="a time at which a part begins: a number, seconds such as 1.5s, or 2026-11-25T21:30:00 in UTC; may be "
-        "given several times",
+        help="a time at which a part begins: a number, seconds such as 1.5s, or 2026-11-25T21:30:00 in UTC; "
+        "may be given several times",
     )
     parser.add_argument("--timeline", metavar="NAME", help="the timeline, for --every and --time")
     parser.add_argument(
         "--recording-id",
         metavar="PREFIX",
-        help="give the recordings of every part an id of their own: this and the number of the part; by default "
-        "they keep theirs, and viewers join the parts",
+        help="give the recordings of every part an id of their own: this and the number of the part; by "
+        "default they keep theirs, and viewers join the parts",
     )
     add_continue(parser)
 

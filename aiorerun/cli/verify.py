@@ -16,15 +16,17 @@ if TYPE_CHECKING:
 
 ABOUT: Final = "read all of files and say what is wrong with them"
 DETAILS: Final = """\
-Every problem is a line FILE:BYTE: TEXT on standard output. Checked are the framing, every message, all contents
-of every chunk, what chunks say about themselves, and that the footer is there and lists exactly what is in
-the file.
+Every problem is a line FILE:BYTE: TEXT on standard output. Checked are the framing, every message, all
+contents of every chunk, what chunks say about themselves, and that the footer is there and lists exactly
+what is in the file.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options of the command."""
-    parser.add_argument("files", nargs="+", metavar="FILE", help="an .rrd or .rbl file, or - for standard input")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="an .rrd or .rbl file, or - for standard input"
+    )
     parser.add_argument(
         "--ignore-footers", action="store_true", help="a missing or wrong footer is no problem"
     )
@@ -54,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
             code = codes.FAILED
         problems = f"{found.problems} problems" if found.problems else "ok"
         sys.stdout.write(
-            f"{path}: {problems}; {found.rows:,} rows in {found.chunks:,} chunks of {found.stores:,} recordings "
-            "and blueprints\n"
+            f"{path}: {problems}; {found.rows:,} rows in {found.chunks:,} chunks of {found.stores:,} "
+            "recordings and blueprints\n"
         )
     return code

@@ -35,11 +35,11 @@ _I64: Final = struct.Struct("<q")
 
 
 class QuickChunk(NamedTuple):
-    """What was read of a chunk."""
+    """What was read of a chunk: its id, and what the footer says about it."""
 
     id: Tuid
     is_static: bool
-    index: ChunkIndex
+    listed: ChunkIndex
 
 
 class _Layout(NamedTuple):

@@ -47,7 +47,7 @@ def parse_size(text: str) -> int:
 
 
 def parse_interval(text: str, kind: TimelineKind) -> int:
-    """The length of an interval: steps of a sequence, or a time such as ``10s``, ``5min``, ``1.5h``, ``250ms``.
+    """The length of an interval: steps of a sequence, or a time such as ``10s``, ``5min``, ``1.5h``.
 
     Returns:
         Steps, or nanoseconds.

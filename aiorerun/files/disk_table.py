@@ -31,7 +31,8 @@ class DiskTable:
             self._database.execute(f"PRAGMA {setting}")
         columns = ", ".join((*key, *others))
         self._database.execute(f"CREATE TABLE t ({columns}, PRIMARY KEY ({', '.join(key)})) WITHOUT ROWID")
-        self._insert = f"INSERT OR IGNORE INTO t VALUES ({', '.join('?' * (len(key) + len(others)))})"
+        places = ", ".join("?" * (len(key) + len(others)))
+        self._insert = f"INSERT OR IGNORE INTO t VALUES ({places})"  # noqa: S608
         self._order = ", ".join(key)
         self._database.execute("BEGIN")
 
@@ -39,7 +40,9 @@ class DiskTable:
         """Adds a row; returns whether there was none with its key."""
         return self._database.execute(self._insert, row).rowcount == 1
 
-    def rows(self, what: str = "*", where: str = "1", values: Iterable[Any] = ()) -> Iterator[tuple[Any, ...]]:
+    def rows(
+        self, what: str = "*", where: str = "1", values: Iterable[Any] = ()
+    ) -> Iterator[tuple[Any, ...]]:
         """Rows, in the order of the key; the table must not be changed meanwhile.
 
         Args:

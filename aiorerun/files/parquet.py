@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from aiorerun.codec.decode_messages import ArrowMsg, Footer, decode_message
-from aiorerun.codec.framing import MESSAGE_HEADER
 from aiorerun.files.disk_table import DiskTable
 from aiorerun.files.names import entity_file, file_name
 from aiorerun.files.output import OutputSet

@@ -1,4 +1,4 @@
-"""Messages that were read, on their way into another file: unchanged, but for what the file's footer needs."""
+"""Messages that were read, on their way into another file: unchanged, but for what its footer needs."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from aiorerun.codec.messages import (
     blueprint_activation_message,
     store_id_payload,
 )
-from aiorerun.codec.quick_index import QuickChunk, QuickIndexer
 from aiorerun.codec.protobuf import BYTES, FIXED32, FIXED64, VARINT, bytes_field, fields, tag, varint
+from aiorerun.codec.quick_index import QuickChunk, QuickIndexer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,9 +63,7 @@ class Passing:
         rename: The same; may be set.
     """
 
-    def __init__(
-        self, *, validate: bool = False, rename: Callable[[StoreId], StoreId] | None = None
-    ) -> None:
+    def __init__(self, *, validate: bool = False, rename: Callable[[StoreId], StoreId] | None = None) -> None:
         self._validate = validate
         self.rename = rename
         self._names = StoreNames()

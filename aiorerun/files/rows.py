@@ -83,7 +83,7 @@ def chunks_of(
                 if chunk is not None:
                     yield chunk
             return
-        places = []
+        places: list[tuple[int, int]] = []
         for index in indexes:
             chosen = index.select(entity_path, None, None)
             places += zip(index.offsets[chosen].tolist(), index.sizes[chosen].tolist(), strict=True)

@@ -254,8 +254,6 @@ def refuse_foreign(header: bytes) -> None:
     if header[:4] in OLD_MAGICS:
         raise RrdError("this RRD file is of a release before 0.23, which cannot be read any more")
     if len(header) == STREAM_HEADER.size and header[:4] == MAGIC:
-        version = (header[4], header[5])
-        if version < OLDEST_READABLE:
-            raise RrdError(
-                f"RRD files of release {header[4]}.{header[5]}.{header[6]} cannot be read, only of 0.23 and later"
-            )
+        release = ".".join(map(str, header[4:7]))
+        if (header[4], header[5]) < OLDEST_READABLE:
+            raise RrdError(f"RRD files of release {release} cannot be read, only of 0.23 and later")

@@ -22,6 +22,7 @@ from aiorerun.types.store import StoreKind
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
+    from typing import Self
 
     from aiorerun.codec.decoder import RawMessage
     from aiorerun.codec.messages import Message
@@ -206,7 +207,7 @@ class Splitting:
         self.prelude.add(store, raw.kind, rank, raw.offset, len(raw.payload))
         return None
 
-    def __enter__(self) -> Splitting:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

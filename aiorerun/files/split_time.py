@@ -110,9 +110,10 @@ def split_by_time(
         OSError: It cannot be read, or a part not be written; then none of them appears.
         ValueError: There would be more than 10,000 parts.
     """
-    with Splitting(path, folder, options) as splitting, DiskTable(
-        "part", "place", others=("size", "is_whole")
-    ) as table:
+    with (
+        Splitting(path, folder, options) as splitting,
+        DiskTable("part", "place", others=("size", "is_whole")) as table,
+    ):
         survey = _TimeSurvey(splitting, table, timeline, intervals)
         survey.run(options)
         splitting.begin_writing()

@@ -16,7 +16,7 @@ from aiorerun.files.passing import Passing
 from aiorerun.files.progress import Stage, ignore
 from aiorerun.files.reading import FileReader
 from aiorerun.recording.archive import indexes_by_footer
-from aiorerun.recording.schema import PROPERTIES
+from aiorerun.sinks.parcel import PROPERTIES_PATH
 
 if TYPE_CHECKING:
     import os
@@ -221,7 +221,7 @@ def _by_scan(reader: FileReader, on_progress: OnProgress) -> list[RecordingSumma
         elif isinstance(decoded, ArrowMsg):
             chunk = passing.chunk(raw)
             recording.add(chunk.facts, len(raw.payload))
-            if chunk.facts.entity_path == PROPERTIES:
+            if chunk.facts.entity_path == PROPERTIES_PATH:
                 recording.add_properties(chunk.batch)
 
     for _ in reader.messages(add, Stage(on_progress, 0, reader.size)):
@@ -244,7 +244,7 @@ def _by_index(reader: FileReader, index: StoreIndex) -> RecordingSummary:
         entity = recording.entities.setdefault(path, EntitySummary())
         entity.components[component] = ComponentSummary(column.descriptor, column.type, column.is_static)
     passing = Passing()
-    for position in index.select(PROPERTIES, None, None).tolist():
+    for position in index.select(PROPERTIES_PATH, None, None).tolist():
         place, size = index.offsets.item(position), index.sizes.item(position)
         chunk: ReadChunk = passing.chunk(reader.read(place, size))
         recording.add_properties(chunk.batch)

@@ -269,9 +269,7 @@ def _says_sorted(batch: pa.RecordBatch, column: int) -> bool:
     return (batch.schema.field(column).metadata or {}).get(names.IS_SORTED) == b"true"
 
 
-def _differences(
-    source: Source, stream_start: int, index: StoreIndex, known: _Store | None
-) -> Iterator[str]:
+def _differences(source: Source, stream_start: int, index: StoreIndex, known: _Store | None) -> Iterator[str]:
     """What a footer says about a recording that is not so."""
     called = _called(index.store)
     if known is None:
