@@ -53,6 +53,11 @@ class RrdEncoder:
         return self._position
 
     @property
+    def estimated_nbytes(self) -> int:
+        """About how many bytes the stream will have with its footer; rather too many."""
+        return self._position + self._log.estimated_bytes
+
+    @property
     def is_too_large(self) -> bool:
         """Whether there will be no footer, because nothing could read it."""
         return self._write_footer and self._log.is_closed

@@ -30,6 +30,7 @@ _SECONDS: Final = {
     "d": Decimal(86400),
 }
 _NANOS: Final = 1_000_000_000
+_ZERO: Final = re.compile(r"0+(?:\.0*)?[a-zµ]*")
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,19}")
 
 
@@ -82,7 +83,7 @@ def parse_time(text: str, kind: TimelineKind) -> int:
         return int(np.datetime64(moment, "ns").astype(np.int64))
     if kind is TimelineKind.DURATION:
         sign, text = (-1, text[1:]) if text.startswith("-") else (1, text)
-        return 0 if Decimal(0).to_eng_string() == text else sign * parse_interval(text, kind)
+        return 0 if _ZERO.fullmatch(text) else sign * parse_interval(text, kind)
     if _INTEGER.fullmatch(text) and -(1 << 63) < int(text) < 1 << 63:
         return int(text)
     raise ValueError(f"expected a whole number, got {text!r}")

@@ -159,12 +159,16 @@ class RrdWriter:
         self._stores: dict[StoreId, None] = {}
         self._is_finished = False
         self.num_chunks = 0
-        self.index_bytes = 0
 
     @property
     def nbytes(self) -> int:
         """How many bytes the file has, with what is about to be written."""
         return self._encoder.nbytes
+
+    @property
+    def estimated_nbytes(self) -> int:
+        """About how many bytes it will have with its footer."""
+        return self._encoder.estimated_nbytes
 
     @property
     def has_footer(self) -> bool:
@@ -183,7 +187,6 @@ class RrdWriter:
             self._stores[message.store] = None
         else:
             self.num_chunks += 1
-            self.index_bytes += len(message.index.record) + len(message.index.group.entity_path)
         if self._pending_bytes >= _JOINED_BYTES or len(self._pending) >= _JOINED_SEGMENTS:
             self._flush()
 

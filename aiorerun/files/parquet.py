@@ -273,7 +273,8 @@ def _write(path: Path, plan: _Plan, chunks: Iterator[Chunk]) -> int:
 
 
 def _empty(plan: _Plan) -> pa.RecordBatch:
-    return plan.schema().to_arrow().empty_table().to_batches(1)[0]
+    schema = plan.schema().to_arrow()
+    return pa.RecordBatch.from_arrays([pa.array([], each.type) for each in schema], schema=schema)
 
 
 def _stored(batch: pa.RecordBatch, names: list[str], metadata: dict[bytes, bytes]) -> pa.RecordBatch:

@@ -77,9 +77,12 @@ def storable(array: pa.Array[Any]) -> pa.Array[Any]:
 def _variants(array: pa.UnionArray, wanted: pa.DataType) -> pa.Array[Any]:
     """A union as a struct with a field per variant."""
     kind = array.type
-    codes = array.type_codes.to_numpy()
-    rows = np.arange(len(array), dtype=np.int32)
-    places = array.offsets.to_numpy() if kind.mode == "dense" else rows
+    # pyarrow's own properties forget where a slice begins.
+    _, codes_buffer, *offsets_buffer = array.buffers()[:3]
+    codes = np.frombuffer(codes_buffer, np.int8, len(array), array.offset)
+    places = np.arange(len(array), dtype=np.int32)
+    if kind.mode == "dense":
+        places = np.frombuffer(offsets_buffer[0], np.int32, len(array), 4 * array.offset)
     fields: list[pa.Array[Any]] = []
     for position, code in enumerate(kind.type_codes):
         absent = codes != code

@@ -155,7 +155,7 @@ def rows_of(chunk: Chunk, component: str | None = None, recording_id: str | None
     ids = row_id_numbers(chunk.row_ids).tolist()
     times = [(each, fixed_width_values(chunk.column(each.name)).tolist()) for each in chunk.timelines]
     columns = [
-        (each.component, as_lists(chunk.column(each.component)))
+        (each.component, as_lists(chunk._component_column(each.component)))
         for each in chunk.components
         if component in (None, each.component)
     ]

@@ -138,6 +138,8 @@ class Salvage(Generic[T]):
         self._take(raw)
         footer = self._read(end, STREAM_FOOTER.size)
         if len(footer) < STREAM_FOOTER.size or STREAM_FOOTER.unpack(footer)[3] != FOOTER_MAGIC:
+            if len(footer) == STREAM_FOOTER.size and not self._is_header(end):
+                raise RrdError("what says to be the end of a stream is not followed by a footer")
             return StreamEnd(raw, self._stream_start, None), end
         start, length, crc, _, _ = STREAM_FOOTER.unpack(footer)
         self.has_ended = True

@@ -34,9 +34,8 @@ if TYPE_CHECKING:
 MAX_PARTS: Final = 10_000
 """More parts than this are taken for a mistake."""
 
-_FOOTER_BYTES_PER_CHUNK: Final = 96
-_FOOTER_BYTES: Final = 4 << 10
-"""About what a footer takes, besides what is noted about each chunk."""
+_MARGIN: Final = 1 << 10
+"""The next chunk adds so much to the footer, about."""
 
 
 @dataclass(frozen=True)
@@ -282,5 +281,4 @@ def _store_of_data(passing: Passing, raw: RawMessage) -> StoreId | None:
 
 def _full_size(writer: RrdWriter, raw: RawMessage) -> int:
     """What a part will have with one more message, about."""
-    footer = _FOOTER_BYTES + _FOOTER_BYTES_PER_CHUNK * (writer.num_chunks + 1) + writer.index_bytes
-    return writer.nbytes + MESSAGE_HEADER.size + len(raw.payload) + footer
+    return writer.estimated_nbytes + MESSAGE_HEADER.size + len(raw.payload) + _MARGIN
