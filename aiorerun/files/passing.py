@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiorerun.codec.batch_index import batch_index
 from aiorerun.codec.chunk_arrow import decode_ipc
-from aiorerun.codec.chunk_facts import chunk_facts
+from aiorerun.codec.chunk_facts import check_texts, chunk_facts
 from aiorerun.codec.compression import MAX_BYTES, decompress
 from aiorerun.codec.decode_messages import (
     ArrowMsg,
@@ -140,6 +140,8 @@ class Passing:
                 return described
         batch = decode_ipc(data, validate=self._validate, max_bytes=MAX_BYTES)
         facts = chunk_facts(batch)
+        if self._validate:
+            check_texts(batch.schema)
         self._quick.learn(data, batch, facts)
         return QuickChunk(facts.id, not facts.indexes, batch_index(batch, facts, size))
 

@@ -11,7 +11,7 @@ import xxhash
 
 from aiorerun.codec import chunk_schema as names
 from aiorerun.codec.chunk_arrow import fixed_width_values, row_id_numbers
-from aiorerun.codec.chunk_facts import chunk_facts
+from aiorerun.codec.chunk_facts import check_texts, chunk_facts
 from aiorerun.codec.compression import MAX_BYTES
 from aiorerun.codec.decode_messages import ArrowMsg, Footer, StoreInfo, StoreNames, decode_message
 from aiorerun.codec.errors import RrdError
@@ -167,6 +167,7 @@ class _Verifying:
             return lambda offset: None
         batch = decoded.batch(MAX_BYTES)
         facts = chunk_facts(batch)
+        check_texts(batch.schema)
         doubts = list(_doubts(decoded, batch, facts))
         size = decoded.uncompressed_size if decoded.compression > 1 else len(decoded.payload)
         entry = (raw.offset, len(raw.payload), facts, size)
