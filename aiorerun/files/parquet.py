@@ -37,7 +37,10 @@ if TYPE_CHECKING:
 ROW_ID: Final = "row_id"
 """The column of row ids."""
 
-_ROW_GROUP_BYTES: Final = 32 << 20
+_ROW_GROUP_COST: Final = 48 << 20
+"""About what writing a row group may take in memory."""
+_VALUE_COST: Final = 8
+"""What a value takes while it is written, besides itself: levels, and that Parquet's integers have 4 bytes."""
 _MAX_ROW_GROUP_ROWS: Final = 1 << 20
 
 
@@ -244,15 +247,15 @@ def _write(path: Path, plan: _Plan, chunks: Iterator[Chunk]) -> int:
     writer: pq.ParquetWriter | None = None
     rows = 0
     group: list[pa.RecordBatch] = []
-    group_rows = group_bytes = 0
+    group_rows = group_cost = 0
 
     def flush() -> None:
-        nonlocal writer, group, group_rows, group_bytes
+        nonlocal writer, group, group_rows, group_cost
         table = pa.Table.from_batches(group)
         if writer is None:
             writer = pq.ParquetWriter(path, table.schema, compression="zstd")
         writer.write_table(table, row_group_size=max(1, len(table)))
-        group, group_rows, group_bytes = [], 0, 0
+        group, group_rows, group_cost = [], 0, 0
 
     try:
         for batch in tables.reader(plan.schema(), chunks, None, None):
@@ -260,8 +263,8 @@ def _write(path: Path, plan: _Plan, chunks: Iterator[Chunk]) -> int:
             rows += made.num_rows
             group.append(made)
             group_rows += made.num_rows
-            group_bytes += made.nbytes
-            if group_bytes >= _ROW_GROUP_BYTES or group_rows >= _MAX_ROW_GROUP_ROWS:
+            group_cost += sum(map(_cost, made.columns))
+            if group_cost >= _ROW_GROUP_COST or group_rows >= _MAX_ROW_GROUP_ROWS:
                 flush()
         if group or writer is None:
             group = group or [_stored(_empty(plan), names, metadata)]
@@ -270,6 +273,21 @@ def _write(path: Path, plan: _Plan, chunks: Iterator[Chunk]) -> int:
         if writer is not None:
             writer.close()
     return rows
+
+
+def _cost(column: pa.Array[Any]) -> int:
+    """About what writing a column takes in memory, by the size of its smallest values."""
+    size: int = column.nbytes
+    return size + size * _VALUE_COST // _smallest(column.type)
+
+
+def _smallest(kind: pa.DataType) -> int:
+    """Bytes of the smallest values in a type; those of texts count as many."""
+    if kind.num_fields:
+        return min(_smallest(kind.field(at).type) for at in range(kind.num_fields))
+    if pa.types.is_primitive(kind):
+        return max(1, int(kind.bit_width) // 8)
+    return _VALUE_COST
 
 
 def _empty(plan: _Plan) -> pa.RecordBatch:

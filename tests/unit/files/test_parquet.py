@@ -93,7 +93,7 @@ def test_names_that_are_taken(tmp_path: Path) -> None:
 
 
 def test_large_recordings_become_several_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parquet, "_ROW_GROUP_BYTES", 1)
+    monkeypatch.setattr(parquet, "_ROW_GROUP_COST", 1)
     monkeypatch.setattr("aiorerun.recording.tables._BATCH_ROWS", 10)
     one_recording(tmp_path / "one.bin", [scalars("/a", list(range(at, at + 10))) for at in range(0, 100, 10)])
     (file,) = to_parquet(tmp_path / "one.bin", tmp_path / "out")
