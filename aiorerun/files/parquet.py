@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,8 @@ from aiorerun.types.store import StoreKind
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator
+    from types import TracebackType
+    from typing import Self
 
     from aiorerun.codec.chunk_facts import ChunkFacts
     from aiorerun.codec.decoder import RawMessage
@@ -39,8 +42,8 @@ ROW_ID: Final = "row_id"
 
 _ROW_GROUP_COST: Final = 48 << 20
 """About what writing a row group may take in memory."""
-_VALUE_COST: Final = 8
-"""What a value takes while it is written, besides itself: levels, and that Parquet's integers have 4 bytes."""
+_VALUE_COST: Final = 22
+"""What a value takes while it is written, besides itself: levels, dictionaries, integers of 4 bytes."""
 _MAX_ROW_GROUP_ROWS: Final = 1 << 20
 
 
@@ -244,35 +247,61 @@ def _write(path: Path, plan: _Plan, chunks: Iterator[Chunk]) -> int:
         b"rerun:recording_id": plan.store.recording_id.encode(),
         b"rerun:entity_path": plan.entity_path.encode(),
     }
-    writer: pq.ParquetWriter | None = None
-    rows = 0
-    group: list[pa.RecordBatch] = []
-    group_rows = group_cost = 0
-
-    def flush() -> None:
-        nonlocal writer, group, group_rows, group_cost
-        table = pa.Table.from_batches(group)
-        if writer is None:
-            writer = pq.ParquetWriter(path, table.schema, compression="zstd")
-        writer.write_table(table, row_group_size=max(1, len(table)))
-        group, group_rows, group_cost = [], 0, 0
-
-    try:
+    with contextlib.ExitStack() as stack:
+        writer: _GroupWriter | None = None
         for batch in tables.reader(plan.schema(), chunks, None, None):
             made = _stored(batch, names, metadata)
-            rows += made.num_rows
-            group.append(made)
-            group_rows += made.num_rows
-            group_cost += sum(map(_cost, made.columns))
-            if group_cost >= _ROW_GROUP_COST or group_rows >= _MAX_ROW_GROUP_ROWS:
-                flush()
-        if group or writer is None:
-            group = group or [_stored(_empty(plan), names, metadata)]
-            flush()
-    finally:
-        if writer is not None:
-            writer.close()
-    return rows
+            writer = writer or stack.enter_context(_GroupWriter(path, made.schema))
+            writer.add(made)
+        if writer is None:
+            schema = _stored(_empty(plan), names, metadata).schema
+            writer = stack.enter_context(_GroupWriter(path, schema))
+    return writer.rows
+
+
+class _GroupWriter:
+    """Writes batches as row groups that take a bounded amount of memory."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._writer = pq.ParquetWriter(path, schema, compression="zstd")
+        self._group: list[pa.RecordBatch] = []
+        self._cost = 0
+        self._group_rows = 0
+        self.rows = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Takes in rows."""
+        cost = sum(map(_cost, batch.columns))
+        self.rows += batch.num_rows
+        # Large batches are cut, as long as they have more than a row.
+        step = max(1, batch.num_rows * _ROW_GROUP_COST // max(cost, 1))
+        for start in range(0, batch.num_rows, step):
+            piece = batch.slice(start, step)
+            share = cost * piece.num_rows // batch.num_rows
+            if self._group and self._cost + share > _ROW_GROUP_COST:
+                self._flush()
+            self._group.append(piece)
+            self._cost += share
+            self._group_rows += piece.num_rows
+            if self._group_rows >= _MAX_ROW_GROUP_ROWS:
+                self._flush()
+
+    def _flush(self) -> None:
+        table = pa.Table.from_batches(self._group)
+        self._writer.write_table(table, row_group_size=len(table))
+        self._group, self._cost, self._group_rows = [], 0, 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with contextlib.closing(self._writer):
+            if kind is None and self._group:
+                self._flush()
+        # Files have other columns, whose memory is of other sizes.
+        pa.default_memory_pool().release_unused()
 
 
 def _cost(column: pa.Array[Any]) -> int:
@@ -287,7 +316,7 @@ def _smallest(kind: pa.DataType) -> int:
         return min(_smallest(kind.field(at).type) for at in range(kind.num_fields))
     if pa.types.is_primitive(kind):
         return max(1, int(kind.bit_width) // 8)
-    return _VALUE_COST
+    return 8
 
 
 def _empty(plan: _Plan) -> pa.RecordBatch:

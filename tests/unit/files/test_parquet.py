@@ -97,7 +97,7 @@ def test_large_recordings_become_several_row_groups(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("aiorerun.recording.tables._BATCH_ROWS", 10)
     one_recording(tmp_path / "one.bin", [scalars("/a", list(range(at, at + 10))) for at in range(0, 100, 10)])
     (file,) = to_parquet(tmp_path / "one.bin", tmp_path / "out")
-    assert pq.ParquetFile(file.path).num_row_groups == 10
+    assert pq.ParquetFile(file.path).num_row_groups == 100
     assert pq.read_table(file.path).column("frame").to_pylist() == list(range(100))
 
 
