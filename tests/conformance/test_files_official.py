@@ -155,27 +155,39 @@ def test_parts_are_complete_and_become_the_same_file_again(official: Path, tmp_p
         }
         for each in before:
             other = next(recording for recording in after if recording.store == each.store)
-            assert {p: e.rows for p, e in each.entities.items()} == {p: e.rows for p, e in other.entities.items()}
+            assert {p: e.rows for p, e in each.entities.items()} == {
+                p: e.rows for p, e in other.entities.items()
+            }
 
 
 def test_parts_by_time_hold_what_those_of_the_official_program_do(official: Path, tmp_path: Path) -> None:
     (tmp_path / "theirs").mkdir()
     result = rerun_cli(
-        "rrd", "split", "-o", tmp_path / "theirs", "--timeline", "frame", "-t", "27", "-t", "34", official / "b.rrd"
-    )  # fmt: skip
+        "rrd",
+        "split",
+        "-o",
+        tmp_path / "theirs",
+        "--timeline",
+        "frame",
+        "-t",
+        "27",
+        "-t",
+        "34",
+        official / "b.rrd",
+    )
     assert result.returncode == 0, result.stderr
     parts = split_by_time(official / "b.rrd", tmp_path / "ours", "frame", lambda kind: Between([27, 34]))
     theirs = sorted((tmp_path / "theirs").iterdir(), key=lambda path: int(path.stem.split("_")[1]))
 
     def points(path: Path) -> int:
-        return sum(each.entities["/p/q"].rows for each in summarize(path).recordings if "/p/q" in each.entities)
+        return sum(
+            each.entities["/p/q"].rows for each in summarize(path).recordings if "/p/q" in each.entities
+        )
 
     assert [points(part.path) for part in parts] == [points(path) for path in theirs]
 
 
-def test_counts_are_those_of_the_official_program(
-    official: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_counts_are_those_of_the_official_program(official: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("a.rrd", "c.rrd"):
         assert main(["info", "--json", str(official / name)]) == 0
         (found,) = json.loads(capsys.readouterr().out)

@@ -30,7 +30,7 @@ def write(path: str, megabytes: int) -> int:
         rec.set_time("since", duration=frame / 30)
         rec.log(f"points/{frame % 5}", rr.Points3D(generator.random((POINTS, 3), np.float32)))
         rec.log("text", rr.TextLog(f"frame {frame}"))
-        rec.log("odd", rr.AnyValues(**{f"x{frame % 3}": frame}))
+        rec.log("odd", rr.DynamicArchetype("odd", components={f"x{frame % 3}": frame}))
         rows += 3
         if frame % 10 == 0:
             image[frame % 240] = 255

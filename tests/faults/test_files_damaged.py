@@ -1,4 +1,4 @@
-"""Recordings cut off anywhere: what is recovered passes the official program, and nothing complete is missing."""
+"""Recordings cut off anywhere: what is recovered passes the official program, nothing complete is missing."""
 
 from __future__ import annotations
 
@@ -49,9 +49,11 @@ def test_random_cuts_are_recovered(tmp_path: Path, sized: Sized) -> None:
     # Most bytes are in a few large messages; places near the small ones are chosen as often.
     ends = [end for *_, end in messages]
     cuts = [
-        chooser.randrange(12, len(data)) if number % 2 else min(chooser.choice(ends) + chooser.randrange(-40, 40), len(data))
+        chooser.randrange(12, len(data))
+        if number % 2
+        else min(chooser.choice(ends) + chooser.randrange(-40, 40), len(data))
         for number in range(sized(60, 1000))
-    ]  # fmt: skip
+    ]
     outputs: list[Path] = []
     for number, cut in enumerate(cuts):
         path = tmp_path / "cut.bin"

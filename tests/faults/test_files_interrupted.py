@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 
 ROOT = Path(__file__).parents[2]
+# Shells start what runs in the background with interrupts ignored, and children inherit that.
+PROGRAM = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from aiorerun.cli.main import main
+sys.exit(main())
+"""
 COMMANDS = {
     "merge": ["merge", "big.bin", "-o", "out/merged.bin"],
     "recover": ["recover", "big.bin", "-o", "out/recovered.bin"],
@@ -35,7 +43,7 @@ COMMANDS = {
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a file that every command needs some seconds for."""
     path = tmp_path_factory.mktemp("interrupted")
     encoder = RrdEncoder()
@@ -48,9 +56,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture
+def folder(big: Path) -> Path:
+    """The same, with an empty folder for what commands write."""
+    shutil.rmtree(big / "out", ignore_errors=True)
+    (big / "out").mkdir()
+    return big
+
+
 def interrupted(folder: Path, arguments: list[str], number: int, wait: float | None) -> int:
     """Starts a command, sends it a signal some time after it has begun to write; returns the exit code."""
-    command = [sys.executable, "-m", "aiorerun", *arguments]
+    command = [sys.executable, "-c", PROGRAM, *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
@@ -77,14 +93,12 @@ def interrupted(folder: Path, arguments: list[str], number: int, wait: float | N
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["interrupt", "terminate"]
 )
 def test_an_interrupt_leaves_nothing(folder: Path, name: str, number: int, code: int) -> None:
-    (folder / "out").mkdir(exist_ok=True)
     assert interrupted(folder, COMMANDS[name], number, None) == code
     assert list((folder / "out").iterdir()) == []
 
 
 @pytest.mark.timeout(900)
 def test_interrupts_at_random_moments(folder: Path, sized: Sized) -> None:
-    (folder / "out").mkdir(exist_ok=True)
     chooser = random.Random(3)
     for _ in range(sized(4, 60)):
         name = chooser.choice(list(COMMANDS))

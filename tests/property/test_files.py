@@ -11,6 +11,7 @@ from hypothesis import given, settings, strategies as st
 from aiorerun.codec.batch_index import batch_index
 from aiorerun.codec.chunk_arrow import encode_reference, to_record_batch
 from aiorerun.codec.chunk_facts import chunk_facts
+from aiorerun.codec.errors import RrdError
 from aiorerun.codec.messages import chunk_message
 from aiorerun.codec.quick_index import QuickIndexer
 from aiorerun.files.merge import merge
@@ -19,7 +20,6 @@ from aiorerun.files.split import split_by_size
 from aiorerun.files.split_time import Every, split_by_time
 from aiorerun.files.summary import summarize
 from aiorerun.files.verify import verify
-from aiorerun.codec.errors import RrdError
 from tests.property.test_reading import STORES, chunks
 from tests.reading import rows_of
 from tests.unit.codec.building import messages_of, stream_of
@@ -39,6 +39,13 @@ def stream(made: list[tuple[object, Chunk]]) -> bytes:
         messages += messages_of(store=store)
     messages += [chunk_message(store, each) for store, each in made]  # type: ignore[arg-type]
     return stream_of(messages)
+
+
+def problems_of(path: Path) -> list[str]:
+    """What is wrong with a file."""
+    problems: list[str] = []
+    verify(path, lambda note: problems.append(note.text))
+    return problems
 
 
 @given(chunks(), chunks())
@@ -67,9 +74,7 @@ def test_cut_anywhere_and_recovered(made: list[tuple[object, Chunk]], data: st.D
         (folder / "cut.bin").write_bytes(whole[:cut])
         recover(folder / "cut.bin", folder / "out.bin")
         assert payloads((folder / "out.bin").read_bytes()) == payloads(whole[:cut])
-        problems: list[str] = []
-        verify(folder / "out.bin", lambda note: problems.append(note.text))
-        assert problems == []
+        assert problems_of(folder / "out.bin") == []
 
 
 @settings(max_examples=40)
@@ -91,9 +96,7 @@ def test_split_and_merged(made: list[tuple[object, Chunk]], size: int, every: in
         before, after = rows_of(folder / "whole.bin"), rows_of(folder / "again.bin")
         assert sorted(map(repr, before)) == sorted(map(repr, after))
         for part in parts:
-            problems: list[str] = []
-            verify(part.path, lambda note: problems.append(note.text))
-            assert problems == []
+            assert problems_of(part.path) == []
 
 
 @settings(max_examples=40)

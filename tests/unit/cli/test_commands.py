@@ -16,12 +16,12 @@ from aiorerun.cli import codes
 from aiorerun.cli.main import main
 from aiorerun.cli.notes import Notes
 from aiorerun.files.reading import Note
-from tests.unit.codec.building import messages_of, stream_of
+from tests.unit.codec.building import STORE, messages_of, stream_of
 from tests.unit.files.making import assert_footer_is_right, chunk_payloads, payloads, scalars
 from tests.unit.recording.making import everything, one_recording
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from aiorerun.types.store import StoreId
 
 ROOT = Path(__file__).parents[3]
 
@@ -29,12 +29,12 @@ Captured = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
-def complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A complete file in the current folder."""
     monkeypatch.chdir(tmp_path)
     path = Path("all.rrd")
     path.write_bytes(everything())
-    yield path
+    return path
 
 
 @pytest.fixture
@@ -65,7 +65,12 @@ def test_info_for_programs(complete: Path, capsys: Captured) -> None:
     assert (found["has_footer"], found["is_by_footer"], found["notes"]) == (True, True, [])
     assert [each["kind"] for each in found["recordings"]] == ["recording", "recording", "blueprint"]
     first = found["recordings"][0]
-    assert (first["application_id"], first["recording_id"], first["rows"], first["chunks"]) == ("app", "demo", 8, 5)
+    assert (first["application_id"], first["recording_id"], first["rows"], first["chunks"]) == (
+        "app",
+        "demo",
+        8,
+        5,
+    )
     assert first["timelines"]["frame"] == {"kind": "sequence", "start": 0, "end": 3}
     assert first["entities"]["/wave"]["components"]["Scalars:scalars"] == {
         "archetype": "rerun.archetypes.Scalars",
@@ -106,9 +111,7 @@ def test_cat_tells_recordings_apart(complete: Path, capsys: Captured) -> None:
     ]  # fmt: skip
 
 
-def _stores() -> list[object]:
-    from tests.unit.codec.building import STORE
-
+def _stores() -> list[StoreId]:
     return [STORE, STORE._replace(recording_id="second")]
 
 
@@ -233,13 +236,17 @@ def test_split_by_size(complete: Path, capsys: Captured) -> None:
     assert printed == sorted(str(each) for each in Path("parts").iterdir())
     assert len(printed) > 1
     assert main(["merge", *printed, "-o", "again.rrd"]) == codes.DONE
-    assert sorted(chunk_payloads(Path("again.rrd").read_bytes())) == sorted(chunk_payloads(complete.read_bytes()))
+    assert sorted(chunk_payloads(Path("again.rrd").read_bytes())) == sorted(
+        chunk_payloads(complete.read_bytes())
+    )
 
 
 def test_split_by_time(complete: Path, capsys: Captured) -> None:
     assert main(["split", str(complete), "-o", "a", "--timeline", "frame", "--every", "2"]) == codes.DONE
     assert len(capsys.readouterr().out.splitlines()) == 2
-    assert main(["split", str(complete), "-o", "b", "--timeline", "frame", "-t", "1", "-t", "2"]) == codes.DONE
+    assert (
+        main(["split", str(complete), "-o", "b", "--timeline", "frame", "-t", "1", "-t", "2"]) == codes.DONE
+    )
     assert len(capsys.readouterr().out.splitlines()) == 3
     assert main(["split", str(complete), "-o", "c", "--timeline", "clock", "--every", "15ns"]) == codes.DONE
     assert len(capsys.readouterr().out.splitlines()) == 3

@@ -64,7 +64,9 @@ def test_no_command_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_asking_for_help_loads_nothing_heavy() -> None:
     code = "import sys; from aiorerun.cli.main import parser; parser().format_help(); print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True, cwd=ROOT
+    )
     loaded = set(done.stdout.split())
     assert not loaded & {"numpy", "pyarrow", "grpclib", "betterproto2", "h2", "sqlite3", "psutil"}
 
@@ -189,5 +191,8 @@ def test_no_bar_without_a_terminal() -> None:
 
 
 def test_tables() -> None:
-    assert table(("name", "rows"), [("a", 1), ("bcdef", 1234)]) == "  name    rows\n  a          1\n  bcdef  1,234\n"
+    assert (
+        table(("name", "rows"), [("a", 1), ("bcdef", 1234)])
+        == "  name    rows\n  a          1\n  bcdef  1,234\n"
+    )
     assert table(("x",), [], indent="") == "x\n"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from aiorerun.codec.decoder import iter_messages
 from aiorerun.codec.framing import MessageKind
 from aiorerun.recording.archive import index_by_scan, indexes_by_footer
 from aiorerun.recording.source import open_source
 from tests.unit.codec.building import FRAME, SCALARS, chunk, component, index
-
-import pyarrow as pa
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
 def payloads(data: bytes) -> list[tuple[int, bytes]]:
     """The complete messages of a stream but its ends: kinds and bytes."""
-    return [
-        (raw.kind, bytes(raw.payload)) for raw in iter_messages(data) if raw.kind is not MessageKind.END
-    ]
+    return [(raw.kind, bytes(raw.payload)) for raw in iter_messages(data) if raw.kind is not MessageKind.END]
 
 
 def chunk_payloads(data: bytes) -> list[bytes]:

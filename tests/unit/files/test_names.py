@@ -25,7 +25,9 @@ def test_odd_names_are_encoded() -> None:
     assert file_name("a" * 500) != file_name("a" * 501)
 
 
-PARTS = st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8), min_size=1, max_size=3)
+PARTS = st.lists(
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8), min_size=1, max_size=3
+)
 
 
 @given(st.lists(PARTS, min_size=2, max_size=20))

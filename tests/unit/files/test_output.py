@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aiorerun.files import output
 from aiorerun.files.output import OutputSet, RrdOutput, total_size
 from tests.unit.codec.building import announcement, messages_of, scalar_chunk, stream_of
 from tests.unit.files.making import payloads
@@ -23,23 +22,34 @@ def test_files_appear_together(tmp_path: Path) -> None:
         for name in ("one", "two"):
             outputs.new(tmp_path / "a" / "b" / name).write_text(name)
         assert all(each.name.startswith(".") for each in (tmp_path / "a" / "b").iterdir())
-    assert {each.name: each.read_text() for each in (tmp_path / "a" / "b").iterdir()} == {"one": "one", "two": "two"}
+    assert {each.name: each.read_text() for each in (tmp_path / "a" / "b").iterdir()} == {
+        "one": "one",
+        "two": "two",
+    }
 
 
 @pytest.mark.parametrize("error", [OSError, KeyboardInterrupt, SystemExit])
 def test_an_error_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
-    with pytest.raises(error), OutputSet() as outputs:
-        outputs.make_folder(tmp_path / "a" / "b")
-        outputs.new(tmp_path / "a" / "b" / "one").write_text("x")
-        raise error
+    def fail() -> None:
+        with OutputSet() as outputs:
+            outputs.make_folder(tmp_path / "a" / "b")
+            outputs.new(tmp_path / "a" / "b" / "one").write_text("x")
+            raise error
+
+    with pytest.raises(error):
+        fail()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_others_put_into_a_folder_stays(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), OutputSet() as outputs:
-        outputs.make_folder(tmp_path / "a")
-        (tmp_path / "a" / "other").touch()
-        raise ZeroDivisionError
+    def fail() -> None:
+        with OutputSet() as outputs:
+            outputs.make_folder(tmp_path / "a")
+            (tmp_path / "a" / "other").touch()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert (tmp_path / "a" / "other").exists()
 
 
@@ -65,11 +75,16 @@ def test_what_came_into_being_meanwhile_stays_too(
         def no_links(source: object, target: object) -> None:
             raise PermissionError("no links here")
 
-        monkeypatch.setattr(output.os, "link", no_links)
-    with pytest.raises(FileExistsError), OutputSet() as outputs:
-        outputs.new(tmp_path / "one").write_text("ours")
-        outputs.new(tmp_path / "two").write_text("ours")
-        (tmp_path / "two").write_text("theirs")
+        monkeypatch.setattr("os.link", no_links)
+
+    def clash() -> None:
+        with OutputSet() as outputs:
+            outputs.new(tmp_path / "one").write_text("ours")
+            outputs.new(tmp_path / "two").write_text("ours")
+            (tmp_path / "two").write_text("theirs")
+
+    with pytest.raises(FileExistsError):
+        clash()
     assert {each.name: each.read_text() for each in tmp_path.iterdir()} == {"two": "theirs"}
     (tmp_path / "two").unlink()
     with OutputSet() as outputs:

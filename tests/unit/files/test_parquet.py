@@ -82,7 +82,10 @@ def test_names_that_are_taken(tmp_path: Path) -> None:
     made = chunk(
         "/a",
         1,
-        [index(Timeline("row_id", TimelineKind.SEQUENCE), [1]), index(Timeline("x", TimelineKind.SEQUENCE), [2])],
+        [
+            index(Timeline("row_id", TimelineKind.SEQUENCE), [1]),
+            index(Timeline("x", TimelineKind.SEQUENCE), [2]),
+        ],
         [component("x", [[3]], pa.int8()), component("row_id", [[4]], pa.int8())],
     )
     one_recording(tmp_path / "one.bin", [made])
@@ -148,32 +151,16 @@ def test_an_entity_without_rows(tmp_path: Path) -> None:
     assert (file.rows, pq.read_table(file.path).num_rows) == (0, 0)
 
 
-def test_other_libraries_read_it(tmp_path: Path) -> None:
-    one_recording(tmp_path / "one.bin", [scalars("/a", [1, 2]), scalars("/a", [3])])
-    (file,) = to_parquet(tmp_path / "one.bin", tmp_path / "out")
-    read = 0
+@pytest.mark.parametrize("library", ["pandas", "polars", "duckdb"])
+def test_other_libraries_read_it(tmp_path: Path, library: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            import pandas as pd
-        except ImportError:
-            pass
+        module: Any = pytest.importorskip(library)
+        one_recording(tmp_path / "one.bin", [scalars("/a", [1, 2]), scalars("/a", [3])])
+        (file,) = to_parquet(tmp_path / "one.bin", tmp_path / "out")
+        if library == "duckdb":
+            assert module.sql(f"SELECT sum(frame) FROM '{file.path}'").fetchone() == (6,)
         else:
-            assert pd.read_parquet(file.path)["frame"].tolist() == [1, 2, 3]
-            read += 1
-        try:
-            import polars as pl
-        except ImportError:
-            pass
-        else:
-            assert pl.read_parquet(file.path)["Scalars:scalars"].to_list() == [[1.0], [2.0], [3.0]]
-            read += 1
-        try:
-            import duckdb
-        except ImportError:
-            pass
-        else:
-            assert duckdb.sql(f"SELECT sum(frame) FROM '{file.path}'").fetchone() == (6,)
-            read += 1
-    if not read:
-        pytest.skip("neither pandas nor polars nor DuckDB is installed (extra `interop`)")
+            table = module.read_parquet(file.path)
+            assert list(table["frame"]) == [1, 2, 3]
+            assert [list(each) for each in table["Scalars:scalars"]] == [[1.0], [2.0], [3.0]]

@@ -24,7 +24,8 @@ STRUCT = pa.StructArray.from_arrays(
     [UNION, pa.array([1, 2, None, 4])], ["u", "x"], mask=pa.array([False, True, False, False])
 )
 LISTS = pa.ListArray.from_arrays(pa.array([0, 1, None, 2, 4], pa.int32()), STRUCT)
-F1, L1, F2, N = ({"f": f, "l": l, "n": None} for f, l in ((1.0, None), (None, [1, 2]), (2.0, None), (None, None)))
+F1, F2 = ({"f": value, "l": None, "n": None} for value in (1.0, 2.0))
+L1, N = ({"f": None, "l": value, "n": None} for value in ([1, 2], None))
 X1, X3, X4 = {"u": F1, "x": 1}, {"u": F2, "x": None}, {"u": N, "x": 4}
 
 
@@ -58,5 +59,10 @@ def test_what_becomes_of_values(array: Any, values: list[Any]) -> None:
 
 
 def test_what_parquet_has_stays_as_it_is() -> None:
-    for array in (pa.array([1]), pa.array([[{"a": [1.0]}]]), pa.array(["x"]), pa.array([[1, 2]], pa.list_(pa.int8(), 2))):
+    for array in (
+        pa.array([1]),
+        pa.array([[{"a": [1.0]}]]),
+        pa.array(["x"]),
+        pa.array([[1, 2]], pa.list_(pa.int8(), 2)),
+    ):
         assert storable(array) is array

@@ -57,13 +57,17 @@ def test_what_is_in_order_is_passed_on_unchanged(validate: bool) -> None:
         assert found is not None
         assert bytes_of(found) == bytes_of(message)
         assert (found.index, found.rows, found.store) == (message.index, len(frames), STORE)
-    for other in (announcement(), blueprint_activation_message(BLUEPRINT, make_active=True, make_default=True)):
+    for other in (
+        announcement(),
+        blueprint_activation_message(BLUEPRINT, make_active=True, make_default=True),
+    ):
         assert bytes_of(passing.message(raw_of(other))) == bytes_of(other)
     assert passing.message(RawMessage(MessageKind.END, memoryview(b""), 0)) is None
 
 
 @pytest.mark.parametrize(
-    "change", [{"f6": b""}, {"f6": bytes_field(6, b"")}, {"f7": b"\x38\x01"}, {"f7": b""}, {"f4": b"\x20\x01"}]
+    "change",
+    [{"f6": b""}, {"f6": bytes_field(6, b"")}, {"f7": b"\x38\x01"}, {"f7": b""}, {"f4": b"\x20\x01"}],
 )
 def test_what_a_chunk_lacks_is_added_around_the_same_payload(change: dict[str, bytes]) -> None:
     message = chunk_message(STORE, scalar_chunk())
@@ -119,4 +123,6 @@ def test_damage_is_raised(validate: bool) -> None:
     raw = raw_of(chunk_message(STORE, scalar_chunk()))
     for end in range(len(raw.payload)):
         with pytest.raises(RrdError):
-            Passing(validate=validate).message(raw._replace(payload=raw.payload[: min(end, len(raw.payload) - 40)]))
+            Passing(validate=validate).message(
+                raw._replace(payload=raw.payload[: min(end, len(raw.payload) - 40)])
+            )

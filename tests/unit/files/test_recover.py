@@ -77,9 +77,14 @@ def test_a_header_alone_gives_an_empty_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("data", "what"),
-    [(b"", "no RRD file"), (b"RRF2", "no RRD file"), (bytes(100), "no RRD file"), (b"RRF1" + bytes(60), "0.23"),
-     (b"RRF2\x00\x10\x00\x00\x01\x02\x00\x00", "0.16.0")],
-)  # fmt: skip
+    [
+        (b"", "no RRD file"),
+        (b"RRF2", "no RRD file"),
+        (bytes(100), "no RRD file"),
+        (b"RRF1" + bytes(60), "0.23"),
+        (b"RRF2\x00\x10\x00\x00\x01\x02\x00\x00", "0.16.0"),
+    ],
+)
 def test_other_files_are_refused(tmp_path: Path, data: bytes, what: str) -> None:
     path = tmp_path / "other.bin"
     path.write_bytes(data)

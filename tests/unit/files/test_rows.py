@@ -31,7 +31,13 @@ def test_rows_come_in_the_order_of_the_file(tmp_path: Path, write_footer: bool) 
     path = tmp_path / "all.bin"
     path.write_bytes(everything(write_footer=write_footer))
     rows = rows_in(path, "/points")
-    assert [[time for timeline, time in row.times if timeline.name == "frame"] for row in rows] == [[1], [2], [3], [0], []]
+    assert [[time for timeline, time in row.times if timeline.name == "frame"] for row in rows] == [
+        [1],
+        [2],
+        [3],
+        [0],
+        [],
+    ]
     assert [list(row.components) for row in rows] == [
         ["label", "Points3D:positions"], ["label"], ["Points3D:positions"], ["label"], ["label"],
     ]  # fmt: skip

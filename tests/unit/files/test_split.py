@@ -80,7 +80,11 @@ def check_parts(path: Path, parts: list[Part], folder: Path) -> None:
     before = rows_of(path)
     assert {row.row_id for row in rows} == {row.row_id for row in before}
     temporal = [row.row_id for row in rows if row.times and row.path != "/view"]
-    assert len(temporal) == len(set(temporal)) == len([row for row in before if row.times and row.path != "/view"])
+    assert (
+        len(temporal)
+        == len(set(temporal))
+        == len([row for row in before if row.times and row.path != "/view"])
+    )
 
 
 def test_parts_by_size(tmp_path: Path) -> None:
@@ -111,7 +115,9 @@ def test_everything_in_one_part(tmp_path: Path) -> None:
 
 def test_what_has_no_times_is_in_the_first_part(tmp_path: Path) -> None:
     path = tmp_path / "static.bin"
-    path.write_bytes(stream_of([*messages_of(STATIC), *messages_of(STATIC, store=OTHER), announcement(BLUEPRINT)]))
+    path.write_bytes(
+        stream_of([*messages_of(STATIC), *messages_of(STATIC, store=OTHER), announcement(BLUEPRINT)])
+    )
     (part,) = split_by_size(path, tmp_path / "parts", 10)
     assert part.chunks == 2
     assert len(payloads(part.path.read_bytes())) == 5
@@ -135,7 +141,9 @@ def test_chunks_that_are_not_divided_stay_as_they_are(tmp_path: Path) -> None:
     path = recording(tmp_path, *made)
     parts = split_by_time(path, tmp_path / "parts", "frame", lambda kind: Every(50))
     merge([part.path for part in parts], tmp_path / "again.bin")
-    assert sorted(chunk_payloads((tmp_path / "again.bin").read_bytes())) == sorted(chunk_payloads(path.read_bytes()))
+    assert sorted(chunk_payloads((tmp_path / "again.bin").read_bytes())) == sorted(
+        chunk_payloads(path.read_bytes())
+    )
 
 
 def test_rows_in_any_order_go_where_they_belong(tmp_path: Path) -> None:
@@ -207,8 +215,13 @@ def test_a_timeline_that_is_not_there(tmp_path: Path) -> None:
     assert not (tmp_path / "parts").exists()
     both = [
         scalars("/a", [1]),
-        chunk("/a", 1, [index(Timeline("frame", TimelineKind.DURATION), [1])], [component(SCALARS, [[1.0]], pa.float64())]),
-    ]  # fmt: skip
+        chunk(
+            "/a",
+            1,
+            [index(Timeline("frame", TimelineKind.DURATION), [1])],
+            [component(SCALARS, [[1.0]], pa.float64())],
+        ),
+    ]
     with pytest.raises(ValueError, match="several kinds"):
         split_by_time(recording(tmp_path, *both), tmp_path / "parts", "frame", lambda kind: Every(1))
 

@@ -65,7 +65,9 @@ def test_the_end_is_missing(tmp_path: Path) -> None:
     assert "footer" in cut_footer[0]
 
 
-@pytest.mark.parametrize(("data", "what"), [(b"", "empty"), (b"x" * 99, "kind"), (b"RRF1" + bytes(20), "0.23")])
+@pytest.mark.parametrize(
+    ("data", "what"), [(b"", "empty"), (b"x" * 99, "kind"), (b"RRF1" + bytes(20), "0.23")]
+)
 def test_other_files(tmp_path: Path, data: bytes, what: str) -> None:
     found = texts(tmp_path, data)
     assert what in found[0]
@@ -157,19 +159,36 @@ FIRST, SECOND = chunk_message(STORE, scalars("/a", [1, 2])), chunk_message(STORE
 @pytest.mark.parametrize(
     ("listed", "what"),
     [
-        ([announcement(), FIRST], ["lists 1 chunks", "does not list all", "range of 'frame'", "lacks the component"]),
+        (
+            [announcement(), FIRST],
+            ["lists 1 chunks", "does not list all", "range of 'frame'", "lacks the component"],
+        ),
         ([announcement(), FIRST, SECOND, SECOND], ["outside of the file"]),
         ([announcement(), SECOND, FIRST], ["there is no such chunk"]),
         ([announcement(), told(FIRST, 0, bytes(16)), SECOND], ["chunk id is another"]),
         ([announcement(), told(FIRST, 16, b"\x09"), SECOND], ["number of rows is another"]),
         ([announcement(), told(FIRST, 24, b"\x09"), SECOND], ["uncompressed size is another"]),
         ([announcement(), told(FIRST, 32, b"\x00"), SECOND], ["range of 'frame'"]),
-        ([announcement(), elsewhere(FIRST), SECOND], ["entity path is another", "lists in vain", "lacks the"]),
+        (
+            [announcement(), elsewhere(FIRST), SECOND],
+            ["entity path is another", "lists in vain", "lacks the"],
+        ),
         ([*messages_of(scalars("/a", [1]), store=OTHER)], ["which is not there", "does not list the chunks"]),
         ([], ["does not list the chunks"]),
     ],
-    ids=["too few", "too many", "swapped", "id", "rows", "size", "times", "path", "another recording", "nothing"],
-)  # fmt: skip
+    ids=[
+        "too few",
+        "too many",
+        "swapped",
+        "id",
+        "rows",
+        "size",
+        "times",
+        "path",
+        "another recording",
+        "nothing",
+    ],
+)
 def test_wrong_footers(tmp_path: Path, listed: list[Message], what: list[str]) -> None:
     found = texts(tmp_path, with_footer_of([announcement(), FIRST, SECOND], listed))
     for each in what:
