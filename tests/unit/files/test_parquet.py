@@ -159,7 +159,7 @@ def test_other_libraries_read_it(tmp_path: Path, library: str) -> None:
         one_recording(tmp_path / "one.bin", [scalars("/a", [1, 2]), scalars("/a", [3])])
         (file,) = to_parquet(tmp_path / "one.bin", tmp_path / "out")
         if library == "duckdb":
-            assert module.sql(f"SELECT sum(frame) FROM '{file.path}'").fetchone() == (6,)
+            assert module.sql(f"SELECT sum(frame) FROM '{file.path}'").fetchall() == [(6,)]
         else:
             table = module.read_parquet(file.path)
             assert list(table["frame"]) == [1, 2, 3]
