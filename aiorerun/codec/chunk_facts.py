@@ -14,6 +14,8 @@ from aiorerun.types.timeline import Timeline
 from aiorerun.types.tuid import Tuid
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy as np
     import numpy.typing as npt
 
@@ -89,6 +91,29 @@ def _facts(batch: pa.RecordBatch) -> ChunkFacts:
     if row_ids < 0:
         raise RrdError(f"the chunk of {entity_path} has no row ids")
     return ChunkFacts(chunk_id, entity_path, batch.num_rows, row_ids, tuple(indexes), tuple(components))
+
+
+def check_texts(schema: pa.Schema) -> None:
+    """Checks that all metadata is text, which Arrow does not.
+
+    Raises:
+        RrdError: Some of it is not UTF-8.
+    """
+    try:
+        _check_texts(schema.metadata, schema)
+    except UnicodeDecodeError as error:
+        raise RrdError("a text in a record batch is not UTF-8") from error
+
+
+def _check_texts(metadata: dict[bytes, bytes] | None, fields: Iterable[pa.Field[Any]]) -> None:
+    for pair in (metadata or {}).items():
+        for text in pair:
+            text.decode()
+    for field in fields:
+        # Names are decoded when they are looked at.
+        _ = field.name
+        kind = field.type
+        _check_texts(field.metadata, (kind.field(at) for at in range(kind.num_fields)))
 
 
 def identity(batch: pa.RecordBatch) -> tuple[Tuid, str]:

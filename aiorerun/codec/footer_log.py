@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from aiorerun.codec.chunk_index import ChunkGroup
     from aiorerun.codec.messages import Message
+    from aiorerun.types.descriptors import ComponentDescriptor
     from aiorerun.types.store import StoreId
 
 NO_CHUNK: Final = -1
@@ -35,6 +36,15 @@ GIVE_UP_BYTES: Final = 64 << 20
 """With more than this in memory, because the scratch file cannot be written, there will be no footer."""
 
 _ENTRY_BYTES: Final = 16
+
+# About what a footer takes: for a store, for a component of an entity and what describes one column of the
+# table, for a chunk, and for one in a table that is not compressed, with and without one of its columns.
+_STORE_BYTES: Final = 1200
+_COMPONENT_BYTES: Final = 300
+_COLUMN_BYTES: Final = 400
+_CHUNK_BYTES: Final = 64
+_PLAIN_CHUNK_BYTES: Final = 80
+_PLAIN_COLUMN_BYTES: Final = 26
 _BLOCK: Final = struct.Struct("<QQ")
 """Number of messages, number of groups."""
 
@@ -99,6 +109,9 @@ class FooterLog:
         self._spilled = 0
         self.groups: list[Group] = []
         self._by_key: dict[tuple[StoreId, ChunkGroup], int] = {}
+        self._columns: set[tuple[StoreId, str, ComponentDescriptor]] = set()
+        self._stores: set[StoreId] = set()
+        self._described_bytes = 0
         self.is_closed = False
 
     def add(self, message: Message, end: int) -> None:
@@ -113,12 +126,33 @@ class FooterLog:
         if which is None:
             which = self._by_key[key] = len(self.groups)
             self.groups.append(Group(message.store, index.group))
+            self._describe(message.store, index.group)
         self._which.append(which)
         group = self.groups[which]
         group.records += index.record
         group.chunks += 1
         self._record_bytes += len(index.record)
         self._chunks += 1
+
+    def _describe(self, store: StoreId, group: ChunkGroup) -> None:
+        timelines, descriptors = group.columns.timelines, group.columns.descriptors
+        if store not in self._stores:
+            self._stores.add(store)
+            self._described_bytes += _STORE_BYTES
+        self._described_bytes += len(descriptors) * (_COMPONENT_BYTES + len(group.entity_path))
+        for timeline in timelines:
+            for descriptor in descriptors:
+                if (store, timeline.name, descriptor) not in self._columns:
+                    self._columns.add((store, timeline.name, descriptor))
+                    self._described_bytes += 3 * _COLUMN_BYTES
+
+    @property
+    def estimated_bytes(self) -> int:
+        """About how many bytes the footer will have; rather too many."""
+        per_chunk = _CHUNK_BYTES
+        if self.scratch is not None:
+            per_chunk = _PLAIN_CHUNK_BYTES + _PLAIN_COLUMN_BYTES * len(self._columns)
+        return self._described_bytes + per_chunk * self._chunks
 
     def undo(self, count: int) -> int:
         """Forgets the last messages; returns where the one before ends."""
@@ -155,7 +189,7 @@ class FooterLog:
         """Gives the footer up, and everything that was kept for it."""
         self.is_closed = True
         self._forget()
-        self.groups, self._by_key = [], {}
+        self.groups, self._by_key, self._columns, self._stores = [], {}, set(), set()
         self.release()
 
     def release(self) -> None:

@@ -73,15 +73,15 @@ def check_schema_stream(data: memoryview) -> None:
         RrdError: It does not begin with one, or claims what cannot be.
     """
     try:
-        start, body = _metadata(data, 0)
-        if body == start or _Tables(data[start:body], body - start).message()[0] != _SCHEMA:
+        start, body = metadata_span(data, 0)
+        if body == start or Tables(data[start:body], body - start).message()[0] != _SCHEMA:
             raise RrdError("an Arrow stream does not begin with a schema")
         _check_schema(data[start:body])
     except struct.error:
         raise RrdError("the schema of an Arrow stream points outside of itself") from None
 
 
-def _metadata(data: memoryview, position: int) -> tuple[int, int]:
+def metadata_span(data: memoryview, position: int) -> tuple[int, int]:
     """Where the metadata of the message at a position begins and ends; it is empty at the end of the stream.
 
     Raises:
@@ -102,10 +102,10 @@ def _check_stream(data: memoryview, max_bytes: int) -> int:
     has_schema = False
     room = max_bytes
     while position + 8 <= end:
-        start, body = _metadata(data, position)
+        start, body = metadata_span(data, position)
         if start == body:
             break
-        tables = _Tables(data[start:body], body - start)
+        tables = Tables(data[start:body], body - start)
         kind, header, body_size = tables.message()
         if not 0 <= body_size <= end - body:
             raise RrdError(f"an Arrow message claims a body of {body_size} bytes where {end - body} are left")
@@ -126,7 +126,7 @@ def _check_stream(data: memoryview, max_bytes: int) -> int:
     raise RrdError("the Arrow stream of a chunk holds no record batch")
 
 
-class _Tables:
+class Tables:
     """Reads FlatBuffers tables, at most so many bytes of them; nothing outside of the data is read.
 
     Args:
@@ -250,7 +250,7 @@ def _check_schema(data: memoryview) -> None:
 
 
 def _read_through(data: bytes) -> None:
-    tables = _Tables(data, _SHARING * len(data) + 64)
+    tables = Tables(data, _SHARING * len(data) + 64)
     _, schema, _ = tables.message()
     tables.check_fields(schema, 1, 0)
     tables.check_metadata(schema, 2)
@@ -264,7 +264,7 @@ def _pairs(count: int) -> struct.Struct:
 _read_through_once: Final = lru_cache(maxsize=1024)(_read_through)
 
 
-def _check_batch(tables: _Tables, batch: int, body: memoryview, stream_size: int, room: int) -> int:
+def _check_batch(tables: Tables, batch: int, body: memoryview, stream_size: int, room: int) -> int:
     """Checks the tables of nodes and buffers; returns how many bytes compressed buffers will take."""
     spans = tables.numbers(batch, 2)
     starts, sizes = spans[::2], spans[1::2]

@@ -63,13 +63,17 @@ class ManifestBuilder:
     def __init__(self, log: FooterLog) -> None:
         self._log = log
 
-    def manifests(self) -> Iterable[list[Segment]]:
-        """The ``RrdManifest`` messages, in pieces."""
+    def manifests(self, announced: Iterable[StoreId] = ()) -> Iterable[list[Segment]]:
+        """The ``RrdManifest`` messages, in pieces.
+
+        Args:
+            announced: Stores that have one if no store has any chunks.
+        """
         stores: dict[StoreId, list[int]] = {}
         for number, group in enumerate(self._log.groups):
             if group.chunks:
                 stores.setdefault(group.store, []).append(number)
-        for store, numbers in stores.items():
+        for store, numbers in (stores or {store: [] for store in announced}).items():
             yield self._manifest(store, numbers)
 
     def _manifest(self, store: StoreId, numbers: Sequence[int]) -> list[Segment]:

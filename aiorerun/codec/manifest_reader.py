@@ -55,12 +55,11 @@ def read_footer(payload: memoryview, file_size: int, max_bytes: int) -> list[Sto
         if wire_type != BYTES or not isinstance(manifest, memoryview):
             raise RrdError("a manifest in the footer is no message")
         index = _read_manifest(manifest, file_size, max_bytes)
-        if not len(index.offsets):
-            raise RrdError("the footer has a manifest without chunks")
         if index.store in found:
             raise RrdError(f"the footer has two manifests of {index.store}")
         found[index.store] = index
-    return list(found.values())
+    # A recording without chunks is known by its announcement.
+    return [index for index in found.values() if len(index.offsets)]
 
 
 def _read_manifest(data: memoryview, file_size: int, max_bytes: int) -> StoreIndex:

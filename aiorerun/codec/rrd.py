@@ -11,11 +11,12 @@ from aiorerun.codec.manifest import ManifestBuilder, too_large
 from aiorerun.codec.protobuf import tag, varint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import BinaryIO
 
     from aiorerun.codec.chunk_template import Segment
     from aiorerun.codec.messages import Message
+    from aiorerun.types.store import StoreId
 
 _MANIFEST_TAG: Final = tag(1, 2)
 
@@ -52,6 +53,11 @@ class RrdEncoder:
         return self._position
 
     @property
+    def estimated_nbytes(self) -> int:
+        """About how many bytes the stream will have with its footer; rather too many."""
+        return self._position + self._log.estimated_bytes
+
+    @property
     def is_too_large(self) -> bool:
         """Whether there will be no footer, because nothing could read it."""
         return self._write_footer and self._log.is_closed
@@ -76,8 +82,12 @@ class RrdEncoder:
         """Forgets the last messages, which could not be written; none from before :meth:`settle`."""
         self._position = self._log.undo(count)
 
-    def finish(self) -> list[Segment]:
+    def finish(self, announced: Iterable[StoreId] = ()) -> list[Segment]:
         """The end of the stream.
+
+        Args:
+            announced: Recordings that the footer lists if it has no chunks to list: readers that go by the
+                footer find them, and ``rerun rrd verify`` takes a footer without any for damage.
 
         Raises:
             OSError: The scratch file could not be written.
@@ -85,7 +95,7 @@ class RrdEncoder:
         if self._log.is_closed:
             return []
         payload: list[Segment] = []
-        for manifest in ManifestBuilder(self._log).manifests():
+        for manifest in ManifestBuilder(self._log).manifests(announced):
             payload += (_MANIFEST_TAG + varint(sum(map(len, manifest))), *manifest)
         nbytes = sum(map(len, payload))
         if too_large(nbytes):

@@ -130,10 +130,14 @@ class _Indexing:
         return [builder.finish() for builder in self._builders.values()]
 
 
-def indexes_by_footer(source: Source) -> list[StoreIndex] | None:
+def indexes_by_footer(source: Source, max_bytes: int = MAX_BYTES) -> list[StoreIndex] | None:
     """The indexes that the footer holds, or ``None`` if there is no footer, or it cannot be relied on.
 
     A footer counts if its checksum is right and every chunk of the file is in it.
+
+    Args:
+        source: The file.
+        max_bytes: A larger footer is not used, nor one with a table that takes more in memory.
     """
     size = source.size()
     smallest = STREAM_HEADER.size + MESSAGE_HEADER.size + STREAM_FOOTER.size
@@ -147,6 +151,8 @@ def indexes_by_footer(source: Source) -> list[StoreIndex] | None:
     # In files that were joined the place is counted from the start of the last one.
     if magic != FOOTER_MAGIC or entries != 1 or not length or start + length != ends or start < begins:
         return None
+    if length > max_bytes:
+        return None
     payload = source.read(start - MESSAGE_HEADER.size, MESSAGE_HEADER.size + length)
     if len(payload) < MESSAGE_HEADER.size + length:
         return None
@@ -154,7 +160,7 @@ def indexes_by_footer(source: Source) -> list[StoreIndex] | None:
     if MESSAGE_HEADER.unpack_from(payload) != (MessageKind.END, length) or checksum(bytes(body)) != crc:
         return None
     try:
-        indexes = read_footer(body, start - MESSAGE_HEADER.size, MAX_BYTES)
+        indexes = read_footer(body, start - MESSAGE_HEADER.size, max_bytes)
         return _with_announcements(source, indexes, start - MESSAGE_HEADER.size)
     except RrdError:
         return None

@@ -146,11 +146,19 @@ class Chunk:
         for index in facts.indexes:
             if index.timeline.name == name:
                 return batch.column(index.column)
+        column = self._component_column(name)
+        if column is not None:
+            return column
+        known = [*self.timeline_names, *(each.component for each in self.components)]
+        raise KeyError(f"the chunk has no timeline or component {name!r}, only {', '.join(map(repr, known))}")
+
+    def _component_column(self, name: str) -> pa.Array[Any] | None:
+        """The column of a component, also if a timeline has the same name."""
+        batch, facts = self._loaded()
         for component in facts.components:
             if component.descriptor.component == name:
                 return batch.column(component.column)
-        known = [*self.timeline_names, *(each.component for each in self.components)]
-        raise KeyError(f"the chunk has no timeline or component {name!r}, only {', '.join(map(repr, known))}")
+        return None
 
     def to_record_batch(self) -> pa.RecordBatch:
         """Everything in it, with the metadata that Rerun's own tools expect; nothing is copied."""

@@ -115,7 +115,7 @@ class _Columns:
         for descriptor in chunk.components:
             name = self._names.get((chunk.entity_path, descriptor.component), "")
             if name:
-                found[name] = as_lists(chunk.column(descriptor.component))
+                found[name] = as_lists(chunk._component_column(descriptor.component))
             elif self._component is None:
                 raise UnlistedColumnError(f"{descriptor.component!r} is not in the footer; use to_table()")
         return found
@@ -203,7 +203,8 @@ def _listed_column(chunk: Chunk, component: str, timeline: str | None) -> pa.Arr
     try:
         if timeline is not None and not chunk.is_static:
             chunk.column(timeline)
-        return chunk.column(component)
+        found = chunk._component_column(component)
+        return chunk.column(component) if found is None else found
     except KeyError as error:
         raise RrdError(f"the footer is wrong about a chunk: {error.args[0]}") from None
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +72,31 @@ def test_code_of_the_documentation_runs(block: str, tmp_path: Path) -> None:
     written = list(tmp_path.glob("*.rrd"))
     assert_verified(written)
     assert all(rows_of(file) for file in written)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="runs a shell")
+def test_commands_of_the_documentation_run(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (commands,) = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    run(["-c", program], tmp_path)
+    shutil.rmtree(tmp_path / "tables")
+    # As it is when the package is installed.
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "aiorerun").write_text(f'#!/bin/sh\nexec {sys.executable} -W error -m aiorerun "$@"\n')
+    (programs / "aiorerun").chmod(0o755)
+    environment = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-eux", "-c", commands], cwd=tmp_path, env=environment, capture_output=True, text=True,
+        timeout=100, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "recording 'one' of application 'my_robot'" in done.stdout
+    assert "whole.rrd: ok" in done.stdout
+    assert (tmp_path / "tables" / "my_robot" / "one" / "arm" / "current.parquet").exists()
+    assert "dropped bytes" in done.stderr
+    assert_verified([tmp_path / "whole.rrd", tmp_path / "cut.recovered.rrd", *(tmp_path / "parts").iterdir()])
 
 
 def test_start_has_exactly_two_shell_blocks() -> None:

@@ -90,7 +90,7 @@ WRONG: dict[str, Callable[[], bytes]] = {
     "no application": lambda: footer(store=StoreId(StoreKind.RECORDING, "", "x")),
     "two of one store": lambda: footer() + footer(),
     "no message": lambda: varint_field(1, 3),
-    "no chunks": lambda: footer(TABLE.slice(0, 0)),
+    "no chunks, but timelines": lambda: footer(TABLE.slice(0, 0)) + footer(),
     "a column is missing": lambda: footer(TABLE.drop_columns(["chunk_num_rows"])),
     "a column of another type": lambda: footer(changed("chunk_num_rows", [1] * ROWS, pa.int32())),
     "a null": lambda: footer(changed("chunk_entity_path", [None, *["/a"] * (ROWS - 1)])),
@@ -114,3 +114,7 @@ def test_what_is_wrong_is_noticed(name: str) -> None:
     payload = WRONG[name]()
     with pytest.raises(RrdError):
         read(payload)
+
+
+def test_a_recording_without_chunks_is_left_to_its_announcement() -> None:
+    assert read(footer(TABLE.slice(0, 0))) == []

@@ -242,3 +242,10 @@ def test_chunks_are_made_of_record_batches() -> None:
     assert (found.id, found.num_rows, found.store, found.is_read) == (f"chunk_{made.id}", 2, None, True)
     with pytest.raises(rr.RrdError, match="does not say which chunk"):
         rr.recording.Chunk.from_record_batch(pa.record_batch({"x": [1]}))
+
+
+def test_a_component_and_a_timeline_of_one_name(tmp_path: Path) -> None:
+    made = chunk("/a", 1, [index(FRAME, [7])], [component("frame", [["x"]], pa.string())])
+    recording = blocking.load_recording(one_recording(tmp_path / "one.bin", [made]))
+    assert recording.to_table().column("/a:frame").to_pylist() == [["x"]]
+    assert recording.to_table().column("frame").to_pylist() == [7]
