@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from aiorerun.codec.rrd import RrdEncoder
-from aiorerun.sinks.file import write_all
+from aiorerun.sinks.rrd_file import write_all
 from aiorerun.sinks.scratch import scratch_file
 
 if TYPE_CHECKING:
