@@ -123,7 +123,9 @@ async def test_parts_of_a_killed_program_are_the_recording(script: str, tmp_path
             assert any(row.path == "/map" for row in rows_of(part)), part
 
         # The open one recovers, and all parts together are the rows of the one file.
-        complete = [*finished, *[await asyncio.to_thread(recovered, part, folder) for part in left]]
+        # There is nothing yet in one that was just begun.
+        begun = [part for part in left if numbers([part])]
+        complete = [*finished, *[await asyncio.to_thread(recovered, part, folder) for part in begun]]
         assert_verified(complete)
         one = folder / "merged.rrd"
         result = rerun_cli("rrd", "merge", *complete, "-o", one)
