@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         get_thread_local_data_recording as get_thread_local_data_recording,
         init as init,
         is_enabled as is_enabled,
+        limit as limit,
         log as log,
         log_nowait as log_nowait,
         memory_recording as memory_recording,
@@ -95,6 +96,9 @@ if TYPE_CHECKING:
     from aiorerun.pipeline.ledger import (
         SinkStats as SinkStats,
         StreamStats as StreamStats,
+    )
+    from aiorerun.pipeline.limits import (
+        Limit as Limit,
     )
     from aiorerun.pipeline.overflow import (
         OverflowPolicy as OverflowPolicy,
@@ -212,6 +216,7 @@ _HOMES: Final[dict[str, str]] = {
     "GrpcSink": "aiorerun.sinks.grpc",
     "ImportPathError": "aiorerun.errors",
     "InvalidUrlError": "aiorerun.errors",
+    "Limit": "aiorerun.pipeline.limits",
     "LogSinkLike": "aiorerun.binary",
     "LoggingHandler": "aiorerun.api",
     "MemoryRecording": "aiorerun.stream",
@@ -264,6 +269,7 @@ _HOMES: Final[dict[str, str]] = {
     "importers": "aiorerun.importers",
     "init": "aiorerun.api",
     "is_enabled": "aiorerun.api",
+    "limit": "aiorerun.api",
     "log": "aiorerun.api",
     "log_file_from_contents": "aiorerun.sending_api",
     "log_file_from_path": "aiorerun.sending_api",
@@ -334,6 +340,7 @@ __all__ = [
     "GrpcSink",
     "ImportPathError",
     "InvalidUrlError",
+    "Limit",
     "LogSinkLike",
     "LoggingHandler",
     "MemoryRecording",
@@ -387,6 +394,7 @@ __all__ = [
     "importers",
     "init",
     "is_enabled",
+    "limit",
     "log",
     "log_file_from_contents",
     "log_file_from_path",

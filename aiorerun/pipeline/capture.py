@@ -8,11 +8,12 @@ set. Appending is atomic under the GIL, so threads need no lock; cutting the lis
 from __future__ import annotations
 
 import itertools
-import struct
+import math
 import sys
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
+from aiorerun.pipeline.accumulator import SMALL_BYTES, Accumulator, Cut, GuardedList, size_of_entry
 from aiorerun.types.entity_path import normalize_entity_path
 from aiorerun.types.rows import row_of
 from aiorerun.types.timepoint import LOG_TICK, LOG_TIME, STATIC, RowLayout, Timepoint
@@ -21,13 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aiorerun.config import ChunkBatcherConfig
+    from aiorerun.pipeline.limits import Gate, Limit, Limiter
     from aiorerun.types.form import Form
-
-ROW_OVERHEAD: Final = 48
-"""Bytes that keeping a row costs beside its payload: object header and list slot."""
-
-SMALL_BYTES: Final = 512
-"""What a row with objects is taken to hold in them if it is less; only more is counted exactly."""
 
 MAX_CHUNK_ROWS: Final = 1 << 24
 """Rows of a chunk, whatever the configuration says."""
@@ -39,6 +35,9 @@ IDLE_CUTS: Final = 256
 """An accumulator that stayed empty for this many cuts is given up."""
 
 BOTH: Final = LOG_TIME | LOG_TICK
+
+_LIMITED: Final = object()
+"""Begins the keys of limited accumulators, which `add` does not find the quick way."""
 
 OPEN: Final = 0
 """Gate: rows are taken."""
@@ -52,80 +51,9 @@ UNOPENED: Final = 4
 """Gate: rows are taken, and the first caller on an event loop opens the sink the environment asks for."""
 
 
-class _GuardedList(list[Any]):
-    """A list whose appending is locked, for builds of Python without a GIL."""
-
-    def __init__(self, lock: Any) -> None:
-        super().__init__()
-        self._lock = lock
-
-    def append(self, item: Any) -> None:
-        with self._lock:
-            super().append(item)
-
-    def extend(self, items: Any) -> None:
-        with self._lock:
-            super().extend(items)
-
-
 def _gil_enabled() -> bool:
     check = getattr(sys, "_is_gil_enabled", None)
     return True if check is None else bool(check())
-
-
-class Accumulator:
-    """Rows of one entity, form and timeline set that wait to be cut off.
-
-    Attributes:
-        rows: ``stride`` entries per row: the packed head, then the objects. Always the same list.
-        pack: Packs a head: the fields of the layout, and the fixed-width columns.
-        group: Cuts of equal groups become rows of the same chunk.
-        full: A cut is due when ``rows`` has this many entries.
-        limit: Somebody looks at it when ``rows`` has this many entries. 0 once it is given up.
-        object_bytes: What the objects of the waiting rows hold on to; guarded by the capture's lock.
-    """
-
-    __slots__ = (
-        "entity_path", "form", "full", "group", "idle_cuts", "key", "layout", "limit", "object_bytes", "pack",
-        "row_bytes", "rows", "stride",
-    )  # fmt: skip
-
-    def __init__(self, key: Any, entity_path: str, form: Form, layout: RowLayout) -> None:
-        self.key = key
-        self.entity_path = entity_path
-        self.form = form
-        self.layout = layout
-        self.rows: list[Any] = []
-        self.stride = 1 + len(form.objects)
-        self.pack: Callable[..., bytes] = struct.Struct(f"{layout.format}{form.fixed_width}s").pack
-        self.row_bytes = layout.width + form.fixed_width + ROW_OVERHEAD
-        if form.objects:
-            self.row_bytes += SMALL_BYTES
-        self.object_bytes = 0
-        self.idle_cuts = 0
-        self.full = 1
-        self.limit = 1
-        columns = frozenset((spec.descriptor, spec.encoding) for spec in form.columns)
-        self.group = (entity_path, layout.timelines, columns)
-
-
-class Cut:
-    """Rows taken off an accumulator: what a chunk will be assembled from.
-
-    Attributes:
-        source: The accumulator they came from (for its form and layout).
-        rows: The entries, ``source.stride`` per row. Whoever assembles the chunk empties it.
-        num_rows: How many rows.
-        cost: The bytes it holds on to, for the byte limit.
-    """
-
-    __slots__ = ("cost", "num_rows", "rows", "source")
-
-    def __init__(self, source: Accumulator, rows: list[Any], cost: int) -> None:
-        self.source = source
-        self.rows = rows
-        self.num_rows = len(rows) // source.stride
-        self.cost = cost
 
 
 class Capture:
@@ -142,11 +70,12 @@ class Capture:
         gate: Whether rows are taken; set by the stream.
         due: Monotonic nanoseconds from which on ``add`` asks for attention.
         inject: Which of ``log_time`` and ``log_tick`` rows get.
+        limiter: The limits; ``None`` as long as there never was one.
     """
 
     __slots__ = (
         "_accumulators", "_clock", "_cut_rows", "_guarded", "_lock", "_max_bytes", "_max_rows",
-        "_max_waiting", "_object_bytes", "_orphans", "_tick", "_wall", "due", "gate", "inject",
+        "_max_waiting", "_object_bytes", "_orphans", "_tick", "_wall", "due", "gate", "inject", "limiter",
     )  # fmt: skip
 
     def __init__(
@@ -169,6 +98,7 @@ class Capture:
         self._tick = itertools.count()
         self.due = 0
         self.gate = OPEN
+        self.limiter: Limiter | None = None
         self._set_thresholds(config)
         self.inject = LOG_TIME | LOG_TICK
 
@@ -208,6 +138,10 @@ class Capture:
         except (KeyError, TypeError):
             if not form.columns:
                 return None
+            if self.limiter is not None:
+                limited = self._limited(entity_path, form, layout)
+                if limited is not None:
+                    return self._add_limited(limited, values, fixed, objects)
             accumulator = self._open(entity_path, form, layout)
         tick = next(self._tick)
         if layout.keep is not None:
@@ -237,6 +171,152 @@ class Capture:
         if len(rows) >= accumulator.limit or now >= self.due:
             return self._attention(accumulator)
         return None
+
+    # --- limited rows --------------------------------------------------------------------------
+
+    def _limited(self, entity_path: Any, form: Form, layout: RowLayout) -> Accumulator | None:
+        """The accumulator of a limited kind of row; ``None`` if it has no limit."""
+        try:
+            return self._accumulators[_LIMITED, entity_path, form, layout]
+        except (KeyError, TypeError):
+            normal = normalize_entity_path(entity_path)
+        key = (_LIMITED, entity_path if isinstance(entity_path, str) else normal, form, layout)
+        with self._lock:
+            found = self._accumulators.get(key)
+            if found is None and self.limiter is not None:
+                gate = self.limiter.gate_for(normal, form, layout)
+                if gate is not None:
+                    found = self._make(key, normal, form, layout)
+                    found.gate = gate
+            return found
+
+    def _add_limited(
+        self, accumulator: Accumulator, values: tuple[int, ...], fixed: bytes, objects: tuple[Any, ...]
+    ) -> Accumulator | None:
+        """Takes a row, or drops it and counts it, or keeps it until it may pass."""
+        layout, limiter = accumulator.layout, self.limiter
+        if layout.keep is not None:
+            values = tuple([values[position] for position in layout.keep])
+        data = limiter.fingerprint(fixed, objects) if limiter and _compares(accumulator.gate) else ()
+        with self._lock:
+            gate, now = accumulator.gate, self._clock()
+            if gate is None or limiter is None or not accumulator.limit:
+                # The limits were changed, or it was given up, after the look-up: an orphan takes the row.
+                self._append(accumulator, self._entry(accumulator, now, values, fixed, objects))
+                self._orphans.append(accumulator)
+                return accumulator
+            released = self._release(now) if (limiter.next_due or now + 1) <= now else []
+            attention = released[-1] if released else None
+            limit = gate.limit
+            if limit is None:
+                limiter.forget(gate.path)
+            elif limit.on_change:
+                if limiter.is_known(gate, values, data):
+                    limiter.drop(f"unchanged: {limit.pattern}")
+                    return attention
+                if now < gate.next_ns and not limit.latest_wins:
+                    limiter.drop(f"rate limit: {limit.pattern}")
+                    return attention
+                limiter.remember(gate, values, data)
+            if limit is None or now >= gate.next_ns:
+                gate.count(now)
+                self._append(accumulator, self._entry(accumulator, now, values, fixed, objects))
+                if len(accumulator.rows) >= accumulator.limit or now >= self.due:
+                    return accumulator
+                return accumulator if self._is_heavy(accumulator) else attention
+            if not limit.latest_wins:
+                limiter.drop(f"rate limit: {limit.pattern}")
+                return attention
+            limiter.hold(gate, self._entry(accumulator, now, values, fixed, objects), accumulator)
+            # Somebody has to come when its period is over.
+            return attention if limiter.armed else accumulator
+
+    def _entry(
+        self, accumulator: Accumulator, now: int, values: tuple[int, ...], fixed: bytes, objects: Any
+    ) -> list[Any]:
+        """A row, as the list of an accumulator takes it."""
+        injected: list[int] = []
+        if accumulator.layout.inject & LOG_TIME:
+            injected.append(self._wall())
+        tick = next(self._tick)
+        if accumulator.layout.inject & LOG_TICK:
+            injected.append(tick)
+        return [accumulator.pack(now, *injected, *values, fixed), *objects]
+
+    def _append(self, accumulator: Accumulator, entry: list[Any]) -> None:
+        """Adds a row under the lock."""
+        size = size_of_entry(accumulator, entry)
+        if size > SMALL_BYTES:
+            self._object_bytes += size
+            accumulator.object_bytes += size
+        # A guarded list would take the lock again.
+        list.extend(accumulator.rows, entry)
+
+    def _is_heavy(self, accumulator: Accumulator) -> bool:
+        return accumulator.object_bytes >= self._max_bytes or self._object_bytes >= self._max_waiting
+
+    def _release(self, now: float) -> list[Accumulator]:
+        """Adds the held rows whose time has come."""
+        limiter = self.limiter
+        if limiter is None:
+            return []
+        released: list[Accumulator] = []
+        for accumulator in limiter.take_due(now):
+            gate = accumulator.gate
+            # It may have gone already, and another one may wait for the next period.
+            if gate.held is not None and gate.next_ns <= now:
+                self._append(accumulator, limiter.take_held(gate))
+                gate.count(self._clock())
+                released.append(accumulator)
+        return released
+
+    def release(self, now: float) -> list[Accumulator]:
+        """Adds held rows to those that wait to be cut off.
+
+        Args:
+            now: Monotonic nanoseconds: rows whose period has ended by then; ``math.inf`` for all of them.
+
+        Returns:
+            Their accumulators, each of which needs attention.
+        """
+        with self._lock:
+            return self._release(now)
+
+    def set_limits(self, change: Callable[[list[Limit]], None]) -> list[Cut]:
+        """Changes the limits; what waits is cut off, so that everything is looked up anew.
+
+        Args:
+            change: Called with the list of limits, under the lock.
+        """
+        from aiorerun.pipeline.limits import Limiter
+
+        with self._lock:
+            if self.limiter is None:
+                self.limiter = Limiter()
+            change(self.limiter.limits)
+            self._release(math.inf)
+            cuts: list[Cut] = []
+            for accumulator in [*self._accumulators.values()]:
+                self._give_up(accumulator, cuts)
+            if not any(limit.on_change for limit in self.limiter.limits):
+                self.limiter.forget()
+            return cuts
+
+    def forget_values(self) -> None:
+        """Another sink comes, which has none of the values that rows are compared with."""
+        if self.limiter is not None:
+            with self._lock:
+                self.limiter.forget()
+
+    @property
+    def dropped_rows(self) -> tuple[int, dict[str, int]]:
+        """How many rows were dropped by limits, and why."""
+        if self.limiter is None:
+            return 0, {}
+        with self._lock:
+            return self.limiter.dropped_rows, dict(self.limiter.reasons)
+
+    # --- all rows ------------------------------------------------------------------------------
 
     def _add_objects(
         self, accumulator: Accumulator, head: bytes, objects: tuple[Any, ...], now: int
@@ -294,13 +374,15 @@ class Capture:
         key = (entity_path if isinstance(entity_path, str) else normal, form, layout)
         with self._lock:
             found = self._accumulators.get(key)
-            if found is None:
-                found = Accumulator(key, normal, form, layout)
-                if self._guarded:
-                    found.rows = _GuardedList(self._lock)
-                self._set_limit(found)
-                self._accumulators[key] = found
-            return found
+            return self._make(key, normal, form, layout) if found is None else found
+
+    def _make(self, key: Any, normal: str, form: Form, layout: RowLayout) -> Accumulator:
+        made = Accumulator(key, normal, form, layout)
+        if self._guarded:
+            made.rows = GuardedList(self._lock)
+        self._set_limit(made)
+        self._accumulators[key] = made
+        return made
 
     def _set_thresholds(self, config: ChunkBatcherConfig) -> None:
         self._max_rows = min(config.flush_num_rows, MAX_CHUNK_ROWS)
@@ -360,7 +442,9 @@ class Capture:
                 continue
             accumulator.idle_cuts += 1
             if accumulator.idle_cuts > IDLE_CUTS and accumulator.limit:
-                idle.append(accumulator)
+                gate = accumulator.gate
+                if gate is None or gate.is_idle(self._clock()):
+                    idle.append(accumulator)
         self._orphans.clear()
         for accumulator in idle:
             self._give_up(accumulator, cuts)
@@ -400,6 +484,8 @@ class Capture:
         self._cut_rows = 0
         self._object_bytes = 0
         self._tick = itertools.count()
+        if self.limiter is not None:
+            self.limiter.start_empty()
 
     def count_ready_rows(self, rows: int) -> int:
         """Counts rows that come as ready-made chunks; returns the new total."""
@@ -419,9 +505,11 @@ class Capture:
 
     @property
     def accepted_rows(self) -> int:
-        """All rows taken so far."""
+        """All rows taken so far, those that limits hold or have dropped among them."""
         with self._lock:
-            return self._cut_rows + self._waiting_rows()
+            limiter = self.limiter
+            kept = 0 if limiter is None else limiter.dropped_rows + limiter.held_rows
+            return self._cut_rows + self._waiting_rows() + kept
 
     @property
     def waiting_bytes(self) -> int:
@@ -435,3 +523,7 @@ class Capture:
             for accumulator in self._accumulators.values()
         )
         return plain + self._object_bytes
+
+
+def _compares(gate: Gate | None) -> bool:
+    return gate is not None and gate.limit is not None and gate.limit.on_change

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
         SinkStats as SinkStats,
         StreamStats as StreamStats,
     )
+    from aiorerun.pipeline.limits import (
+        Limit as Limit,
+    )
     from aiorerun.pipeline.overflow import (
         OverflowPolicy as OverflowPolicy,
     )
@@ -88,6 +91,7 @@ if TYPE_CHECKING:
         get_thread_local_data_recording as get_thread_local_data_recording,
         init as init,
         is_enabled as is_enabled,
+        limit as limit,
         log as log,
         log_nowait as log_nowait,
         memory_recording as memory_recording,
@@ -211,6 +215,7 @@ _HOMES: Final[dict[str, str]] = {
     "GrpcSink": "aiorerun.sinks.grpc",
     "ImportPathError": "aiorerun.errors",
     "InvalidUrlError": "aiorerun.errors",
+    "Limit": "aiorerun.pipeline.limits",
     "LogSinkLike": "aiorerun.sync.binary",
     "LoggingHandler": "aiorerun.sync.api",
     "MemoryRecording": "aiorerun.sync.stream",
@@ -263,6 +268,7 @@ _HOMES: Final[dict[str, str]] = {
     "importers": "aiorerun.importers",
     "init": "aiorerun.sync.api",
     "is_enabled": "aiorerun.sync.api",
+    "limit": "aiorerun.sync.api",
     "log": "aiorerun.sync.api",
     "log_file_from_contents": "aiorerun.sync.sending_api",
     "log_file_from_path": "aiorerun.sync.sending_api",
@@ -332,6 +338,7 @@ __all__ = [
     "GrpcSink",
     "ImportPathError",
     "InvalidUrlError",
+    "Limit",
     "LogSinkLike",
     "LoggingHandler",
     "MemoryRecording",
@@ -385,6 +392,7 @@ __all__ = [
     "importers",
     "init",
     "is_enabled",
+    "limit",
     "log",
     "log_file_from_contents",
     "log_file_from_path",
