@@ -356,11 +356,12 @@ class Engine:
             self._release_timer = None
         if limiter is None or loop is None:
             return
-        due = limiter.next_due
-        if due is None:
-            limiter.armed = False
+        # In this order: who holds a row from now on sees that somebody has to be asked.
+        limiter.armed = False
+        if not limiter.held_rows:
             return
-        delay = max((due - time.perf_counter_ns()) / 1e9, RELEASE_SECS)
+        limiter.armed = True
+        delay = max((limiter.next_due - time.perf_counter_ns()) / 1e9, RELEASE_SECS)
         self._release_timer = loop.call_later(delay, self._on_release)
 
     def _on_release(self) -> None:

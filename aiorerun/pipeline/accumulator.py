@@ -18,6 +18,13 @@ ROW_OVERHEAD: Final = 48
 SMALL_BYTES: Final = 512
 """What a row with objects is taken to hold in them if it is less; only more is counted exactly."""
 
+PASS: Final = 0
+"""Of a row: it is taken."""
+HOLD: Final = 1
+"""Of a row: it is kept until it may pass, or a newer one takes its place."""
+DROP: Final = 2
+"""Of a row: it is left out, and counted."""
+
 
 class GuardedList(list[Any]):
     """A list whose appending is locked, for builds of Python without a GIL."""
@@ -94,6 +101,6 @@ class Cut:
         self.cost = cost
 
 
-def size_of_entry(accumulator: Accumulator, entry: list[Any]) -> int:
+def size_of_entry(accumulator: Accumulator, entry: tuple[Any, ...]) -> int:
     """What the objects of a row hold on to."""
     return sum(sizer(value) for sizer, value in zip(accumulator.form.sizers, entry[1:], strict=True))

@@ -13,7 +13,15 @@ import sys
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
-from aiorerun.pipeline.accumulator import SMALL_BYTES, Accumulator, Cut, GuardedList, size_of_entry
+from aiorerun.pipeline.accumulator import (
+    DROP,
+    PASS,
+    SMALL_BYTES,
+    Accumulator,
+    Cut,
+    GuardedList,
+    size_of_entry,
+)
 from aiorerun.types.entity_path import normalize_entity_path
 from aiorerun.types.rows import row_of
 from aiorerun.types.timepoint import LOG_TICK, LOG_TIME, STATIC, RowLayout, Timepoint
@@ -22,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aiorerun.config import ChunkBatcherConfig
-    from aiorerun.pipeline.limits import Gate, Limit, Limiter
+    from aiorerun.pipeline.limits import Limit, Limiter
     from aiorerun.types.form import Form
 
 MAX_CHUNK_ROWS: Final = 1 << 24
@@ -35,9 +43,6 @@ IDLE_CUTS: Final = 256
 """An accumulator that stayed empty for this many cuts is given up."""
 
 BOTH: Final = LOG_TIME | LOG_TICK
-
-_LIMITED: Final = object()
-"""Begins the keys of limited accumulators, which `add` does not find the quick way."""
 
 OPEN: Final = 0
 """Gate: rows are taken."""
@@ -138,11 +143,9 @@ class Capture:
         except (KeyError, TypeError):
             if not form.columns:
                 return None
-            if self.limiter is not None:
-                limited = self._limited(entity_path, form, layout)
-                if limited is not None:
-                    return self._add_limited(limited, values, fixed, objects)
             accumulator = self._open(entity_path, form, layout)
+        if accumulator.gate is not None:
+            return self._add_limited(accumulator, values, fixed, objects)
         tick = next(self._tick)
         if layout.keep is not None:
             values = tuple([values[position] for position in layout.keep])
@@ -174,86 +177,69 @@ class Capture:
 
     # --- limited rows --------------------------------------------------------------------------
 
-    def _limited(self, entity_path: Any, form: Form, layout: RowLayout) -> Accumulator | None:
-        """The accumulator of a limited kind of row; ``None`` if it has no limit."""
-        try:
-            return self._accumulators[_LIMITED, entity_path, form, layout]
-        except (KeyError, TypeError):
-            normal = normalize_entity_path(entity_path)
-        key = (_LIMITED, entity_path if isinstance(entity_path, str) else normal, form, layout)
-        with self._lock:
-            found = self._accumulators.get(key)
-            if found is None and self.limiter is not None:
-                gate = self.limiter.gate_for(normal, form, layout)
-                if gate is not None:
-                    found = self._make(key, normal, form, layout)
-                    found.gate = gate
-            return found
-
     def _add_limited(
         self, accumulator: Accumulator, values: tuple[int, ...], fixed: bytes, objects: tuple[Any, ...]
     ) -> Accumulator | None:
         """Takes a row, or drops it and counts it, or keeps it until it may pass."""
-        layout, limiter = accumulator.layout, self.limiter
+        layout = accumulator.layout
         if layout.keep is not None:
             values = tuple([values[position] for position in layout.keep])
-        data = limiter.fingerprint(fixed, objects) if limiter and _compares(accumulator.gate) else ()
+        gate, limiter = accumulator.gate, self.limiter
+        assert gate is not None
+        assert limiter is not None
+        data = limiter.fingerprint(fixed, objects) if gate.compares else ()
         with self._lock:
-            gate, now = accumulator.gate, self._clock()
-            if gate is None or limiter is None or not accumulator.limit:
-                # The limits were changed, or it was given up, after the look-up: an orphan takes the row.
-                self._append(accumulator, self._entry(accumulator, now, values, fixed, objects))
+            now = self._clock()
+            released = self._release(now) if now >= limiter.next_due else ()
+            if accumulator.limit:
+                verdict = limiter.judge(gate, now, values, data)
+            else:
+                # The limits were changed, or it was given up, since it was looked up: an orphan's row passes.
                 self._orphans.append(accumulator)
-                return accumulator
-            released = self._release(now) if (limiter.next_due or now + 1) <= now else []
-            attention = released[-1] if released else None
-            limit = gate.limit
-            if limit is None:
-                limiter.forget(gate.path)
-            elif limit.on_change:
-                if limiter.is_known(gate, values, data):
-                    limiter.drop(f"unchanged: {limit.pattern}")
-                    return attention
-                if now < gate.next_ns and not limit.latest_wins:
-                    limiter.drop(f"rate limit: {limit.pattern}")
-                    return attention
-                limiter.remember(gate, values, data)
-            if limit is None or now >= gate.next_ns:
-                gate.count(now)
-                self._append(accumulator, self._entry(accumulator, now, values, fixed, objects))
-                if len(accumulator.rows) >= accumulator.limit or now >= self.due:
-                    return accumulator
-                return accumulator if self._is_heavy(accumulator) else attention
-            if not limit.latest_wins:
-                limiter.drop(f"rate limit: {limit.pattern}")
-                return attention
-            limiter.hold(gate, self._entry(accumulator, now, values, fixed, objects), accumulator)
+                verdict = PASS
+            if verdict == DROP:
+                return released[-1] if released else None
+            entry = self._entry(accumulator, now, values, fixed, objects)
+            if verdict == PASS:
+                self._append(accumulator, entry)
+                return accumulator if released or self._is_due(accumulator, now) else None
+            limiter.hold(gate, entry, accumulator)
             # Somebody has to come when its period is over.
-            return attention if limiter.armed else accumulator
+            return accumulator if released or not limiter.armed else None
 
     def _entry(
         self, accumulator: Accumulator, now: int, values: tuple[int, ...], fixed: bytes, objects: Any
-    ) -> list[Any]:
+    ) -> tuple[Any, ...]:
         """A row, as the list of an accumulator takes it."""
-        injected: list[int] = []
-        if accumulator.layout.inject & LOG_TIME:
-            injected.append(self._wall())
-        tick = next(self._tick)
-        if accumulator.layout.inject & LOG_TICK:
-            injected.append(tick)
-        return [accumulator.pack(now, *injected, *values, fixed), *objects]
+        tick, inject = next(self._tick), accumulator.layout.inject
+        if inject == BOTH:
+            row = accumulator.pack(now, self._wall(), tick, *values, fixed)
+        elif inject == LOG_TIME:
+            row = accumulator.pack(now, self._wall(), *values, fixed)
+        elif inject == LOG_TICK:
+            row = accumulator.pack(now, tick, *values, fixed)
+        else:
+            row = accumulator.pack(now, *values, fixed)
+        return (row, *objects)
 
-    def _append(self, accumulator: Accumulator, entry: list[Any]) -> None:
+    def _append(self, accumulator: Accumulator, entry: tuple[Any, ...]) -> None:
         """Adds a row under the lock."""
-        size = size_of_entry(accumulator, entry)
-        if size > SMALL_BYTES:
-            self._object_bytes += size
-            accumulator.object_bytes += size
+        if len(entry) > 1:
+            size = size_of_entry(accumulator, entry)
+            if size > SMALL_BYTES:
+                self._object_bytes += size
+                accumulator.object_bytes += size
         # A guarded list would take the lock again.
         list.extend(accumulator.rows, entry)
 
-    def _is_heavy(self, accumulator: Accumulator) -> bool:
-        return accumulator.object_bytes >= self._max_bytes or self._object_bytes >= self._max_waiting
+    def _is_due(self, accumulator: Accumulator, now: int) -> bool:
+        """Whether a row that was added asks for attention."""
+        return (
+            len(accumulator.rows) >= accumulator.limit
+            or now >= self.due
+            or accumulator.object_bytes >= self._max_bytes
+            or self._object_bytes >= self._max_waiting
+        )
 
     def _release(self, now: float) -> list[Accumulator]:
         """Adds the held rows whose time has come."""
@@ -293,13 +279,11 @@ class Capture:
         with self._lock:
             if self.limiter is None:
                 self.limiter = Limiter()
-            change(self.limiter.limits)
             self._release(math.inf)
+            self.limiter.change(change)
             cuts: list[Cut] = []
             for accumulator in [*self._accumulators.values()]:
                 self._give_up(accumulator, cuts)
-            if not any(limit.on_change for limit in self.limiter.limits):
-                self.limiter.forget()
             return cuts
 
     def forget_values(self) -> None:
@@ -374,15 +358,15 @@ class Capture:
         key = (entity_path if isinstance(entity_path, str) else normal, form, layout)
         with self._lock:
             found = self._accumulators.get(key)
-            return self._make(key, normal, form, layout) if found is None else found
-
-    def _make(self, key: Any, normal: str, form: Form, layout: RowLayout) -> Accumulator:
-        made = Accumulator(key, normal, form, layout)
-        if self._guarded:
-            made.rows = GuardedList(self._lock)
-        self._set_limit(made)
-        self._accumulators[key] = made
-        return made
+            if found is None:
+                found = Accumulator(key, normal, form, layout)
+                if self._guarded:
+                    found.rows = GuardedList(self._lock)
+                if self.limiter is not None:
+                    found.gate = self.limiter.gate_for(normal, form, layout)
+                self._set_limit(found)
+                self._accumulators[key] = found
+            return found
 
     def _set_thresholds(self, config: ChunkBatcherConfig) -> None:
         self._max_rows = min(config.flush_num_rows, MAX_CHUNK_ROWS)
@@ -523,7 +507,3 @@ class Capture:
             for accumulator in self._accumulators.values()
         )
         return plain + self._object_bytes
-
-
-def _compares(gate: Gate | None) -> bool:
-    return gate is not None and gate.limit is not None and gate.limit.on_change

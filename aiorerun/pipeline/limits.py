@@ -10,7 +10,9 @@ import heapq
 import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakValueDictionary
 
+from aiorerun.pipeline.accumulator import DROP, HOLD, PASS
 from aiorerun.types.path_filter import PathFilter
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ REMEMBERED_PATHS: Final = 16_384
 
 COMPARED_BYTES: Final = 256
 """Values of more bytes are not kept to compare them, but a digest of 128 bits is."""
+
+NEVER: Final = (1 << 63) - 1
+"""A time that does not come."""
 
 _CLEAR: Final = "rerun.archetypes.Clear"
 _NANOS: Final = 1_000_000_000
@@ -96,9 +101,16 @@ class Gate:
         path: The entity.
         held: The newest row that has to wait, as the capture wants it back.
         next_ns: From when on a row may pass.
+        period_ns: How long it is from row to row; 0 for any number of rows.
+        compares: Whether rows are compared with what was logged last.
+        waits: Whether the newest row waits for the end of the period.
+        too_many: The reason for which others are dropped.
     """
 
-    __slots__ = ("form", "held", "layout", "limit", "next_ns", "path")
+    __slots__ = (
+        "__weakref__", "compares", "form", "held", "layout", "limit", "next_ns", "path", "period_ns",
+        "too_many", "waits",
+    )  # fmt: skip
 
     def __init__(self, limit: Limit | None, path: str, form: Form, layout: RowLayout) -> None:
         self.limit = limit
@@ -107,6 +119,10 @@ class Gate:
         self.layout = layout
         self.held: Any = None
         self.next_ns = 0
+        self.period_ns = 0 if limit is None or not layout.timelines else limit.period_ns
+        self.compares = limit is not None and limit.on_change
+        self.waits = limit is not None and limit.latest_wins
+        self.too_many = "" if limit is None else f"rate limit: {limit.pattern}"
 
     def is_idle(self, now: int) -> bool:
         """Whether forgetting it changes nothing."""
@@ -114,12 +130,9 @@ class Gate:
 
     def count(self, now: int) -> None:
         """A row passes: when may the next one?"""
-        limit = self.limit
-        if limit is None or not limit.period_ns:
-            return
         # In step, so that a source that is a little late now and then keeps its rate; after a pause anew.
-        following = self.next_ns + limit.period_ns
-        self.next_ns = following if following > now else now + limit.period_ns
+        following = self.next_ns + self.period_ns
+        self.next_ns = following if following > now else now + self.period_ns
 
 
 class Limiter:
@@ -131,12 +144,18 @@ class Limiter:
         dropped_rows: Rows that were dropped.
         reasons: Why, and how many.
         held_rows: Rows that wait for the end of their period.
+        next_due: When the first of them has to be released; ``NEVER`` if there is none.
     """
 
-    __slots__ = ("_due", "_known", "_numbers", "armed", "dropped_rows", "held_rows", "limits", "reasons")
+    __slots__ = (
+        "_due", "_gates", "_known", "_numbers", "armed", "dropped_rows", "held_rows", "limits", "next_due",
+        "reasons",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.limits: list[Limit] = []
+        # Who has an accumulator keeps its gate.
+        self._gates: WeakValueDictionary[tuple[str, Form, RowLayout], Gate] = WeakValueDictionary()
         self._known: dict[str, dict[Form, tuple[Any, ...]]] = {}
         self.start_empty()
 
@@ -148,11 +167,29 @@ class Limiter:
         self.held_rows = 0
         # By time; the number keeps gates from being compared.
         self._due: list[tuple[int, int, Any]] = []
+        self.next_due = NEVER
         self._numbers = 0
         self._known.clear()
+        self._gates.clear()
 
     def gate_for(self, path: str, form: Form, layout: RowLayout) -> Gate | None:
-        """The gate for a kind of row; ``None`` if nothing limits it."""
+        """The gate for a kind of row, one for all ways to write a path; ``None`` if nothing limits it."""
+        key = (path, form, layout)
+        gate = self._gates.get(key)
+        if gate is None:
+            gate = self._new_gate(path, form, layout)
+            if gate is not None:
+                self._gates[key] = gate
+        return gate
+
+    def change(self, change: Callable[[list[Limit]], None]) -> None:
+        """Other limits hold from now on; rows that are held were taken before."""
+        change(self.limits)
+        self._gates.clear()
+        if not any(limit.on_change for limit in self.limits):
+            self.forget()
+
+    def _new_gate(self, path: str, form: Form, layout: RowLayout) -> Gate | None:
         if _clears(form):
             # Never limited; but what is cleared has to be logged again.
             return Gate(None, path, form, layout) if any(each.on_change for each in self.limits) else None
@@ -174,6 +211,32 @@ class Limiter:
 
     # --- rates ---------------------------------------------------------------------------------
 
+    def judge(self, gate: Gate, now: int, values: tuple[int, ...], data: tuple[Any, ...]) -> int:
+        """What becomes of a row that is logged now: PASS, HOLD or DROP; what is dropped is counted.
+
+        Args:
+            gate: Its gate.
+            now: Monotonic nanoseconds.
+            values: Its times.
+            data: Its fingerprint, where rows are compared.
+        """
+        verdict = PASS if now >= gate.next_ns else HOLD if gate.waits else DROP
+        limit = gate.limit
+        if limit is None:
+            self.forget(gate.path)
+            return PASS
+        if gate.compares:
+            if self._is_known(gate, values, data):
+                self.drop(f"unchanged: {limit.pattern}")
+                return DROP
+            if verdict != DROP:
+                self._remember(gate, values, data)
+        if verdict == DROP:
+            self.drop(gate.too_many)
+        elif verdict == PASS and gate.period_ns:
+            gate.count(now)
+        return verdict
+
     def hold(self, gate: Gate, row: Any, owner: Any) -> None:
         """Keeps a row until its period ends; a former one gives way.
 
@@ -182,13 +245,13 @@ class Limiter:
             row: The row.
             owner: What :meth:`take_due` gives back then.
         """
-        assert gate.limit is not None
         if gate.held is not None:
-            self.drop(f"rate limit: {gate.limit.pattern}")
+            self.drop(gate.too_many)
         else:
             self.held_rows += 1
             self._numbers += 1
             heapq.heappush(self._due, (gate.next_ns, self._numbers, owner))
+            self.next_due = self._due[0][0]
         gate.held = row
 
     def take_held(self, gate: Gate) -> Any:
@@ -203,12 +266,8 @@ class Limiter:
         due = self._due
         while due and due[0][0] <= now:
             owners.append(heapq.heappop(due)[2])
+        self.next_due = due[0][0] if due else NEVER
         return owners
-
-    @property
-    def next_due(self) -> int | None:
-        """When the next row has to be released; ``None`` if none waits."""
-        return self._due[0][0] if self._due else None
 
     # --- changes -------------------------------------------------------------------------------
 
@@ -217,7 +276,7 @@ class Limiter:
         """What the values of a row are compared by."""
         return (fixed, *map(_mark, objects)) if objects else (fixed,)
 
-    def is_known(self, gate: Gate, values: tuple[int, ...], data: tuple[Any, ...]) -> bool:
+    def _is_known(self, gate: Gate, values: tuple[int, ...], data: tuple[Any, ...]) -> bool:
         """Whether a row says no more than what is there at its times."""
         known = self._known.get(gate.path)
         last = None if known is None else known.get(gate.form)
@@ -229,7 +288,7 @@ class Limiter:
             and (last[1] == values or all(map(int.__le__, last[1], values)))
         )
 
-    def remember(self, gate: Gate, values: tuple[int, ...], data: tuple[Any, ...]) -> None:
+    def _remember(self, gate: Gate, values: tuple[int, ...], data: tuple[Any, ...]) -> None:
         """Notes what was logged."""
         known = self._known.get(gate.path)
         if known is None:
