@@ -59,8 +59,8 @@ def fields(
             continue
         if len(components) >= MAX_FIELDS:
             break
-        kind, value = _plain(redactor.value(name, clipped(given) if isinstance(given, str) else given))
-        named = _name(archetype, name, kind)
+        kind, value = _plain(redactor.value(name, clipped(given) if type(given) is str else given))
+        named = name if _kinds.get((archetype, name)) == kind else _name(archetype, name, kind)
         if named is None:
             more.append(f"{name}={value}")
         else:

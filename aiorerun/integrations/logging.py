@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from aiorerun.integrations.redaction import Redactor
     from aiorerun.stream_base import BaseRecordingStream
+    from aiorerun.types.any_values import DynamicArchetype
 
 __all__ = ["RerunHandler"]
 
@@ -32,6 +33,7 @@ _STANDARD: Final = frozenset(
     {*vars(logging.LogRecord("", 0, "", 0, "", (), None)), "message", "asctime", "taskName"}
 )
 _MAX_LOGGERS: Final = 4096
+_MAX_PLACES: Final = 1024
 
 
 class RerunHandler(BaseLoggingHandler):
@@ -67,6 +69,7 @@ class RerunHandler(BaseLoggingHandler):
         self._extra = extra_fields
         self._redactor = redactor
         self._paths: dict[str, str] = {}
+        self._places: dict[Any, DynamicArchetype] = {}
 
     def _log(self, record: logging.LogRecord) -> None:
         recording = self.recording if self.recording is not None else active_recording()
@@ -77,8 +80,11 @@ class RerunHandler(BaseLoggingHandler):
         )
         text = clipped(record.getMessage() if plain else self.format(record), MAX_MESSAGE)
         row = TextLog(self._redactor.text(text), level=LEVELS.get(record.levelno, record.levelname))
-        about = fields(ARCHETYPE, self._about(record), self._redactor)
-        parts = [] if about is None else [about]
+        parts = [self._about(record)]
+        if "opentelemetry.trace" in sys.modules:
+            trace = fields(ARCHETYPE, current_trace())
+            if trace is not None:
+                parts.append(trace)
         if self._extra is not False and len(record.__dict__) > len(_STANDARD) - 3:
             extra = fields(EXTRA, self._extra_of(record), self._redactor)
             if extra is not None:
@@ -95,15 +101,33 @@ class RerunHandler(BaseLoggingHandler):
             self._paths[name] = path
         return path
 
-    def _about(self, record: logging.LogRecord) -> Iterator[tuple[str, Any]]:
-        yield "source", f"{record.filename}:{record.lineno}"
-        yield "function", record.funcName
-        if record.threadName != "MainThread":
-            yield "thread", record.threadName
-        yield "task", getattr(record, "taskName", None)
-        if record.exc_info and record.exc_info[0] is not None:
-            yield "exception_type", record.exc_info[0].__qualname__
-        yield from current_trace()
+    def _about(self, record: logging.LogRecord) -> DynamicArchetype:
+        """Where a record comes from; the same for all that come from there."""
+        thread = None if record.threadName == "MainThread" else record.threadName
+        failure = record.exc_info[0] if record.exc_info else None
+        place = (
+            record.filename,
+            record.lineno,
+            record.funcName,
+            thread,
+            getattr(record, "taskName", None),
+            failure,
+        )
+        found = self._places.get(place)
+        if found is None:
+            values = (
+                ("source", f"{record.filename}:{record.lineno}"),
+                ("function", record.funcName),
+                ("thread", thread),
+                ("task", place[4]),
+                ("exception_type", None if failure is None else failure.__qualname__),
+            )
+            found = fields(ARCHETYPE, values, self._redactor)
+            assert found is not None
+            if len(self._places) >= _MAX_PLACES:
+                self._places.clear()
+            self._places[place] = found
+        return found
 
     def _extra_of(self, record: logging.LogRecord) -> Iterator[tuple[str, Any]]:
         wanted = self._extra

@@ -11,19 +11,20 @@ from aiorerun.integrations.fields import MAX_MESSAGE, active_recording, clipped,
 from aiorerun.integrations.redaction import DEFAULT
 from aiorerun.logging_handler import emitting
 from aiorerun.stream_base import set_checked_time
+from aiorerun.types.any_values import DynamicArchetype
 from aiorerun.types.entity_path import new_entity_path
 from aiorerun.types.timeline import TimelineKind
 
 try:
     from opentelemetry.sdk.trace import SpanProcessor
-    from opentelemetry.trace import StatusCode
+    from opentelemetry.trace import SpanKind, StatusCode
 except ImportError as error:
     raise ImportError(
         "opentelemetry-sdk is needed for this: pip install 'aiorerun[opentelemetry]'"
     ) from error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Mapping
 
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import ReadableSpan, Span
@@ -42,6 +43,13 @@ MAX_OPEN: Final = 10_000
 """So many spans have lanes at a time; others only get their text."""
 
 _MAX_EVENTS: Final = 128
+_MAX_NAMES: Final = 4096
+
+# The names of an enumeration are looked up slowly.
+_KINDS: Final = {kind: kind.name for kind in SpanKind}
+_STATUS: Final = {status: status.name for status in StatusCode}
+
+_NO_STATE: Final = StateChange.from_fields(clear_unset=True)
 
 logger = logging.getLogger("aiorerun")
 
@@ -78,6 +86,7 @@ class RerunSpanProcessor(SpanProcessor):
         self.timeline = timeline
         self._redactor = redactor
         self._lanes = _Lanes()
+        self._names: dict[str, tuple[str, str]] = {}
         self._failed = False
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -115,49 +124,73 @@ class RerunSpanProcessor(SpanProcessor):
             emitting.reset(token)
 
     def _start(self, recording: BaseRecordingStream, span: ReadableSpan, context: Any) -> None:
-        name = self._redactor.text(span.name)
-        lane = self._lanes.take(name, (context.trace_id, context.span_id))
+        name, path = self._named(span.name)
+        lane = self._lanes.take(path, context.span_id)
         if lane is not None:
-            self._log(recording, span.start_time, f"{self._path(name)}/lane_{lane}", StateChange(state=name))
+            state = StateChange(state=name)
+            self._log(recording, span.start_time, ((f"{path}/lane_{lane}", state),))
 
     def _end(self, recording: BaseRecordingStream, span: ReadableSpan, context: Any) -> None:
-        found = self._lanes.give_back((context.trace_id, context.span_id))
-        if found is not None:
-            name, lane = found
-            # No state at all from here on.
-            empty = StateChange.from_fields(clear_unset=True)
-            self._log(recording, span.end_time, f"{self._path(name)}/lane_{lane}", empty)
-        name = self._redactor.text(span.name)
-        path = self._path(name)
-        for event in span.events[:_MAX_EVENTS]:
-            extra = fields(ATTRIBUTES, _items(event.attributes), self._redactor)
-            failed = event.name == "exception"
-            row = TextLog(f"{name}: {self._redactor.text(event.name)}", level="ERROR" if failed else "DEBUG")
-            ids = fields(ARCHETYPE, _ids(span, context))
-            self._log(recording, event.timestamp, path, row, ids, extra)
+        name, path = self._named(span.name)
+        found = self._lanes.give_back(context.span_id)
+        ids = _ids(span, context)
+        if span.events:
+            self._log_events(recording, span, path, DynamicArchetype(ARCHETYPE, components=ids))
         failed = span.status.status_code is StatusCode.ERROR
-        text = f"{name}: {_duration(span):.3f} ms"
+        duration = ((span.end_time or 0) - (span.start_time or 0)) / 1e6
+        text = f"{name}: {duration:.3f} ms"
         if span.status.description:
-            text += f": {self._redactor.text(span.status.description)}"
+            text += f": {self._redactor.text(clipped(span.status.description))}"
         row = TextLog(clipped(text, MAX_MESSAGE), level="ERROR" if failed else "INFO")
-        about = fields(ARCHETYPE, _about(span, context))
-        extra = fields(ATTRIBUTES, _items(span.attributes), self._redactor)
-        self._log(recording, span.end_time, path, row, about, extra)
+        ids |= {
+            "duration_ms": duration,
+            "kind": _KINDS.get(span.kind, ""),
+            "status": _STATUS.get(span.status.status_code, ""),
+        }
+        if span.instrumentation_scope is not None:
+            ids["scope"] = span.instrumentation_scope.name
+        rows = [(path, row, DynamicArchetype(ARCHETYPE, components=ids), *self._attributes(span.attributes))]
+        if found is not None:
+            rows.append((f"{found[0]}/lane_{found[1]}", _NO_STATE))
+        self._log(recording, span.end_time, rows)
+
+    def _log_events(
+        self, recording: BaseRecordingStream, span: ReadableSpan, path: str, ids: DynamicArchetype
+    ) -> None:
+        for event in span.events[:_MAX_EVENTS]:
+            level = "ERROR" if event.name == "exception" else "DEBUG"
+            text = self._redactor.text(clipped(f"{span.name}: {event.name}"))
+            row = TextLog(text, level=level)
+            self._log(recording, event.timestamp, ((path, row, ids, *self._attributes(event.attributes)),))
+
+    def _attributes(self, attributes: Mapping[str, Any] | None) -> tuple[DynamicArchetype, ...]:
+        found = fields(ATTRIBUTES, attributes.items(), self._redactor) if attributes else None
+        return () if found is None else (found,)
 
     def _log(
-        self, recording: BaseRecordingStream, nanos: int | None, path: str, row: Any, *more: Any
+        self, recording: BaseRecordingStream, nanos: int | None, rows: Iterable[tuple[Any, ...]]
     ) -> None:
+        """Logs at a time of the span; what the program has set is as before afterwards."""
         times = recording._times
         former = times.get()
         if nanos is not None:
             set_checked_time(times, self.timeline, TimelineKind.TIMESTAMP, nanos)
         try:
-            recording.log_nowait(path, row, *[part for part in more if part is not None])
+            for path, *parts in rows:
+                recording.log_nowait(path, *parts)
         finally:
             times.set(former)
 
-    def _path(self, name: str) -> str:
-        return self.path_prefix + new_entity_path([name])
+    def _named(self, given: str) -> tuple[str, str]:
+        """What a span is called, and its path."""
+        found = self._names.get(given)
+        if found is None:
+            name = self._redactor.text(clipped(given))
+            found = (name, self.path_prefix + new_entity_path([name]))
+            if len(self._names) >= _MAX_NAMES:
+                self._names.clear()
+            self._names[given] = found
+        return found
 
 
 class _Lanes:
@@ -165,10 +198,10 @@ class _Lanes:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._open: dict[tuple[int, int], tuple[str, int]] = {}
+        self._open: dict[int, tuple[str, int]] = {}
         self._taken: dict[str, set[int]] = {}
 
-    def take(self, name: str, key: tuple[int, int]) -> int | None:
+    def take(self, name: str, key: int) -> int | None:
         """A lane for a span; ``None`` if too many are open."""
         with self._lock:
             if len(self._open) >= MAX_OPEN:
@@ -181,7 +214,7 @@ class _Lanes:
             self._open[key] = (name, lane)
             return lane
 
-    def give_back(self, key: tuple[int, int]) -> tuple[str, int] | None:
+    def give_back(self, key: int) -> tuple[str, int] | None:
         """The name and lane of a span that has ended."""
         with self._lock:
             found = self._open.pop(key, None)
@@ -193,26 +226,8 @@ class _Lanes:
             return found
 
 
-def _items(attributes: Any) -> Iterator[tuple[str, Any]]:
-    return iter(() if attributes is None else attributes.items())
-
-
-def _ids(span: ReadableSpan, context: Any) -> Iterator[tuple[str, Any]]:
-    yield "trace_id", format(context.trace_id, "032x")
-    yield "span_id", format(context.span_id, "016x")
+def _ids(span: ReadableSpan, context: Any) -> dict[str, Any]:
+    ids = {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
     if span.parent is not None:
-        yield "parent_id", format(span.parent.span_id, "016x")
-
-
-def _about(span: ReadableSpan, context: Any) -> Iterator[tuple[str, Any]]:
-    yield from _ids(span, context)
-    yield "duration_ms", _duration(span)
-    yield "kind", span.kind.name
-    yield "status", span.status.status_code.name
-    if span.instrumentation_scope is not None:
-        yield "scope", span.instrumentation_scope.name
-
-
-def _duration(span: ReadableSpan) -> float:
-    """Milliseconds."""
-    return ((span.end_time or 0) - (span.start_time or 0)) / 1e6
+        ids["parent_id"] = f"{span.parent.span_id:016x}"
+    return ids

@@ -28,12 +28,14 @@ _NAME: Final = re.compile(
 _NUMBERED: Final = re.compile(r"tokens(?![a-z])|tokens?[_\-.](?:count|used|per|limit)", re.IGNORECASE)
 """Numbers of tokens are no secrets."""
 
-_HINT: Final = re.compile(rf"(?i:{_WORDS}|bearer|basic )|://|eyJ|PRIVATE|gh[a-z]_|sk-|xox|AKIA")
-"""Most texts have nothing of this, and are not looked at any closer."""
+_KNOWN_NAMES: Final = 4096
+"""Of so many names it is remembered whether they are secrets."""
+
 # Every expression is tried at the beginning of a word only, and looks at a bounded part of it: the time it
 # takes grows with the length of the text, whatever the text is.
 _START: Final = r"(?<![\w.\-])"
 _PEM: Final = r"-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,32}PRIVATE KEY-----|\Z)"
+_GITHUB: Final = re.compile("gh[pousr]_")
 _USER: Final = r"\b(\w{1,20}://)[^\s/@]{1,512}@"
 _KNOWN: Final = (
     rf"{_START}(?:eyJ[\w\-]{{6,}}\.[\w\-]{{4,}}(?:\.[\w\-]*)?|gh[pousr]_\w{{16,}}|sk-[\w\-]{{16,}}"
@@ -69,17 +71,24 @@ class Redactor:
         enabled: ``False`` lets everything through.
     """
 
-    __slots__ = ("_enabled", "_more")
+    __slots__ = ("_enabled", "_known", "_more")
 
     def __init__(self, more: Iterable[str] = (), *, enabled: bool = True) -> None:
         self._more = tuple([name.lower() for name in more])
         self._enabled = enabled
+        self._known: dict[str, bool] = {}
 
     def is_secret(self, name: str) -> bool:
         """Whether a value of this name is not to be recorded."""
         if not self._enabled:
             return False
-        return _NAME.search(name) is not None or any(each in name.lower() for each in self._more)
+        known = self._known.get(name)
+        if known is None:
+            known = _NAME.search(name) is not None or any(each in name.lower() for each in self._more)
+            if len(self._known) >= _KNOWN_NAMES:
+                self._known.clear()
+            self._known[name] = known
+        return known
 
     def value(self, name: str, value: Any) -> Any:
         """A value, or ``***`` if its name says that it is a secret; texts without the secrets in them."""
@@ -98,11 +107,37 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """A text without the secrets in it."""
-        if not self._enabled or _HINT.search(text) is None:
+        if not self._enabled or not _may_have_secrets(text.lower()):
             return text
         for pattern, replacement in _TEXTS:
             text = pattern.sub(replacement, text)
         return text
+
+
+def _may_have_secrets(text: str) -> bool:
+    """Whether any expression may hold, in lower case; quicker than one expression for all of them."""
+    return (
+        "://" in text
+        or "pass" in text
+        or "key" in text
+        or "token" in text
+        or "secret" in text
+        or "auth" in text
+        or "cookie" in text
+        or "session" in text
+        or "bearer" in text
+        or "basic " in text
+        or "credential" in text
+        or "signature" in text
+        or "pwd" in text
+        or "jwt" in text
+        or "csrf" in text
+        or "eyj" in text
+        or "sk-" in text
+        or "xox" in text
+        or "akia" in text
+        or ("gh" in text and _GITHUB.search(text) is not None)
+    )
 
 
 DEFAULT: Final = Redactor()
