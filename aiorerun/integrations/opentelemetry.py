@@ -149,7 +149,9 @@ class RerunSpanProcessor(SpanProcessor):
         }
         if span.instrumentation_scope is not None:
             ids["scope"] = span.instrumentation_scope.name
-        rows = [(path, row, DynamicArchetype(ARCHETYPE, components=ids), *self._attributes(span.attributes))]
+        rows: list[tuple[Any, ...]] = [
+            (path, row, DynamicArchetype(ARCHETYPE, components=ids), *self._attributes(span.attributes))
+        ]
         if found is not None:
             rows.append((f"{found[0]}/lane_{found[1]}", _NO_STATE))
         self._log(recording, span.end_time, rows)

@@ -127,7 +127,8 @@ def _network() -> _Rates:
 
 class _Process:
     def __init__(self) -> None:
-        self._process = process = psutil.Process()
+        self._process: Any = psutil.Process()
+        process = self._process
         self._cpu = RateMeter(process.cpu_times, ("user", "system"))
         self._io: _Rates | None = None
         # Not everywhere, and not for everybody.
