@@ -18,7 +18,7 @@ from aiorerun.integrations.redaction import DEFAULT
 from aiorerun.integrations.sampling import Sampler
 
 if TYPE_CHECKING:
-    from types import FrameType
+    from types import CodeType, FrameType
 
     from aiorerun.stream_base import BaseRecordingStream
 
@@ -90,12 +90,14 @@ class AsyncioMonitor(Sampler):
         self._next_record = 0.0
         self._next_count = 0.0
         self._stall: _Stall | None = None
+        self._base: CodeType | None = None
 
     # --- on the loop ---------------------------------------------------------------------------
 
     def _prepare(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
+        self._base = None
         self._next_record = time.monotonic() + self._record_every
         self._schedule()
 
@@ -106,7 +108,12 @@ class AsyncioMonitor(Sampler):
         self._handle = self._loop.call_later(self._heartbeat, self._beat, context=contextvars.Context())
 
     def _beat(self) -> None:
-        self._lags.append(time.monotonic() - self._due)
+        if self._base is None:
+            # Whoever calls this calls all callbacks.
+            caller = sys._getframe().f_back
+            self._base = None if caller is None else caller.f_code
+        # Some loops count whole milliseconds, and may be early.
+        self._lags.append(max(0.0, time.monotonic() - self._due))
         self._schedule()
 
     def _finish(self) -> None:
@@ -157,7 +164,7 @@ class AsyncioMonitor(Sampler):
         if stall.looks < _MAX_LOOKS:
             frame = sys._current_frames().get(self._loop_thread)
             if frame is not None:
-                stall.add(frame)
+                stall.add(frame, self._base)
         if not stall.told and now - due >= _HANGS * self._slow:
             stall.told = True
             self._tell(stall, now - due, "is held up")
@@ -217,25 +224,27 @@ class _Stall:
         """Where it was seen most."""
         return self._places.most_common(1)[0][0] if self._places else None
 
-    def add(self, frame: FrameType) -> None:
-        """Notes where the loop's thread is."""
+    def add(self, frame: FrameType, base: CodeType | None) -> None:
+        """Notes where the loop's thread is; ``base`` is what calls the callbacks."""
         self.looks += 1
         places: list[str] = []
         each: FrameType | None = frame
-        while each is not None and len(places) < _MAX_FRAMES and not _is_loop(each):
+        while each is not None and len(places) < _MAX_FRAMES and not _is_loop(each, base):
             code = each.f_code
             places.append(f"{code.co_qualname} ({code.co_filename}:{each.f_lineno})")
             each = each.f_back
-        if places and each is not None and each.f_code.co_name != "_run_once":
+        # Within the loop itself it is no callback that takes so long. Loops in C have no frames of their own.
+        if places and (each is None or each.f_code.co_name != "_run_once"):
             self._places[places[0]] += 1
             if self.stack is None:
                 self.stack = "\n".join(places)
                 self.callback = places[-1]
 
 
-def _is_loop(frame: FrameType) -> bool:
-    """Whether a frame is of asyncio's own machinery, below which callbacks are."""
+def _is_loop(frame: FrameType, base: CodeType | None) -> bool:
+    """Whether a frame is of the loop's own machinery, below which callbacks are."""
     code = frame.f_code
-    return code.co_name in _RUNNERS and (
-        frame.f_globals.get("__name__") in ("asyncio.events", "asyncio.base_events", "asyncio.runners")
+    return code is base or (
+        code.co_name in _RUNNERS
+        and (frame.f_globals.get("__name__") in ("asyncio.events", "asyncio.base_events", "asyncio.runners"))
     )
