@@ -23,6 +23,9 @@ PREFIX: Final = "test"
 class _Twin(aiorerun.AsyncRecordingStream):
     """The asyncio face of a recording of the blocking API: rows go to the same place."""
 
+    # The other face closes it.
+    _closes_soon = True
+
     def __init__(self, recording: aiorerun.sync.RecordingStream) -> None:
         super().__init__(
             recording.get_application_id(),
@@ -78,6 +81,9 @@ class RecordedTest:
             aiorerun.sync.set_global_data_recording(former_blocking)
         if not self._failed or not self.recording.is_enabled():
             path.unlink(missing_ok=True)
+            if self.recording._engine.has_sinks:
+                # The test has attached one.
+                self.recording.close()
             return False
         path.parent.mkdir(parents=True, exist_ok=True)
         self.recording.send_recording_name(self.name)

@@ -32,6 +32,11 @@ def test_passes(rerun_recording):
     rerun_recording.log("seen", aiorerun.Scalars(1))
 
 
+def test_saves_what_is_active(tmp_path):
+    aiorerun.sync.save(tmp_path / "its.rrd")
+    aiorerun.sync.log("seen", aiorerun.Scalars(1))
+
+
 def test_fails(rerun_recording):
     password = "".join(["eni", "gma"])
     logging.getLogger("shop.cart").warning("password=%s", password, extra={"item": "lamp"})
@@ -130,7 +135,7 @@ def test_each_failed_test_leaves_a_recording(project: Path, output: str) -> None
     assert "recordings of failed tests" in output
     for file in files:
         assert f"rerun {file}" in output
-    assert "3 failed, 2 passed, 1 skipped, 1 xfailed, 1 error" in output
+    assert "3 failed, 3 passed, 1 skipped, 1 xfailed, 1 error" in output
 
 
 def test_what_a_test_has_logged(project: Path, output: str) -> None:
