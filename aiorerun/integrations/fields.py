@@ -59,7 +59,7 @@ def fields(
             continue
         if len(components) >= MAX_FIELDS:
             break
-        kind, value = _plain(redactor.value(name, clipped(given) if type(given) is str else given))
+        kind, value = _plain(redactor.value(name, _short(given)))
         named = name if _kinds.get((archetype, name)) == kind else _name(archetype, name, kind)
         if named is None:
             more.append(f"{name}={value}")
@@ -72,6 +72,13 @@ def fields(
     from aiorerun.types.any_values import DynamicArchetype
 
     return DynamicArchetype(archetype, components=components)
+
+
+def _short(value: Any) -> Any:
+    """Texts and bytes that are not too long to be looked at."""
+    if isinstance(value, str):
+        return clipped(value)
+    return bytes(value[:MAX_TEXT]) if isinstance(value, bytes | bytearray) else value
 
 
 def _plain(value: Any) -> tuple[str, Any]:
@@ -87,7 +94,7 @@ def _plain(value: Any) -> tuple[str, Any]:
     if isinstance(value, dict | list | tuple):
         try:
             return "text", clipped(json.dumps(value, default=str, ensure_ascii=False))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, RecursionError):
             pass
     return "text", clipped(str(value))
 

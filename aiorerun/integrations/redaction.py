@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ _NAME: Final = re.compile(
 _NUMBERED: Final = re.compile(r"tokens(?![a-z])|tokens?[_\-.](?:count|used|per|limit)", re.IGNORECASE)
 """Numbers of tokens are no secrets."""
 
+_MAX_DEPTH: Final = 8
+_MAX_ITEMS: Final = 256
 _KNOWN_NAMES: Final = 4096
 """Of so many names it is remembered whether they are secrets."""
 
@@ -91,7 +94,13 @@ class Redactor:
         return known
 
     def value(self, name: str, value: Any) -> Any:
-        """A value, or ``***`` if its name says that it is a secret; texts without the secrets in them."""
+        """A value, or ``***`` if its name says that it is a secret; texts without the secrets in them.
+
+        Of lists and dicts the first items are looked at, a few levels deep; the rest is left out.
+        """
+        return self._value(name, value, _MAX_DEPTH)
+
+    def _value(self, name: str, value: Any, depth: int) -> Any:
         if value is None or isinstance(value, bool) or not self._enabled:
             return value
         if self.is_secret(name):
@@ -99,10 +108,13 @@ class Redactor:
             return value if counts else HIDDEN
         if isinstance(value, str):
             return self.text(value)
+        if isinstance(value, dict | list | tuple) and not depth:
+            return "…"
         if isinstance(value, dict):
-            return {key: self.value(str(key), each) for key, each in value.items()}
+            items = islice(value.items(), _MAX_ITEMS)
+            return {key: self._value(str(key), each, depth - 1) for key, each in items}
         if isinstance(value, list | tuple):
-            return [self.value("", each) for each in value]
+            return [self._value("", each, depth - 1) for each in value[:_MAX_ITEMS]]
         return value
 
     def text(self, text: str) -> str:

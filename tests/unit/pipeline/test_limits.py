@@ -325,3 +325,16 @@ def test_held_rows_leave_nothing_behind_without_anybody_who_releases_them() -> N
 def test_wrong_limits(options: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error, match="limit: "):
         Limited().limit("a", **options)
+
+
+def test_a_row_that_meets_a_change_of_limits_is_not_lost() -> None:
+    each = Limited()
+    limit = each.limit("a", hz=1)
+    each.log(1, at=0)
+    (accumulator,) = each.capture._accumulators.values()
+    each.remove(limit)
+    # Another thread has looked it up before.
+    values: tuple[int, ...] = ()
+    assert each.capture._add_limited(accumulator, values, rr.Scalars(2)._row[1], ()) is not None
+    assert each.capture.waiting_rows == 1
+    assert each.taken() == [2]
