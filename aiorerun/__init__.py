@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         get_thread_local_data_recording as get_thread_local_data_recording,
         init as init,
         is_enabled as is_enabled,
+        limit as limit,
         log as log,
         log_nowait as log_nowait,
         memory_recording as memory_recording,
@@ -97,6 +98,9 @@ if TYPE_CHECKING:
     from aiorerun.pipeline.ledger import (
         SinkStats as SinkStats,
         StreamStats as StreamStats,
+    )
+    from aiorerun.pipeline.limits import (
+        Limit as Limit,
     )
     from aiorerun.pipeline.overflow import (
         OverflowPolicy as OverflowPolicy,
@@ -222,6 +226,7 @@ _HOMES: Final[dict[str, str]] = {
     "GrpcSink": "aiorerun.sinks.grpc",
     "ImportPathError": "aiorerun.errors",
     "InvalidUrlError": "aiorerun.errors",
+    "Limit": "aiorerun.pipeline.limits",
     "LogSinkLike": "aiorerun.binary",
     "LoggingHandler": "aiorerun.api",
     "MemoryRecording": "aiorerun.stream",
@@ -276,6 +281,7 @@ _HOMES: Final[dict[str, str]] = {
     "init": "aiorerun.api",
     "is_enabled": "aiorerun.api",
     "legacy_notebook_show": "aiorerun.showing_api",
+    "limit": "aiorerun.api",
     "log": "aiorerun.api",
     "log_file_from_contents": "aiorerun.sending_api",
     "log_file_from_path": "aiorerun.sending_api",
@@ -349,6 +355,7 @@ __all__ = [
     "GrpcSink",
     "ImportPathError",
     "InvalidUrlError",
+    "Limit",
     "LogSinkLike",
     "LoggingHandler",
     "MemoryRecording",
@@ -404,6 +411,7 @@ __all__ = [
     "init",
     "is_enabled",
     "legacy_notebook_show",
+    "limit",
     "log",
     "log_file_from_contents",
     "log_file_from_path",

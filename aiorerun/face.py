@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from aiorerun.pipeline.limits import Limit
     from aiorerun.types.batches import AsComponents, DescribedComponentBatch
 
 StreamT = TypeVar("StreamT", bound=BaseRecordingStream)
@@ -53,6 +54,25 @@ class Face(Generic[StreamT]):
         stream = self.choose(recording)
         if stream is not None:
             stream.log_nowait(entity_path, entity, *extra, static=static, strict=strict)
+
+    def limit(
+        self,
+        pattern: str,
+        *,
+        hz: float | None = None,
+        on_change: bool = False,
+        latest_wins: bool = True,
+        recording: StreamT | None = None,
+    ) -> Limit:
+        """Limits how many rows entities get; see :meth:`AsyncRecordingStream.limit`.
+
+        Raises:
+            RuntimeError: No recording is active.
+        """
+        stream = self.choose(recording)
+        if stream is None:
+            raise RuntimeError("limit: no recording is active; call init() first, or pass recording=")
+        return stream.limit(pattern, hz=hz, on_change=on_change, latest_wins=latest_wins)
 
     def set_time(
         self,

@@ -10,14 +10,16 @@ if TYPE_CHECKING:
     from aiorerun.face import Face
 
 _OWN: Final = "aiorerun"
-_LEVELS: Final = {
+LEVELS: Final = {
     logging.CRITICAL: "CRITICAL",
     logging.ERROR: "ERROR",
     logging.WARNING: "WARN",
     logging.INFO: "INFO",
     logging.DEBUG: "DEBUG",
 }
-_emitting: ContextVar[bool] = ContextVar("aiorerun_emitting", default=False)
+"""Rerun's names of Python's levels."""
+emitting: ContextVar[bool] = ContextVar("aiorerun_emitting", default=False)
+"""Whether a record is being logged here and now: what is logged meanwhile would lead to ever more."""
 
 
 class BaseLoggingHandler(logging.Handler):
@@ -35,15 +37,15 @@ class BaseLoggingHandler(logging.Handler):
         Records of aiorerun itself, and those made while another record is being logged, are left out:
         they would lead to ever more of them. Errors go to ``handleError``, as with all handlers.
         """
-        if record.name.partition(".")[0] == _OWN or _emitting.get():
+        if record.name.partition(".")[0] == _OWN or emitting.get():
             return
-        token = _emitting.set(True)
+        token = emitting.set(True)
         try:
             self._log(record)
         except Exception:
             self.handleError(record)
         finally:
-            _emitting.reset(token)
+            emitting.reset(token)
 
     def _log(self, record: logging.LogRecord) -> None:
         from aiorerun.archetypes import TextLog
@@ -51,5 +53,5 @@ class BaseLoggingHandler(logging.Handler):
         path = record.module.replace(".", "/")
         if self.path_prefix is not None:
             path = f"{self.path_prefix}/{path}"
-        level = _LEVELS.get(record.levelno, record.levelname)
+        level = LEVELS.get(record.levelno, record.levelname)
         self._face.log_nowait(path, TextLog(record.getMessage(), level=level))

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from aiorerun.codec.messages import Message
     from aiorerun.config import ChunkBatcherConfig
     from aiorerun.pipeline.ledger import StreamStats
+    from aiorerun.pipeline.limits import Limit
     from aiorerun.pipeline.overflow import OverflowPolicy
     from aiorerun.sinks.base import Sink
     from aiorerun.types.batches import AsComponents, DescribedComponentBatch
@@ -210,6 +211,52 @@ class BaseRecordingStream:
     def _report_closed(self, strict: bool | None, context: str = "log") -> None:
         error = StreamClosedError(f"{self!r} is closed; make a new stream to log more")
         report(context, error, strict=strict, recording=self)
+
+    # --- limits --------------------------------------------------------------------------------
+
+    def limit(
+        self, pattern: str, *, hz: float | None = None, on_change: bool = False, latest_wins: bool = True
+    ) -> Limit:
+        """Limits how many rows entities get, from now on; from any thread.
+
+        It is for what ``log`` and ``log_nowait`` take, from tasks and threads alike. Rows that are sent by
+        columns, tables, chunks or from files are never limited. Each kind of row of an entity counts on its
+        own: those with the same components and timelines. Rows that are dropped are counted in
+        :meth:`stats`, as accepted and dropped, with the reason ``rate limit: <pattern>`` or ``unchanged:
+        <pattern>``. What is not limited costs nothing more.
+
+        Of several limits for an entity the most specific one counts, among equal ones the last; the same
+        pattern again replaces the former limit.
+
+        Args:
+            pattern: The entities: ``"camera/left"`` for one, ``"camera/**"`` for one and all below it,
+                ``"+ camera/** - camera/depth"`` for exceptions.
+            hz: How many rows per second may pass. Static rows are not counted.
+            on_change: Whether rows, static ones too, are dropped if all their components are what was logged
+                last to the entity, on these timelines. Clearing the entity, going back in time and another
+                sink make it log again; what an overflow policy has dropped does not.
+            latest_wins: Whether the newest of the rows that are too many is kept, and recorded when its
+                period is over, with its own times; ``flush`` and changes of sinks record it at once.
+                Otherwise it is dropped as well.
+
+        Returns:
+            The limit; its ``remove()`` ends it.
+
+        Raises:
+            TypeError, ValueError: A pattern or a rate that means nothing, or neither ``hz`` nor
+                ``on_change``.
+        """
+        from aiorerun.pipeline.limits import Limit
+
+        limit = Limit(pattern, hz, on_change, latest_wins, self._engine.remove_limit)
+        self._engine.add_limit(limit)
+        return limit
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """The limits in force, the oldest first."""
+        limiter = self._capture.limiter
+        return () if limiter is None else tuple(limiter.limits)
 
     # --- times ---------------------------------------------------------------------------------
 

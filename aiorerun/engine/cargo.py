@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
 
     from aiorerun.codec.messages import Message
-    from aiorerun.pipeline.capture import Cut
+    from aiorerun.pipeline.accumulator import Cut
     from aiorerun.types.timeline import Timeline
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 
     from aiorerun.codec.messages import Message
     from aiorerun.engine.cargo import Ready
-    from aiorerun.pipeline.capture import Accumulator, Cut
+    from aiorerun.pipeline.accumulator import Accumulator, Cut
+    from aiorerun.pipeline.limits import Limit, Limiter
     from aiorerun.pipeline.overflow import OverflowPolicy
     from aiorerun.sinks.base import Sink
     from aiorerun.types.store import StoreId
@@ -41,6 +43,9 @@ if TYPE_CHECKING:
 
 NEVER: Final = (1 << 63) - 1
 """A due time that does not come."""
+
+RELEASE_SECS: Final = 0.002
+"""Rows that limits hold back are released at most so often."""
 
 LONG_TICK_NS: Final = 1_000_000_000
 """With a longer tick the first row after an idle one waits for others, too."""
@@ -106,6 +111,7 @@ class Engine:
         self.conveyor = self._make_conveyor()
         self.room.make_room = self.conveyor.make_room
         self._timer: asyncio.Handle | None = None
+        self._release_timer: asyncio.Handle | None = None
         self._tick_ns = 0
         self.inheritance = Inheritance(store.recording_id)
 
@@ -123,6 +129,8 @@ class Engine:
         self._push(self.capture.cut_full(accumulator))
         now = time.perf_counter_ns()
         capture, conveyor = self.capture, self.conveyor
+        if capture.limiter is not None and capture.limiter.held_rows and not capture.limiter.armed:
+            self._arm_release(capture.limiter)
         if now < capture.due:
             return self.room.ledger.in_flight > PACE_BYTES
         loop = conveyor.loop
@@ -147,6 +155,35 @@ class Engine:
         self._timer = loop.call_soon(tick)
         return False
 
+    def _arm_release(self, limiter: Limiter) -> None:
+        """Sees to it that held rows are released in time; without a sink they wait for one."""
+        conveyor = self.conveyor
+        loop = conveyor.loop
+        if not conveyor.sinks.runners or loop is None or loop.is_closed():
+            return
+        limiter.armed = True
+        if conveyor.is_on_own_thread:
+            self._schedule_release()
+        elif not conveyor.call_threadsafe(self._schedule_release):
+            limiter.armed = False
+
+    def add_limit(self, limit: Limit) -> None:
+        """Puts a limit in force, in place of one with the same pattern."""
+
+        def change(limits: list[Limit]) -> None:
+            limits[:] = [each for each in limits if each.pattern != limit.pattern]
+            limits.append(limit)
+
+        self._push(self.capture.set_limits(change))
+
+    def remove_limit(self, limit: Limit) -> None:
+        """Ends a limit, if it is in force."""
+
+        def change(limits: list[Limit]) -> None:
+            limits[:] = [each for each in limits if each is not limit]
+
+        self._push(self.capture.set_limits(change))
+
     def push(self, ready: Ready) -> None:
         """Queues something that needs no batching."""
         self.conveyor.push(ready)
@@ -158,6 +195,11 @@ class Engine:
             self.conveyor.push(Batch(cuts, self.config.chunk_max_rows_if_unsorted))
 
     def _cut_all(self) -> None:
+        limiter = self.capture.limiter
+        if limiter is not None:
+            # What was logged is due now. Whoever was to release it may belong to another loop.
+            self.capture.release(math.inf)
+            limiter.armed = False
         self._push(self.capture.cut_all())
 
     @property
@@ -176,6 +218,8 @@ class Engine:
         sinks = tuple(runner.stats() for runner in list(self.conveyor.sinks.runners))
         # Read in this order, what is delivered or lost meanwhile can only make the pending rows look more.
         dropped, delivered = ledger.rows_dropped, ledger.rows_delivered
+        limited, why = self.capture.dropped_rows
+        dropped += limited
         accepted = self.capture.accepted_rows
         return StreamStats(
             rows_accepted=accepted,
@@ -186,7 +230,7 @@ class Engine:
             chunks=ledger.chunks,
             bytes_written=self.conveyor.sinks.bytes_of_closed + sum(sink.bytes_written for sink in sinks),
             pending_bytes=ledger.in_flight + ledger.aside + self.capture.waiting_bytes,
-            reasons=dict(ledger.reasons),
+            reasons={**ledger.reasons, **why},
             sinks=sinks,
         )
 
@@ -214,7 +258,7 @@ class Engine:
         self.conveyor = self._make_conveyor()
         self.room.make_room = self.conveyor.make_room
         self.room.overflow = "wait"
-        self._timer = None
+        self._timer = self._release_timer = None
 
     # --- on the loop ---------------------------------------------------------------------------
 
@@ -261,6 +305,7 @@ class Engine:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.conveyor.bind()
         self._cut_all()
+        self.capture.forget_values()
         self.conveyor.switch(sinks, future, make_first)
         return future
 
@@ -303,6 +348,27 @@ class Engine:
             self._timer.cancel()
         self.capture.due = time.perf_counter_ns() + self._tick_ns
         self._timer = loop.call_later(self._tick_ns / 1e9, self._on_tick)
+
+    def _schedule_release(self) -> None:
+        limiter, loop = self.capture.limiter, self.conveyor.loop
+        if self._release_timer is not None:
+            self._release_timer.cancel()
+            self._release_timer = None
+        if limiter is None or loop is None:
+            return
+        # In this order: who holds a row from now on sees that somebody has to be asked.
+        limiter.armed = False
+        if not limiter.held_rows:
+            return
+        limiter.armed = True
+        delay = max((limiter.next_due - time.perf_counter_ns()) / 1e9, RELEASE_SECS)
+        self._release_timer = loop.call_later(delay, self._on_release)
+
+    def _on_release(self) -> None:
+        self._release_timer = None
+        for accumulator in self.capture.release(time.perf_counter_ns()):
+            self.attend(accumulator)
+        self._schedule_release()
 
     def _configure(self) -> None:
         """Adjusts the limit and the batching to the sinks there are now."""

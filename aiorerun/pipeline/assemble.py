@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pyarrow as pa
 
-from aiorerun.pipeline.capture import Accumulator, Cut
+from aiorerun.pipeline.accumulator import Accumulator, Cut
 from aiorerun.pipeline.chunk import Chunk, ComponentData, IndexColumn
 from aiorerun.types.encoding import ARRAY, ARROW, BLOB, FIXED, PACKED, TEXT, TEXTS
 from aiorerun.types.flat import FlatArray, Pieces

@@ -8,11 +8,20 @@ set. Appending is atomic under the GIL, so threads need no lock; cutting the lis
 from __future__ import annotations
 
 import itertools
-import struct
+import math
 import sys
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
+from aiorerun.pipeline.accumulator import (
+    DROP,
+    PASS,
+    SMALL_BYTES,
+    Accumulator,
+    Cut,
+    GuardedList,
+    size_of_entry,
+)
 from aiorerun.types.entity_path import normalize_entity_path
 from aiorerun.types.rows import row_of
 from aiorerun.types.timepoint import LOG_TICK, LOG_TIME, STATIC, RowLayout, Timepoint
@@ -21,13 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aiorerun.config import ChunkBatcherConfig
+    from aiorerun.pipeline.limits import Limit, Limiter
     from aiorerun.types.form import Form
-
-ROW_OVERHEAD: Final = 48
-"""Bytes that keeping a row costs beside its payload: object header and list slot."""
-
-SMALL_BYTES: Final = 512
-"""What a row with objects is taken to hold in them if it is less; only more is counted exactly."""
 
 MAX_CHUNK_ROWS: Final = 1 << 24
 """Rows of a chunk, whatever the configuration says."""
@@ -52,80 +56,9 @@ UNOPENED: Final = 4
 """Gate: rows are taken, and the first caller on an event loop opens the sink the environment asks for."""
 
 
-class _GuardedList(list[Any]):
-    """A list whose appending is locked, for builds of Python without a GIL."""
-
-    def __init__(self, lock: Any) -> None:
-        super().__init__()
-        self._lock = lock
-
-    def append(self, item: Any) -> None:
-        with self._lock:
-            super().append(item)
-
-    def extend(self, items: Any) -> None:
-        with self._lock:
-            super().extend(items)
-
-
 def _gil_enabled() -> bool:
     check = getattr(sys, "_is_gil_enabled", None)
     return True if check is None else bool(check())
-
-
-class Accumulator:
-    """Rows of one entity, form and timeline set that wait to be cut off.
-
-    Attributes:
-        rows: ``stride`` entries per row: the packed head, then the objects. Always the same list.
-        pack: Packs a head: the fields of the layout, and the fixed-width columns.
-        group: Cuts of equal groups become rows of the same chunk.
-        full: A cut is due when ``rows`` has this many entries.
-        limit: Somebody looks at it when ``rows`` has this many entries. 0 once it is given up.
-        object_bytes: What the objects of the waiting rows hold on to; guarded by the capture's lock.
-    """
-
-    __slots__ = (
-        "entity_path", "form", "full", "group", "idle_cuts", "key", "layout", "limit", "object_bytes", "pack",
-        "row_bytes", "rows", "stride",
-    )  # fmt: skip
-
-    def __init__(self, key: Any, entity_path: str, form: Form, layout: RowLayout) -> None:
-        self.key = key
-        self.entity_path = entity_path
-        self.form = form
-        self.layout = layout
-        self.rows: list[Any] = []
-        self.stride = 1 + len(form.objects)
-        self.pack: Callable[..., bytes] = struct.Struct(f"{layout.format}{form.fixed_width}s").pack
-        self.row_bytes = layout.width + form.fixed_width + ROW_OVERHEAD
-        if form.objects:
-            self.row_bytes += SMALL_BYTES
-        self.object_bytes = 0
-        self.idle_cuts = 0
-        self.full = 1
-        self.limit = 1
-        columns = frozenset((spec.descriptor, spec.encoding) for spec in form.columns)
-        self.group = (entity_path, layout.timelines, columns)
-
-
-class Cut:
-    """Rows taken off an accumulator: what a chunk will be assembled from.
-
-    Attributes:
-        source: The accumulator they came from (for its form and layout).
-        rows: The entries, ``source.stride`` per row. Whoever assembles the chunk empties it.
-        num_rows: How many rows.
-        cost: The bytes it holds on to, for the byte limit.
-    """
-
-    __slots__ = ("cost", "num_rows", "rows", "source")
-
-    def __init__(self, source: Accumulator, rows: list[Any], cost: int) -> None:
-        self.source = source
-        self.rows = rows
-        self.num_rows = len(rows) // source.stride
-        self.cost = cost
 
 
 class Capture:
@@ -142,11 +75,12 @@ class Capture:
         gate: Whether rows are taken; set by the stream.
         due: Monotonic nanoseconds from which on ``add`` asks for attention.
         inject: Which of ``log_time`` and ``log_tick`` rows get.
+        limiter: The limits; ``None`` as long as there never was one.
     """
 
     __slots__ = (
         "_accumulators", "_clock", "_cut_rows", "_guarded", "_lock", "_max_bytes", "_max_rows",
-        "_max_waiting", "_object_bytes", "_orphans", "_tick", "_wall", "due", "gate", "inject",
+        "_max_waiting", "_object_bytes", "_orphans", "_tick", "_wall", "due", "gate", "inject", "limiter",
     )  # fmt: skip
 
     def __init__(
@@ -169,6 +103,7 @@ class Capture:
         self._tick = itertools.count()
         self.due = 0
         self.gate = OPEN
+        self.limiter: Limiter | None = None
         self._set_thresholds(config)
         self.inject = LOG_TIME | LOG_TICK
 
@@ -209,6 +144,8 @@ class Capture:
             if not form.columns:
                 return None
             accumulator = self._open(entity_path, form, layout)
+        if accumulator.gate is not None:
+            return self._add_limited(accumulator, values, fixed, objects)
         tick = next(self._tick)
         if layout.keep is not None:
             values = tuple([values[position] for position in layout.keep])
@@ -237,6 +174,133 @@ class Capture:
         if len(rows) >= accumulator.limit or now >= self.due:
             return self._attention(accumulator)
         return None
+
+    # --- limited rows --------------------------------------------------------------------------
+
+    def _add_limited(
+        self, accumulator: Accumulator, values: tuple[int, ...], fixed: bytes, objects: tuple[Any, ...]
+    ) -> Accumulator | None:
+        """Takes a row, or drops it and counts it, or keeps it until it may pass."""
+        layout = accumulator.layout
+        if layout.keep is not None:
+            values = tuple([values[position] for position in layout.keep])
+        gate, limiter = accumulator.gate, self.limiter
+        assert gate is not None
+        assert limiter is not None
+        data = limiter.fingerprint(fixed, objects) if gate.compares else ()
+        with self._lock:
+            now = self._clock()
+            released = self._release(now) if now >= limiter.next_due else ()
+            if accumulator.limit:
+                verdict = limiter.judge(gate, now, values, data)
+            else:
+                # The limits were changed, or it was given up, since it was looked up: an orphan's row passes.
+                self._orphans.append(accumulator)
+                verdict = PASS
+            if verdict == DROP:
+                return released[-1] if released else None
+            entry = self._entry(accumulator, now, values, fixed, objects)
+            if verdict == PASS:
+                self._append(accumulator, entry)
+                return accumulator if released or self._is_due(accumulator, now) else None
+            limiter.hold(gate, entry, accumulator)
+            # Somebody has to come when its period is over.
+            return accumulator if released or not limiter.armed else None
+
+    def _entry(
+        self, accumulator: Accumulator, now: int, values: tuple[int, ...], fixed: bytes, objects: Any
+    ) -> tuple[Any, ...]:
+        """A row, as the list of an accumulator takes it."""
+        tick, inject = next(self._tick), accumulator.layout.inject
+        if inject == BOTH:
+            row = accumulator.pack(now, self._wall(), tick, *values, fixed)
+        elif inject == LOG_TIME:
+            row = accumulator.pack(now, self._wall(), *values, fixed)
+        elif inject == LOG_TICK:
+            row = accumulator.pack(now, tick, *values, fixed)
+        else:
+            row = accumulator.pack(now, *values, fixed)
+        return (row, *objects)
+
+    def _append(self, accumulator: Accumulator, entry: tuple[Any, ...]) -> None:
+        """Adds a row under the lock."""
+        if len(entry) > 1:
+            size = size_of_entry(accumulator, entry)
+            if size > SMALL_BYTES:
+                self._object_bytes += size
+                accumulator.object_bytes += size
+        # A guarded list would take the lock again.
+        list.extend(accumulator.rows, entry)
+
+    def _is_due(self, accumulator: Accumulator, now: int) -> bool:
+        """Whether a row that was added asks for attention."""
+        return (
+            len(accumulator.rows) >= accumulator.limit
+            or now >= self.due
+            or accumulator.object_bytes >= self._max_bytes
+            or self._object_bytes >= self._max_waiting
+        )
+
+    def _release(self, now: float) -> list[Accumulator]:
+        """Adds the held rows whose time has come."""
+        limiter = self.limiter
+        if limiter is None:
+            return []
+        released: list[Accumulator] = []
+        for accumulator in limiter.take_due(now):
+            gate = accumulator.gate
+            # It may have gone already, and another one may wait for the next period.
+            if gate.held is not None and gate.next_ns <= now:
+                self._append(accumulator, limiter.take_held(gate))
+                gate.count(self._clock())
+                released.append(accumulator)
+        return released
+
+    def release(self, now: float) -> list[Accumulator]:
+        """Adds held rows to those that wait to be cut off.
+
+        Args:
+            now: Monotonic nanoseconds: rows whose period has ended by then; ``math.inf`` for all of them.
+
+        Returns:
+            Their accumulators, each of which needs attention.
+        """
+        with self._lock:
+            return self._release(now)
+
+    def set_limits(self, change: Callable[[list[Limit]], None]) -> list[Cut]:
+        """Changes the limits; what waits is cut off, so that everything is looked up anew.
+
+        Args:
+            change: Called with the list of limits, under the lock.
+        """
+        from aiorerun.pipeline.limits import Limiter
+
+        with self._lock:
+            if self.limiter is None:
+                self.limiter = Limiter()
+            self._release(math.inf)
+            self.limiter.change(change)
+            cuts: list[Cut] = []
+            for accumulator in [*self._accumulators.values()]:
+                self._give_up(accumulator, cuts)
+            return cuts
+
+    def forget_values(self) -> None:
+        """Another sink comes, which has none of the values that rows are compared with."""
+        if self.limiter is not None:
+            with self._lock:
+                self.limiter.forget()
+
+    @property
+    def dropped_rows(self) -> tuple[int, dict[str, int]]:
+        """How many rows were dropped by limits, and why."""
+        if self.limiter is None:
+            return 0, {}
+        with self._lock:
+            return self.limiter.dropped_rows, dict(self.limiter.reasons)
+
+    # --- all rows ------------------------------------------------------------------------------
 
     def _add_objects(
         self, accumulator: Accumulator, head: bytes, objects: tuple[Any, ...], now: int
@@ -297,7 +361,9 @@ class Capture:
             if found is None:
                 found = Accumulator(key, normal, form, layout)
                 if self._guarded:
-                    found.rows = _GuardedList(self._lock)
+                    found.rows = GuardedList(self._lock)
+                if self.limiter is not None:
+                    found.gate = self.limiter.gate_for(normal, form, layout)
                 self._set_limit(found)
                 self._accumulators[key] = found
             return found
@@ -360,7 +426,9 @@ class Capture:
                 continue
             accumulator.idle_cuts += 1
             if accumulator.idle_cuts > IDLE_CUTS and accumulator.limit:
-                idle.append(accumulator)
+                gate = accumulator.gate
+                if gate is None or gate.is_idle(self._clock()):
+                    idle.append(accumulator)
         self._orphans.clear()
         for accumulator in idle:
             self._give_up(accumulator, cuts)
@@ -400,6 +468,8 @@ class Capture:
         self._cut_rows = 0
         self._object_bytes = 0
         self._tick = itertools.count()
+        if self.limiter is not None:
+            self.limiter.start_empty()
 
     def count_ready_rows(self, rows: int) -> int:
         """Counts rows that come as ready-made chunks; returns the new total."""
@@ -419,9 +489,11 @@ class Capture:
 
     @property
     def accepted_rows(self) -> int:
-        """All rows taken so far."""
+        """All rows taken so far, those that limits hold or have dropped among them."""
         with self._lock:
-            return self._cut_rows + self._waiting_rows()
+            limiter = self.limiter
+            kept = 0 if limiter is None else limiter.dropped_rows + limiter.held_rows
+            return self._cut_rows + self._waiting_rows() + kept
 
     @property
     def waiting_bytes(self) -> int:

@@ -52,14 +52,14 @@ class StreamStats:
     """Counters of a recording stream; ``rows_accepted = rows_delivered + rows_dropped + rows_pending``.
 
     Attributes:
-        rows_accepted: Rows that ``log`` has taken.
+        rows_accepted: Rows that ``log`` has taken, those that limits hold back or drop among them.
         rows_delivered: Rows that every sink has written.
-        rows_dropped: Accepted rows that at least one sink did not get, that an overflow policy dropped, or
-            that could not be encoded. Rows that a sink loses after it had taken them move here from
-            ``rows_delivered``, by number: with one sink exactly those, with several at most as many as count
-            as delivered at that moment, since rows that wait for another sink, or that it did not get
+        rows_dropped: Accepted rows that at least one sink did not get, that a limit or an overflow policy
+            dropped, or that could not be encoded. Rows that a sink loses after it had taken them move here
+            from ``rows_delivered``, by number: with one sink exactly those, with several at most as many as
+            count as delivered at that moment, since rows that wait for another sink, or that it did not get
             either, are not among them.
-        rows_pending: Accepted rows still under way, or waiting for a sink.
+        rows_pending: Accepted rows still under way, or waiting for a sink or for the end of their period.
         rows_refused: Rows that were never accepted because the pipeline was over its byte limit.
         chunks: Chunks made so far.
         bytes_written: Encoded bytes written, summed over all sinks so far.

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
         SinkStats as SinkStats,
         StreamStats as StreamStats,
     )
+    from aiorerun.pipeline.limits import (
+        Limit as Limit,
+    )
     from aiorerun.pipeline.overflow import (
         OverflowPolicy as OverflowPolicy,
     )
@@ -92,6 +95,7 @@ if TYPE_CHECKING:
         get_thread_local_data_recording as get_thread_local_data_recording,
         init as init,
         is_enabled as is_enabled,
+        limit as limit,
         log as log,
         log_nowait as log_nowait,
         memory_recording as memory_recording,
@@ -221,6 +225,7 @@ _HOMES: Final[dict[str, str]] = {
     "GrpcSink": "aiorerun.sinks.grpc",
     "ImportPathError": "aiorerun.errors",
     "InvalidUrlError": "aiorerun.errors",
+    "Limit": "aiorerun.pipeline.limits",
     "LogSinkLike": "aiorerun.sync.binary",
     "LoggingHandler": "aiorerun.sync.api",
     "MemoryRecording": "aiorerun.sync.stream",
@@ -275,6 +280,7 @@ _HOMES: Final[dict[str, str]] = {
     "init": "aiorerun.sync.api",
     "is_enabled": "aiorerun.sync.api",
     "legacy_notebook_show": "aiorerun.sync.showing_api",
+    "limit": "aiorerun.sync.api",
     "log": "aiorerun.sync.api",
     "log_file_from_contents": "aiorerun.sync.sending_api",
     "log_file_from_path": "aiorerun.sync.sending_api",
@@ -347,6 +353,7 @@ __all__ = [
     "GrpcSink",
     "ImportPathError",
     "InvalidUrlError",
+    "Limit",
     "LogSinkLike",
     "LoggingHandler",
     "MemoryRecording",
@@ -402,6 +409,7 @@ __all__ = [
     "init",
     "is_enabled",
     "legacy_notebook_show",
+    "limit",
     "log",
     "log_file_from_contents",
     "log_file_from_path",

@@ -35,6 +35,7 @@ get_data_recording = _face.get_data_recording
 get_global_data_recording = _face.get_global_data_recording
 get_recording_id = _face.get_recording_id
 is_enabled = _face.is_enabled
+limit = _face.limit
 log_nowait = _face.log_nowait
 recording_stream_generator_ctx = _face.recording_stream_generator_ctx
 reset_time = _face.reset_time

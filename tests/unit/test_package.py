@@ -24,10 +24,13 @@ HEAVY = {
     "grpclib",
     "h2",
     "numpy",
+    "opentelemetry",
     "PIL",
     "psutil",
     "pyarrow",
+    "pytest",
     "rerun",
+    "structlog",
     "xxhash",
 }
 
@@ -160,5 +163,5 @@ def test_wheel_carries_licenses_and_extras(wheel: Path) -> None:
     assert licenses == {f"{folder}/licenses/LICENSE-MIT", f"{folder}/licenses/LICENSE-APACHE"}
     assert metadata["License-Expression"] == "MIT OR Apache-2.0"
     assert metadata["Requires-Python"] == ">=3.11"
-    extras = {"demo", "images", "notebook", "progress", "video", "web", "dev", "interop"}
-    assert set(metadata.get_all("Provides-Extra", [])) == extras
+    extras = ["demo", "images", "notebook", "opentelemetry", "progress", "structlog", "system", "video", "web"]
+    assert set(metadata.get_all("Provides-Extra", [])) == {*extras, "dev", "interop"}

@@ -15,7 +15,7 @@ import aiorerun as rr
 from aiorerun.config import ChunkBatcherConfig
 from aiorerun.pipeline import capture as capture_module
 from aiorerun.pipeline.assemble import assemble
-from aiorerun.pipeline.capture import IDLE_CUTS, Capture, Cut
+from aiorerun.pipeline.capture import IDLE_CUTS, Capture
 from aiorerun.types.flat_arrow import unflatten
 from aiorerun.types.ids import ids
 from aiorerun.types.timeline import TimelineKind
@@ -23,6 +23,8 @@ from aiorerun.types.timepoint import NO_TIMES, with_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from aiorerun.pipeline.accumulator import Cut
 
 NEVER = (1 << 63) - 1
 

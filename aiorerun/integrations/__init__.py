@@ -1,0 +1,1 @@
+"""What brings other libraries and services into recordings; each module is imported on its own."""
