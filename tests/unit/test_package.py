@@ -163,5 +163,15 @@ def test_wheel_carries_licenses_and_extras(wheel: Path) -> None:
     assert licenses == {f"{folder}/licenses/LICENSE-MIT", f"{folder}/licenses/LICENSE-APACHE"}
     assert metadata["License-Expression"] == "MIT OR Apache-2.0"
     assert metadata["Requires-Python"] == ">=3.11"
-    extras = ["demo", "images", "notebook", "opentelemetry", "progress", "structlog", "system", "video", "web"]
+    extras = [
+        "demo",
+        "images",
+        "notebook",
+        "opentelemetry",
+        "progress",
+        "structlog",
+        "system",
+        "video",
+        "web",
+    ]
     assert set(metadata.get_all("Provides-Extra", [])) == {*extras, "dev", "interop"}
