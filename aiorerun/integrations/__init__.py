@@ -1,0 +1,1 @@
+"""aiorerun inside other frameworks. Each module is imported by itself and loads its framework only then."""
