@@ -49,7 +49,7 @@ def live_view_app(rec: AsyncRecordingStream | RecordingStream, **options: Any) -
     app = web.Application()
     app[VIEW] = view
     app.router.add_route("*", "", _send_to_page)
-    app.router.add_route("*", "/{path:.*}", _Handler(view, ""))
+    app.router.add_route("*", "/{path:.*}", _Handler(view, "").answer)
 
     async def start(_: web.Application) -> None:
         if view.sink.hub is None:
@@ -78,7 +78,7 @@ def grpc_web_app(view_app: web.Application) -> web.Application:
         view_app: What :func:`live_view_app` gave.
     """
     app = web.Application()
-    app.router.add_route("*", "/{path:.*}", _Handler(view_app[VIEW], GRPC_PATH))
+    app.router.add_route("*", "/{path:.*}", _Handler(view_app[VIEW], GRPC_PATH).answer)
     return app
 
 
@@ -89,7 +89,8 @@ class _Handler:
         self._view = view
         self._prefix = prefix
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Answers a request."""
         path = f"{self._prefix}/{request.match_info['path']}"
         exchange = AiohttpExchange(request)
         asked = ViewRequest(
