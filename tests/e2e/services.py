@@ -63,9 +63,10 @@ async def log_request(rec: rr.AsyncRecordingStream, method: str, path: str) -> N
 
 
 @asynccontextmanager
-async def running(app: Any, port: int = 0) -> AsyncGenerator[int]:
-    """Runs an ASGI app under uvicorn; gives its port."""
-    config = uvicorn.Config(app, port=port, log_level="warning", ws="none", timeout_graceful_shutdown=10)
+async def running(app: Any, **options: Any) -> AsyncGenerator[int]:
+    """Runs an ASGI app under uvicorn on a free port; gives that."""
+    settings = {"port": 0, "log_level": "warning", "ws": "none", "timeout_graceful_shutdown": 10}
+    config = uvicorn.Config(app, **settings | options)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     try:

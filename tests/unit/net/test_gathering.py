@@ -63,7 +63,9 @@ async def test_all_arrives_in_order(connection: Connection, sizes: list[int]) ->
     pieces = pieces_of(sizes)
     whole = b"".join(pieces)
     for _ in range(3):
-        write_pieces(connection.transport, connection.descriptor, [memoryview(piece) for piece in pieces], len(whole))
+        write_pieces(
+            connection.transport, connection.descriptor, [memoryview(piece) for piece in pieces], len(whole)
+        )
     assert await connection.receive(3 * len(whole)) == 3 * whole
 
 
