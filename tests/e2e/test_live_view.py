@@ -11,17 +11,17 @@ import pytest
 
 from aiorerun.viewer.page_server import viewer_url
 from tests.e2e.programs import rerun
+from tests.e2e.scene import COLOR
 from tests.e2e.services import serving_aiohttp, serving_fastapi
 from tests.e2e.showing import until, viewer
 from tests.e2e.web import WAIT_SECS, WebShot, watch_page
+from tests.examples.test_live_view import PROGRAMS, get, running
 from tests.unit.viewer.standin import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.e2e.services import Service
-
-SERVICES = {"fastapi": serving_fastapi, "aiohttp": serving_aiohttp}
 
 
 async def read_by_somebody(service: Service, watching: asyncio.Task[WebShot]) -> None:
@@ -38,18 +38,27 @@ def recordings(seen: WebShot) -> list[str]:
 
 
 @pytest.mark.usefixtures("web_viewer")
-@pytest.mark.parametrize("framework", list(SERVICES))
+@pytest.mark.parametrize("framework", list(PROGRAMS))
 async def test_the_mounted_page_shows_live_requests(framework: str, tmp_path: Path) -> None:
-    async with SERVICES[framework]("mounted") as service:
+    """The services are those of the documentation, as they stand."""
+    is_open = asyncio.Event()
+
+    def note(seen: WebShot) -> None:
+        if recordings(seen):
+            is_open.set()
+
+    async with running(framework, tmp_path) as (port, _):
         watching = asyncio.create_task(
-            watch_page(service.page, tmp_path / "shot.png", events=["recording_open"])
+            watch_page(f"http://127.0.0.1:{port}/telemetry/", tmp_path / "shot.png", on_line=note)
         )
-        await read_by_somebody(service, watching)
+        opened = asyncio.create_task(is_open.wait())
+        await asyncio.wait({watching, opened}, return_when=asyncio.FIRST_COMPLETED)
+        opened.cancel()
         # Nothing of that colour was there when the page began to read.
-        assert (await service.get("/paint")).startswith(b"HTTP/1.")
+        assert (await get(port, "/paint/{}/{}/{}".format(*COLOR)))[0] == 200
         seen = await watching
     assert seen.result["ok"], str(seen)
-    assert recordings(seen) == ["mounted"]
+    assert len(recordings(seen)) == 1
 
 
 @pytest.mark.usefixtures("web_viewer")
