@@ -70,7 +70,7 @@ class LiveView(LiveViewCore):
         kind = scope["type"]
         if kind == "http":
             path = _path(scope)
-            if not path and not prefix:
+            if not prefix and path == "/" and not _original_path(scope).endswith("/"):
                 await _send_to_page(scope, send)
                 return
             await self._serve_http(_request(scope, prefix + path), AsgiExchange(scope, receive, send))
@@ -218,12 +218,22 @@ class AsgiExchange:
 
 
 def _path(scope: Scope) -> str:
-    """The path below the place where the app is mounted; not all frameworks take the rest off."""
+    """The path below the place where the app is mounted, without a slash at its end.
+
+    Not all frameworks take the rest off, and some add a slash.
+    """
     path: str = scope["path"]
     root: str = scope.get("root_path", "").rstrip("/")
     if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
-        return path[len(root) :]
-    return path
+        path = path[len(root) :]
+    return path.rstrip("/") or "/"
+
+
+def _original_path(scope: Scope) -> str:
+    """The path as the server got it, as far as that is known."""
+    raw: bytes | None = scope.get("raw_path")
+    path: str = scope["path"] if raw is None else raw.partition(b"?")[0].decode("latin-1")
+    return path or "/"
 
 
 def _request(scope: Scope, path: str) -> ViewRequest:
@@ -244,7 +254,7 @@ async def _send_to_page(scope: Scope, send: Send) -> None:
     """The page is where relative links of it lead to its files: behind a slash."""
     query = scope.get("query_string", b"")
     # Relative, since nobody knows here what proxies have taken off the path.
-    location = scope["path"].rpartition("/")[2].encode() + b"/" + (b"?" + query if query else b"")
+    location = _original_path(scope).rpartition("/")[2].encode("latin-1") + b"/" + (query and b"?" + query)
     headers = [(b"location", location), (b"content-length", b"0")]
     await send({"type": "http.response.start", "status": 307, "headers": headers})
     await send({"type": "http.response.body", "body": b"", "more_body": False})

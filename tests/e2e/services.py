@@ -18,7 +18,7 @@ from aiorerun.integrations.live_view_asgi import GRPC_PATH, LiveView
 from tests.e2e.scene import APPLICATION, COLOR
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from aiorerun.integrations.live_view import LiveViewCore
 
@@ -65,7 +65,12 @@ async def log_request(rec: rr.AsyncRecordingStream, method: str, path: str) -> N
 @asynccontextmanager
 async def running(app: Any, **options: Any) -> AsyncGenerator[int]:
     """Runs an ASGI app under uvicorn on a free port; gives that."""
-    settings = {"port": 0, "log_level": "warning", "ws": "none", "timeout_graceful_shutdown": 10}
+    settings: dict[str, Any] = {
+        "port": 0,
+        "log_level": "warning",
+        "ws": "none",
+        "timeout_graceful_shutdown": 10,
+    }
     config = uvicorn.Config(app, **settings | options)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
@@ -85,7 +90,7 @@ def fastapi_service(rec: rr.AsyncRecordingStream, **options: Any) -> tuple[FastA
     view = LiveView(rec, **options)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         async with view:
             yield
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
 DOCS = Path(__file__).parents[2] / "docs" / "live-view.md"
-PROGRAMS = dict(
+PROGRAMS: dict[str, str] = dict(
     zip(
         ("fastapi", "aiohttp"),
         re.findall(r'```py\n(""".*?)```', DOCS.read_text(encoding="utf-8"), re.DOTALL),

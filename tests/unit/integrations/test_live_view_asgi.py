@@ -302,6 +302,7 @@ async def test_without_the_extra_there_is_data_but_no_page(
         ("/page.js", "/telemetry", 200),
         ("/page.js", "", 200),
         ("/telemetry/page.js", "/telemetry/", 200),
+        ("/page.js/", "/telemetry", 200),
         ("/telemetry", "/telemetry", 307),
         ("/telemetrypage.js", "/telemetry", 404),
         ("/telemetry/page.js", "", 404),
@@ -311,6 +312,13 @@ async def test_where_it_is_mounted_does_not_matter(
     path: str, root_path: str, status: int, view: LiveView
 ) -> None:
     assert (await ask(view, path, root_path=root_path)).status == status
+
+
+async def test_the_page_is_behind_a_slash_whatever_a_framework_makes_of_the_path(view: LiveView) -> None:
+    answer = await ask(view, "/", raw_path=b"/api/telemetry")
+    assert (answer.status, answer.headers["location"]) == (307, "telemetry/")
+    assert (await ask(view, "/", raw_path=b"/api/telemetry/")).status == 200
+    assert (await ask(view, "/", raw_path=None)).status == 200
 
 
 async def test_the_page_is_behind_a_slash(view: LiveView) -> None:
@@ -499,13 +507,12 @@ async def test_websockets_are_refused(view: LiveView) -> None:
     async def connect() -> dict[str, Any]:
         return {"type": "websocket.connect"}
 
-    for extensions, kinds in (
+    response = "websocket.http.response"
+    expected: list[tuple[dict[str, Any], list[str]]] = [
         ({}, ["websocket.close"]),
-        (
-            {"websocket.http.response": {}},
-            ["websocket.http.response.start", "websocket.http.response.body"],
-        ),
-    ):
+        ({response: {}}, [f"{response}.start", f"{response}.body"]),
+    ]
+    for extensions, kinds in expected:
         peer = Peer()
         scope = scope_of("/") | {"type": "websocket", "extensions": extensions}
         await view(scope, connect, peer.send)

@@ -76,16 +76,13 @@ def rec_of(view: LiveViewCore) -> rr.AsyncRecordingStream:
     return recording  # type: ignore[no-any-return]
 
 
-SERVICES = {"uvicorn": service, "aiohttp": aiohttp_service}
-
-
 @pytest.fixture(params=["uvicorn", "wrapped", "aiohttp"])
 async def served(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> AsyncGenerator[tuple[int, LiveViewCore, rr.AsyncRecordingStream]]:
     """A service on each kind of server: its port, its view and what it logs to."""
     rec = rr.AsyncRecordingStream("app", recording_id=request.param, send_properties=False)
-    serve: Any = SERVICES.get(request.param, service)
+    serve: Any = aiohttp_service if request.param == "aiohttp" else service
     async with serve(rec, tmp_path, is_wrapped=request.param == "wrapped") as (port, view):
         yield port, view, rec_of(view)
 
@@ -263,6 +260,15 @@ async def test_hypercorn_over_http_2(tmp_path: Path) -> None:
             await asyncio.wait_for(serving, TIMEOUT)
 
 
+async def connected(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection to a service that begins."""
+    async with asyncio.timeout(30):
+        while True:
+            with contextlib.suppress(ConnectionError):
+                return await asyncio.open_connection("127.0.0.1", port)
+            await asyncio.sleep(0.02)
+
+
 SERVICE = """
 import sys
 from contextlib import asynccontextmanager
@@ -313,12 +319,7 @@ async def test_a_service_with_readers_ends_at_once(kind: str, number: signal.Sig
             env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONASYNCIODEBUG": "1"},
         )
     try:
-        reader: asyncio.StreamReader | None = None
-        async with asyncio.timeout(30):
-            while reader is None:
-                with contextlib.suppress(ConnectionError):
-                    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-                await asyncio.sleep(0.02)
+        reader, writer = await connected(port)
         writer.write(request)
         async with asyncio.timeout(TIMEOUT):
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
