@@ -14,6 +14,7 @@ import httpx
 import hypercorn.asyncio
 import numpy as np
 import pytest
+from aiohttp import web
 from fastapi import FastAPI, HTTPException
 from hypercorn.config import Config
 from starlette.applications import Starlette
@@ -25,6 +26,7 @@ import aiorerun as rr
 from aiorerun.codec.framing import MESSAGE_HEADER, STREAM_HEADER
 from aiorerun.integrations import live_view_aiohttp, live_view_asgi
 from aiorerun.integrations.live_view_asgi import GRPC_PATH, LiveView
+from aiorerun.integrations.live_view_crossing import run_there
 from aiorerun.net.methods import READ_MESSAGES
 from tests.e2e.services import running, serving_aiohttp
 from tests.reading import scalars_of
@@ -335,3 +337,23 @@ async def test_a_service_with_readers_ends_at_once(kind: str, number: signal.Sig
     said = (tmp_path / "log").read_text()
     assert "Traceback" not in said or number is signal.SIGINT, said
     assert "rror" not in said, said
+
+
+async def test_what_the_hook_raises_is_an_answer_of_aiohttp(tmp_path: Path) -> None:
+    def refuse(request: ViewRequest) -> bool:
+        if request.native.query.get("how") == "badly":
+            raise PermissionError
+        raise web.HTTPUnauthorized
+
+    async with serving_aiohttp("raises", cache_dir=tmp_path, authorize=refuse) as made:
+        for path, status in (("/telemetry/", 401), ("/telemetry/recording.rrd?how=badly", 500)):
+            assert parse_answer(await http(made.port, http_request("GET", path)))[0] == status
+
+
+async def test_a_loop_that_is_closed_has_nobody_to_answer() -> None:
+    async def nothing() -> None: ...
+
+    loop = asyncio.new_event_loop()
+    loop.close()
+    with pytest.raises(ConnectionAbortedError, match="closed"):
+        await run_there(loop, nothing())
