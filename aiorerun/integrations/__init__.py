@@ -1,1 +1,1 @@
-"""What brings other libraries and services into recordings; each module is imported on its own."""
+"""aiorerun inside of other libraries and services. Each module is imported by itself, and loads theirs only then."""

@@ -24,6 +24,8 @@ from aiorerun.codec.protobuf import BYTES, varint
 from aiorerun.types.store import StoreKind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aiorerun.codec.chunk_template import Segment
     from aiorerun.codec.messages import Message
     from aiorerun.types.store import StoreId
@@ -123,6 +125,23 @@ def frame_body(body: Segment) -> Framed:
         )
     head = PREFIX.pack(0, len(body))
     return Framed((head, body) if len(body) else (head,), len(head) + len(body))
+
+
+def unframe(framed: Framed) -> tuple[MessageKind, Sequence[Segment]]:
+    """What the record of an RRD stream is, and holds, for a message that was framed; nothing is copied.
+
+    Raises:
+        MalformedMessage: It was framed as it came, and holds no message.
+    """
+    head, *payload = framed.segments
+    if len(head) > PREFIX.size:
+        # After the prefix come the tag and length of the message, then the tag that says its kind.
+        position = PREFIX.size + 1
+        while head[position] & 0x80:
+            position += 1
+        return MessageKind(head[position + 1] >> 3), payload
+    parsed = parse_log_msg(payload[0] if payload else b"")
+    return parsed.kind, (parsed.payload,)
 
 
 @dataclass(slots=True)

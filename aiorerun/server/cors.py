@@ -30,13 +30,20 @@ class Origins:
     """Decides by the headers ``origin`` and ``host`` of a request.
 
     Args:
-        patterns: Origins that are allowed besides :data:`DEFAULT_PATTERNS`. They are compared with the whole
-            origin, and case matters; ``*`` stands for any characters.
+        patterns: Origins that are allowed besides ``defaults``. They are compared with the whole origin, and
+            case matters; ``*`` stands for any characters.
         is_open: Whether other machines may come too, or a token is asked for: any ``host`` is fine.
+        defaults: More of the same.
     """
 
-    def __init__(self, patterns: Iterable[str] = (), *, is_open: bool = False) -> None:
-        globs = (*DEFAULT_PATTERNS, *patterns)
+    def __init__(
+        self,
+        patterns: Iterable[str] = (),
+        *,
+        is_open: bool = False,
+        defaults: Iterable[str] = DEFAULT_PATTERNS,
+    ) -> None:
+        globs = (*defaults, *patterns)
         self._allowed = [re.compile(".*".join(map(re.escape, glob.split("*"))), re.DOTALL) for glob in globs]
         self._is_open = is_open
 

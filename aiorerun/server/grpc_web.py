@@ -1,4 +1,4 @@
-"""gRPC-web: the calls of the proxy over HTTP/1.1, as the web viewer makes them."""
+"""gRPC-web: the calls of the proxy over HTTP, as the web viewer makes them. Knows no connections."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ from typing import TYPE_CHECKING, Final
 
 from aiorerun.net.assembling import BadMessageError, MessageAssembler
 from aiorerun.net.methods import READ_MESSAGES, READ_TABLES, WRITE_MESSAGES, WRITE_TABLE
+from aiorerun.server.exchange import work_until
 from aiorerun.server.grpc_frames import EMPTY, Base64Decoder, encode_base64, encode_reason, trailer_frame
 from aiorerun.server.pump import pump
 from aiorerun.server.rpc_error import Code, RpcError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
     from aiorerun.codec.chunk_template import Segment
     from aiorerun.net.assembling import Body
     from aiorerun.net.logmsg import Framed
     from aiorerun.server.calls import Calls
     from aiorerun.server.cors import Headers, Origins
+    from aiorerun.server.exchange import Exchange
     from aiorerun.server.http1 import Request
     from aiorerun.server.reader import Reader
-    from aiorerun.server.web_connection import Exchange
 
 _BINARY: Final = "application/grpc-web"
 _TEXT: Final = "application/grpc-web-text"
@@ -28,7 +29,7 @@ _PROTO: Final = "+proto"
 
 
 class GrpcWeb:
-    """Answers requests of HTTP/1.1.
+    """Answers requests of HTTP.
 
     Preflights are always answered. What comes from a page whose origin is not allowed may read all the same
     (the browser keeps the answer from the page), but not write; and what was sent to a host name that cannot
@@ -37,11 +38,22 @@ class GrpcWeb:
     Args:
         calls: What the calls do.
         origins: Which pages may use the server.
+        may_write: Whether anything can be written at all.
+        headers: What the answers of calls say besides.
     """
 
-    def __init__(self, calls: Calls, origins: Origins) -> None:
+    def __init__(
+        self,
+        calls: Calls,
+        origins: Origins,
+        *,
+        may_write: bool = True,
+        headers: Iterable[tuple[str, str]] = (),
+    ) -> None:
         self._calls = calls
         self._origins = origins
+        self._may_write = may_write
+        self._headers = tuple(headers)
 
     async def answer(self, request: Request, exchange: Exchange) -> None:
         """Answers one request.
@@ -71,7 +83,7 @@ class GrpcWeb:
         accept = request.headers.get("accept", "")
         answer_type = accept if accept.startswith(_BINARY) else content_type
         is_text = answer_type.startswith(_TEXT)
-        headers.append(("content-type", (_TEXT if is_text else _BINARY) + _PROTO))
+        headers += (("content-type", (_TEXT if is_text else _BINARY) + _PROTO), *self._headers)
         answer = _Answer(exchange, headers, is_text=is_text)
         data = exchange.body()
         if content_type.startswith(_TEXT):
@@ -88,6 +100,8 @@ class GrpcWeb:
             await answer.stream(await self._calls.read_messages(source))
         elif path == READ_TABLES:
             await answer.stream(await self._calls.read_tables(source))
+        elif not self._may_write and path in (WRITE_MESSAGES, WRITE_TABLE):
+            raise RpcError(Code.UNIMPLEMENTED, "nothing can be written here")
         elif path == WRITE_MESSAGES:
             await self._calls.write_messages(source)
             await answer.finish_empty()
@@ -128,7 +142,8 @@ class _Answer:
         try:
             reader.progress = lambda: self._exchange.bytes_written
             await self._exchange.start(200, self._headers)
-            await self._exchange.while_connected(pump(reader, self._write_messages, self._refuse))
+            carrying = pump(reader, self._write_messages, self._refuse)
+            await work_until(carrying, self._exchange.disconnected())
         finally:
             reader.close()
         if not reader.dropped.done():

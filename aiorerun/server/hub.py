@@ -68,8 +68,12 @@ class Hub:
         """How many readers there are."""
         return len(self._readers)
 
-    def attach(self, *, tables: bool = False) -> Reader:
+    def attach(self, *, tables: bool = False, live: bool = True) -> Reader:
         """A new reader, of messages or of tables. It gets what is kept first, in the order of the buffer.
+
+        Args:
+            tables: Whether it gets tables.
+            live: Whether it gets what comes after that, or ends.
 
         Raises:
             RpcError: The hub is closed.
@@ -77,7 +81,7 @@ class Hub:
         if self.is_closed:
             raise RpcError(Code.UNAVAILABLE, _CLOSED)
         replay = self.history.replay_tables() if tables else self.history.replay()
-        cursor = self._logs[tables].cursor()
+        cursor = self._logs[tables].cursor() if live else None
         reader = Reader(self, replay, cursor, newest_first=self.history.newest_first, is_for_tables=tables)
         self._readers.add(reader)
         return reader
@@ -134,6 +138,11 @@ class Hub:
         else:
             reader.awaited_since = None
             self._room.set()
+
+    def end_readers(self, reason: str) -> None:
+        """Closes all readers before their end, and tells them so with UNAVAILABLE. Others may come."""
+        for reader in self._readers:
+            reader.drop(reason, Code.UNAVAILABLE)
 
     def close(self) -> None:
         """Takes nothing any more. Readers end when they have taken what is there."""

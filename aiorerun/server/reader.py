@@ -29,18 +29,26 @@ class Reader:
     """Gives one peer what it is to be sent, in order. One task uses it.
 
     With the oldest first, that is what the replay buffer held at the beginning, then what came since. With
-    the newest first, what comes goes before what is left of the buffer.
+    the newest first, what comes goes before what is left of the buffer. Without a cursor it gets the former
+    only.
 
     Attributes:
         is_for_tables: Whether it gets tables, or messages.
         budget: How long it may still hold up writers.
         awaited_since: Since when writers wait for it and it has not moved; ``None`` if none wait.
         progress: Says how many bytes were passed on, to tell a slow peer from one that stands still.
-        dropped: Done when it is closed for being too slow; what its peer is sent is not complete then.
+        dropped: Done when it is closed before its end, as for being too slow; what its peer is sent is not
+            complete then.
     """
 
     def __init__(
-        self, hub: Hub, replay: Replay, cursor: Cursor, *, newest_first: bool, is_for_tables: bool
+        self,
+        hub: Hub,
+        replay: Replay,
+        cursor: Cursor | None,
+        *,
+        newest_first: bool,
+        is_for_tables: bool,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.is_for_tables = is_for_tables
@@ -60,7 +68,7 @@ class Reader:
     @property
     def backlog(self) -> int:
         """Bytes that it has not taken yet."""
-        return self._replay.nbytes + self._cursor.backlog
+        return self._replay.nbytes + (0 if self._cursor is None else self._cursor.backlog)
 
     def has_moved(self) -> bool:
         """Whether its peer took any bytes since this was last asked."""
@@ -71,10 +79,10 @@ class Reader:
         """There is something new, or an end."""
         self._wake.set()
 
-    def drop(self, reason: str) -> None:
-        """Closes it for being too slow."""
+    def drop(self, reason: str, code: Code = Code.RESOURCE_EXHAUSTED) -> None:
+        """Closes it before its end; by default for being too slow."""
         if not self.dropped.done():
-            self.dropped.set_result(RpcError(Code.RESOURCE_EXHAUSTED, reason))
+            self.dropped.set_result(RpcError(code, reason))
         self._wake.set()
 
     def close(self) -> None:
@@ -82,15 +90,17 @@ class Reader:
         self._hub.detach(self)
 
     async def take(self) -> list[Framed]:
-        """Waits for messages and takes them; nothing at all at the end, when the server closes.
+        """Waits for messages and takes them; nothing at all at the end.
+
+        That is when the server closes, or when it was only to have what the buffer held.
 
         Cancelling it takes nothing.
 
         Raises:
-            RpcError: It was closed for being too slow.
+            RpcError: It was closed before its end.
         """
         while not self._has_more():
-            if self._hub.is_closed or self.dropped.done():
+            if self._hub.is_closed or self.dropped.done() or self._cursor is None:
                 break
             self._wake.clear()
             await self._wake.wait()
@@ -110,14 +120,14 @@ class Reader:
         return bool(self._replay) or bool(self._cursor)
 
     def _is_little(self) -> bool:
-        return not self._replay and self._cursor.backlog < _SMALL_BYTES
+        return self._cursor is not None and not self._replay and self._cursor.backlog < _SMALL_BYTES
 
     def _take(self) -> list[Framed]:
         taken: list[Framed] = []
         room = MAX_TAKEN_BYTES
         while room > 0 and len(taken) < MAX_TAKEN_MESSAGES:
             is_live = bool(self._cursor) if self._newest_first else not self._replay
-            source: Replay | Cursor = self._cursor if is_live else self._replay
+            source: Replay | Cursor | None = self._cursor if is_live else self._replay
             if not source:
                 break
             entry = source.take()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from aiorerun.server.http1 import BadRequest, Http1
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from aiorerun.codec.chunk_template import Segment
     from aiorerun.server.cors import Headers
@@ -244,33 +244,11 @@ class Exchange:
         self._put(self._http1.end())
         await self._drain()
 
-    async def while_connected(self, work: Coroutine[Any, Any, None]) -> None:
-        """Does something as long as the peer keeps the connection.
-
-        Raises:
-            ConnectionError: The peer has closed it.
-        """
-        loop = asyncio.get_running_loop()
-        doing = loop.create_task(work, name="aiorerun-web-answer")
-        watching = loop.create_task(self._end_of_input(), name="aiorerun-web-watch")
-        try:
-            await asyncio.wait({doing, watching}, return_when=asyncio.FIRST_COMPLETED)
-            if not doing.done():
-                raise ConnectionAbortedError("the peer has closed the connection")
-            doing.result()
-        finally:
-            for task in (doing, watching):
-                task.cancel()
-            await asyncio.wait({doing, watching})
-            for task in (doing, watching):
-                if not task.cancelled():
-                    task.exception()
-
     def abort(self) -> None:
         """Cuts the connection."""
         self._writer.transport.abort()
 
-    async def _end_of_input(self) -> None:
+    async def disconnected(self) -> None:
         """Returns when the peer closes its side. What it sends before the answer is complete is kept."""
         kept = 0
         while kept <= _SKIPPED_BYTES:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Literal
 
 PACKAGE: Final = "rerun_notebook"
 """The package that has the viewer for browsers."""
@@ -36,7 +37,9 @@ _TYPES: Final = {
     ".wasm": "application/wasm",
     ".svg": "image/svg+xml",
 }
-_OURS: Final = ("index.html", "page.js", "page.css", "icon.svg")
+_OURS: Final = ("page.js", "page.css", "icon.svg")
+_PAGES: Final = {"index.html": (), "live.html": ("live.js",)}
+"""The pages, and what only they need. The second one shows one recording of the server that it comes from."""
 _THEIRS: Final = ("widget.js", "widget.css", "re_viewer_bg.wasm")
 _SMALL: Final = 4096
 """Smaller files are not worth compressing."""
@@ -65,16 +68,20 @@ class Asset:
     compressed: tuple[Path, int] | None = None
 
 
-def find_assets() -> dict[str, Asset]:
-    """All files of the page by URL path. It reads directories, so it is not for the event loop.
+def find_assets(page: Literal["index.html", "live.html"] = "index.html") -> dict[str, Asset]:
+    """All files of a page by URL path. It reads directories, so it is not for the event loop.
+
+    Args:
+        page: The page that is served as ``/``.
 
     Raises:
         ImportError: The wheel with the viewer is not installed.
     """
     directory = _widget_directory()
-    assets = {f"/{name}": _asset(PAGE / name, is_fixed=False) for name in _OURS}
+    ours = (page, *_PAGES[page], *_OURS)
+    assets = {f"/{name}": _asset(PAGE / name, is_fixed=False) for name in ours}
     assets |= {f"/{name}": _asset(directory / name, is_fixed=True) for name in _THEIRS}
-    assets["/"] = assets["/index.html"]
+    assets["/"] = assets[f"/{page}"]
     return assets
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from aiorerun.viewer.assets import Asset
@@ -30,12 +30,25 @@ _POLICY: Final = {
     # Notebooks of this machine show the page in a frame.
     "frame-ancestors": "'self' http://localhost:* https://localhost:* http://127.0.0.1:* vscode-webview:",
 }
-_SECURITY: Final[Headers] = [
-    ("content-security-policy", "; ".join(f"{name} {value}" for name, value in _POLICY.items())),
-    ("cross-origin-resource-policy", "same-origin"),
-    ("referrer-policy", "no-referrer"),
-    ("x-content-type-options", "nosniff"),
-]
+
+
+def _security(policy: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return (
+        ("content-security-policy", "; ".join(f"{name} {value}" for name, value in policy.items())),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("referrer-policy", "no-referrer"),
+        ("x-content-type-options", "nosniff"),
+    )
+
+
+SECURITY: Final = _security(_POLICY)
+"""What every answer of a server says that is there for the page alone."""
+
+MOUNTED_SECURITY: Final = _security(
+    _POLICY | {"connect-src": "'self' data: blob:", "frame-ancestors": "'self'"},
+)
+"""The same where the page belongs to a service: it shows what this service has, and only inside of it."""
+
 _PORT: Final = re.compile(r":[0-9]{0,5}\Z")
 _QUALITY_0: Final = re.compile(r"q=0(\.0{0,3})?\Z")
 
@@ -67,10 +80,12 @@ class Site:
         assets: The files by path. No other path means anything, so none leads out of the page.
         is_local: Whether only this machine is served: the ``Host`` has to be one of its names then, or a page
             of the internet could read from here under a name of its own that leads to this machine.
+        security: The headers of every answer that restrict what browsers do with it.
     """
 
     assets: Mapping[str, Asset]
     is_local: bool
+    security: Sequence[tuple[str, str]] = SECURITY
 
     def answer(self, method: str, target: str, headers: Iterable[tuple[str, str]]) -> Answer:
         """The answer to a request; the body of one for ``HEAD`` is not to be sent.
@@ -84,25 +99,25 @@ class Site:
         for name, value in headers:
             given[name] = f"{given[name]}, {value}" if name in given else value
         if self.is_local and not is_local_host(given.get("host", "")):
-            return _refusal(421, "This server only answers to names of this machine.")
+            return refusal(421, "This server only answers to names of this machine.", self.security)
         if method not in ("GET", "HEAD"):
-            refusal = _refusal(405, "Only GET and HEAD are served.")
-            refusal.headers.append(("allow", "GET, HEAD"))
-            return refusal
+            refused = refusal(405, "Only GET and HEAD are served.", self.security)
+            refused.headers.append(("allow", "GET, HEAD"))
+            return refused
         asset = self.assets.get(target.partition("?")[0])
         if asset is None:
-            return _refusal(404, "There is no such page.")
-        return _asset_answer(asset, given)
+            return refusal(404, "There is no such page.", self.security)
+        return _asset_answer(asset, given, self.security)
 
 
-def _asset_answer(asset: Asset, given: Mapping[str, str]) -> Answer:
+def _asset_answer(asset: Asset, given: Mapping[str, str], security: Sequence[tuple[str, str]]) -> Answer:
     file, nbytes, etag = asset.path, asset.nbytes, asset.etag
     headers: Headers = [
         ("content-type", asset.content_type),
         # Asked for again each time, but sent again only if it has changed.
         ("cache-control", "no-cache"),
         ("vary", "accept-encoding"),
-        *_SECURITY,
+        *security,
     ]
     if asset.compressed is not None and accepts_gzip(given.get("accept-encoding", "")):
         file, nbytes = asset.compressed
@@ -116,13 +131,14 @@ def _asset_answer(asset: Asset, given: Mapping[str, str]) -> Answer:
     return Answer(200, headers, file=file, nbytes=nbytes)
 
 
-def _refusal(status: int, text: str) -> Answer:
+def refusal(status: int, text: str, security: Sequence[tuple[str, str]] = SECURITY) -> Answer:
+    """An answer that says in one line why there is no other one."""
     body = f"{text}\n".encode()
     headers = [
         ("content-type", "text/plain; charset=utf-8"),
         ("content-length", str(len(body))),
         ("cache-control", "no-store"),
-        *_SECURITY,
+        *security,
     ]
     return Answer(status, headers, body, nbytes=len(body))
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import h11
 
+from aiorerun.viewer.files import read_blocks
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -28,7 +30,6 @@ CLOSE_TIMEOUT: Final = 2.0
 
 _READ_BYTES: Final = 16 * 1024
 _MAX_UNREAD: Final = 512 * 1024
-_BLOCK: Final = 256 * 1024
 
 logger = logging.getLogger("aiorerun")
 
@@ -114,18 +115,9 @@ async def _send(
 async def _send_file(
     connection: h11.Connection, writer: asyncio.StreamWriter, path: Path, nbytes: int
 ) -> None:
-    """Sends a file block by block, each read in a thread, so that little of it is ever in memory."""
-    file = await asyncio.to_thread(path.open, "rb")
-    try:
-        while nbytes > 0:
-            block = await asyncio.to_thread(file.read, min(_BLOCK, nbytes))
-            if not block:
-                raise OSError(f"{path} has become shorter")
-            nbytes -= len(block)
-            writer.write(connection.send(h11.Data(data=block)))
-            await _drain(writer)
-    finally:
-        file.close()
+    async for block in read_blocks(path, nbytes):
+        writer.write(connection.send(h11.Data(data=block)))
+        await _drain(writer)
 
 
 async def _close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -18,6 +18,7 @@ import aiorerun.sync
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("aiorerun", "aiorerun.sync")
 HEAVY = {
+    "aiohttp",
     "anyio",
     "betterproto2",
     "google",
@@ -150,7 +151,7 @@ def test_wheel_is_pure_and_complete(wheel: Path) -> None:
     # No generator, no tests, no data of theirs: the modules, the page of the web viewer, and the marker of
     # typed packages, nothing else.
     assert names == modules | page | {"aiorerun/py.typed"}
-    assert len(page) == 4
+    assert len(page) == 6
 
 
 def test_wheel_carries_licenses_and_extras(wheel: Path) -> None:

@@ -5,9 +5,12 @@
 // `collapsed` or `expanded`) as `top_panel`, `blueprint_panel`, `selection_panel` and `time_panel`. With
 // `url=web_event://` the page that embeds this one sends the recording: it gets READY, and answers with the bytes
 // of an .rrd file.
+//
+// A page that names its recording in a `meta` element shows that one and no other, whatever `url` says.
 
 const query = new URLSearchParams(location.search);
-const embedded = query.getAll("url").some((url) => url.startsWith("web_event:"));
+const recording = document.querySelector('meta[name="aiorerun-recording"]')?.content;
+const embedded = !recording && query.getAll("url").some((url) => url.startsWith("web_event:"));
 
 function fail(text) {
   const element = document.getElementById("trouble");
@@ -17,6 +20,7 @@ function fail(text) {
 
 // Query strings turn a plus sign that was not encoded into a blank.
 function sources() {
+  if (recording) return null;
   const urls = query
     .getAll("url")
     .filter((url) => url && !url.startsWith("web_event:"))
@@ -38,7 +42,7 @@ const values = {
   _width: innerWidth,
   _height: innerHeight,
   _panel_states: panelStates(),
-  _fallback_token: query.get("token"),
+  _fallback_token: recording ? null : query.get("token"),
   _theme: query.get("theme") || undefined,
 };
 const listeners = new Map();
@@ -67,6 +71,7 @@ function onEvent(message) {
   if (message === "ready") {
     console.debug("EVENT ready");
     if (embedded) takeRecordings();
+    if (recording) showRecording();
     return;
   }
   let event;
@@ -88,6 +93,18 @@ function takeRecordings() {
   });
   // Whoever embeds the page sees no more of it than that.
   parent.postMessage("READY", "*");
+}
+
+async function showRecording() {
+  const notice = document.getElementById("notice");
+  const { follow } = await import("./live.js");
+  await follow(new URL(recording, location.href), {
+    data: (piece) => emit("msg:custom", { type: "rrd" }, [piece]),
+    text(text) {
+      notice.textContent = text;
+      notice.hidden = !text;
+    },
+  });
 }
 
 addEventListener("resize", () => {

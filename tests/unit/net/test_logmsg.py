@@ -21,6 +21,7 @@ from aiorerun.net.logmsg import (
     frame_body,
     frame_bytes,
     parse_log_msg,
+    unframe,
 )
 from aiorerun.proto.rerun.log_msg.v1alpha1 import ArrowMsg, LogMsg, SetStoreInfo
 from aiorerun.proto.rerun.sdk_comms.v1alpha1 import ReadMessagesResponse, WriteMessagesRequest
@@ -86,6 +87,21 @@ def test_payloads_of_records() -> None:
     assert body_of(frame_bytes(MessageKind.SET_STORE_INFO, b"")) == bytes(
         WriteMessagesRequest(log_msg=LogMsg(set_store_info=SetStoreInfo()))
     )
+
+
+def test_framing_is_undone_without_a_copy() -> None:
+    for message in (static_chunk(), static_chunk(1 << 20), store_info_message(STORE, ROW_ID, (3, 11, 7))):
+        framed = frame(message)
+        kind, payload = unframe(framed)
+        assert kind is message.kind
+        assert all(one is other for one, other in zip(payload, message.segments, strict=True))
+        # And of what came in, and is passed on as it is.
+        body = b"".join(map(bytes, framed.segments))[PREFIX.size :]
+        kind, payload = unframe(frame_body(body))
+        assert (kind, b"".join(map(bytes, payload))) == (message.kind, b"".join(map(bytes, message.segments)))
+    assert unframe(frame_bytes(MessageKind.SET_STORE_INFO, b"")) == (MessageKind.SET_STORE_INFO, [])
+    with pytest.raises(MalformedMessage):
+        unframe(frame_body(b""))
 
 
 def test_the_footer_of_a_file_is_no_message() -> None:

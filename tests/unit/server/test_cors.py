@@ -85,3 +85,12 @@ def test_other_names_are_refused_unless_allowed() -> None:
     assert not Origins().allows_host({"host": ""})
     assert Origins(["https://my.host*"]).allows_host({"host": "my.host:9876"})
     assert Origins(is_open=True).allows_host({"host": "evil.com"})
+
+
+def test_other_defaults() -> None:
+    origins = Origins(["https://a.example"], defaults=())
+    assert origins.allows("https://a.example")
+    assert not origins.allows("http://localhost:9090")
+    # Names of this machine stay what they are.
+    assert origins.allows_host({"host": "localhost:1"})
+    assert not origins.allows_host({"host": "rerun.io"})

@@ -380,3 +380,30 @@ async def test_a_replay_of_a_large_history_takes_no_memory_and_does_not_hold_up_
         assert longest < 20_000_000
     finally:
         gc.unfreeze()
+
+
+async def test_a_reader_of_what_there_is_ends_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader_module, "MAX_TAKEN_MESSAGES", 2)
+    hub = _hub()
+    await hub.publish(_named("a", "b", "c"))
+    reader = hub.attach(live=False)
+    await hub.publish(_named("d"))
+    assert await _read(reader, 3) == ["a", "b", "c"]
+    assert reader.backlog == 0
+    assert await asyncio.wait_for(reader.take(), 5) == []
+    reader.close()
+    empty = _hub(0, newest_first=True).attach(live=False)
+    assert await asyncio.wait_for(empty.take(), 5) == []
+
+
+async def test_all_readers_end_and_others_may_come() -> None:
+    hub = _hub()
+    readers = [hub.attach(), hub.attach(tables=True)]
+    waiting = asyncio.create_task(readers[0].take())
+    await asyncio.sleep(0)
+    hub.end_readers("the service is ending")
+    for take in (waiting, readers[1].take()):
+        with pytest.raises(RpcError, match="UNAVAILABLE: the service is ending"):
+            await asyncio.wait_for(take, 5)
+    await hub.publish(_named("a"))
+    assert await _read(hub.attach(), 1) == ["a"]

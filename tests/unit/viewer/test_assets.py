@@ -53,9 +53,17 @@ def test_all_files_are_there_with_their_types(widget: Path) -> None:
     assert all(asset.path.stat().st_size == asset.nbytes for asset in assets.values())
 
 
-def test_the_page_needs_nothing_but_these_files() -> None:
+def test_the_page_of_a_recording_is_another_one(widget: Path) -> None:
+    plain, live = find_assets(), find_assets("live.html")
+    assert set(live) - set(plain) == {"/live.html", "/live.js"}
+    assert set(plain) - set(live) == {"/index.html"}
+    assert live["/"] is live["/live.html"]
+
+
+@pytest.mark.parametrize("page", ["index.html", "live.html"])
+def test_the_page_needs_nothing_but_these_files(page: str) -> None:
     names = {"page.js", "page.css", "icon.svg", *NAMES}
-    text = (module.PAGE / "index.html").read_text()
+    text = (module.PAGE / page).read_text()
     links = [part.partition('"')[0] for mark in ('src="', 'href="') for part in text.split(mark)[1:]]
     assert set(links) <= names
     for path in module.PAGE.iterdir():

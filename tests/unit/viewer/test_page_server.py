@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aiorerun.viewer import assets as assets_module, page_server
+from aiorerun.viewer.files import BLOCK_BYTES
 from aiorerun.viewer.page_server import open_browser, start_page_server, viewer_url
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ async def test_a_large_file_is_not_held_in_memory(huge: int, monkeypatch: pytest
             while sizes[-1] == 0 or len(set(sizes[-5:])) > 1:
                 await asyncio.sleep(0.05)
                 sizes.append(transports[0].get_write_buffer_size() if transports else 0)
-        assert sizes[-1] <= 2 * page_connection._BLOCK
+        assert sizes[-1] <= 2 * BLOCK_BYTES
         client.writer.transport.resume_reading()  # type: ignore[attr-defined]
         head = await client.reader.readuntil(b"\r\n\r\n")
         assert f"content-length: {huge}".encode() in head
