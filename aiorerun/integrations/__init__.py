@@ -1,1 +1,1 @@
-"""aiorerun inside of other libraries and services. Each module is imported by itself, and loads theirs only then."""
+"""aiorerun inside of other libraries and services; each module is imported by itself and loads theirs."""

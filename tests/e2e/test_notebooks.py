@@ -116,7 +116,10 @@ def kernels_of(pid: int) -> set[int]:
 @pytest.mark.may_block
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("lab_installed")
-@pytest.mark.parametrize("cells", [ASYNC_CELLS, SYNC_CELLS], ids=["async", "sync"])
+@pytest.mark.parametrize(
+    "cells",
+    [pytest.param(ASYNC_CELLS, id="async"), pytest.param(SYNC_CELLS, id="sync", marks=pytest.mark.soak)],
+)
 async def test_a_notebook_shows_what_is_logged_live_and_a_restart_leaves_nothing(
     cells: tuple[str, ...], tmp_path: Path
 ) -> None:
