@@ -210,7 +210,7 @@ class AsgiExchange:
     def abort(self) -> None:
         """Cuts the answer off: with the connection, if that is in reach and has no other answers."""
         is_alone = self._scope.get("http_version", "1.1").startswith("1")
-        self.is_cut = not (is_alone and abort_transport(self._send))
+        self.is_cut = not (is_alone and abort_transport(self._receive, self._send))
 
     async def _put(self, message: MutableMapping[str, Any]) -> None:
         async with asyncio.timeout(self._progress_secs):

@@ -24,14 +24,16 @@ def is_ending() -> bool:
     return False
 
 
-def abort_transport(send: Callable[..., Any]) -> bool:
-    """Cuts the connection behind an ASGI ``send``; ``False`` if it cannot be found, as behind middlewares.
+def abort_transport(*callables: Callable[..., Any]) -> bool:
+    """Cuts the connection behind ``receive`` or ``send`` of ASGI.
 
-    Never for HTTP/2, where other answers share the connection; uvicorn has none.
+    Middlewares often wrap one of them only. ``False`` if neither leads to it. Never for HTTP/2, where other
+    answers share the connection; uvicorn has none.
     """
-    transport = getattr(getattr(send, "__self__", None), "transport", None)
-    abort = getattr(transport, "abort", None)
-    if not callable(abort):
-        return False
-    abort()
-    return True
+    for each in callables:
+        transport = getattr(getattr(each, "__self__", None), "transport", None)
+        abort = getattr(transport, "abort", None)
+        if callable(abort):
+            abort()
+            return True
+    return False
