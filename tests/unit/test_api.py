@@ -36,10 +36,11 @@ SENDING = {
 }  # fmt: skip
 LIVE = {"connect_grpc", "send_blueprint", "serve_grpc"}
 FILES = {"log_file_from_contents", "log_file_from_path"}
+NOTEBOOKS = {"legacy_notebook_show", "notebook_show"}
 COROUTINES = {
     "binary_stream", "connected", "disconnect", "flush", "init", "log", "memory_recording", "save",
     "script_setup", "script_teardown", "serve_web_viewer", "set_sinks", "spawn", "start_web_viewer_server",
-    "stdout", *FILES, *LIVE, *SENDING,
+    "stdout", *FILES, *LIVE, *NOTEBOOKS, *SENDING,
 }  # fmt: skip
 METHODS = {
     "at", "binary_stream", "disable_timeline", "disconnect", "flush", "get_application_id",
