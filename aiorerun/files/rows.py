@@ -263,7 +263,21 @@ def _plain(value: pa.Scalar[Any]) -> Any:
     try:
         return value.as_py()
     except (ValueError, OverflowError, pa.ArrowException):
-        return str(value)
+        return _exact(value)
+
+
+def _exact(value: pa.Scalar[Any]) -> Any:
+    """What holds times in nanoseconds, which only pandas could make a value of."""
+    types, kind = pa.types, value.type
+    if types.is_list(kind) or types.is_fixed_size_list(kind) or types.is_large_list(kind):
+        return [_plain(each) for each in value.values]
+    if types.is_struct(kind):
+        return {kind.field(at).name: _plain(value[at]) for at in range(kind.num_fields)}
+    if types.is_union(kind):
+        return _plain(value.value)
+    if types.is_timestamp(kind):
+        return value.cast(pa.string()).as_py()
+    return str(value.value)
 
 
 def _other(value: object) -> str:

@@ -78,7 +78,8 @@ def test_cut_anywhere_and_recovered(made: list[tuple[object, Chunk]], data: st.D
         assert problems_of(folder / "out.bin") == []
 
 
-@settings(max_examples=40)
+# Each example writes up to a file per row, twice.
+@settings(max_examples=15)
 @given(RECORDINGS, st.integers(1, 20_000), st.integers(1, 1 << 62))
 def test_split_and_merged(made: list[tuple[object, Chunk]], size: int, every: int) -> None:
     whole = stream(made)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -134,8 +135,27 @@ def test_lines_for_programs() -> None:
         "components": {"x": [1.5, None, None], "y": ["6162"], "z": ["é"]},
     }
     assert "\n" not in row_json(row(x=pa.array(["a\nb"])))
-    nanos = row(x=pa.array([1], pa.timestamp("ns")))
+    nanos = one._replace(components={"x": pa.array([1], pa.timestamp("ns"))})
     assert json.loads(row_json(nanos))["components"]["x"] == ["1970-01-01 00:00:00.000000001"]
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        (pa.array([1], pa.duration("ns")), ["1"]),
+        (pa.array([[1]], pa.list_(pa.timestamp("ns"))), [["1970-01-01 00:00:00.000000001"]]),
+        (
+            pa.array([{"a": 1, "b": 2}], pa.struct({"a": pa.duration("ns"), "b": pa.int8()})),
+            [{"a": "1", "b": 2}],
+        ),
+    ],
+)
+def test_nanoseconds_need_no_pandas(values: Any, text: Any) -> None:
+    found = json.loads(row_json(row(x=pa.array([1]))._replace(components={"x": values})))["components"]["x"]
+    if importlib.util.find_spec("pandas") is None:
+        assert found == text
+    else:
+        assert found
 
 
 def test_the_last_rows() -> None:
