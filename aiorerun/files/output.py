@@ -63,8 +63,8 @@ class OutputSet:
             missing.append(path)
             path = path.parent
         for folder in reversed(missing):
-            folder.mkdir(exist_ok=True)
             self._folders.append(folder)
+            folder.mkdir(exist_ok=True)
 
     def new(self, path: Path) -> Path:
         """Where to write what will be at a path; the file is empty, and there already.
@@ -74,8 +74,9 @@ class OutputSet:
         """
         self.check(path)
         hidden = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
-        os.close(os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        # Noted first: an interrupt may come between the two.
         self._files.append((hidden, path))
+        os.close(os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
         return hidden
 
     def publish(self) -> None:
