@@ -240,6 +240,10 @@ async def _wait_for(future: asyncio.Future[Any], on_cancel: Callable[[], None] |
             if os.getpid() != pid:
                 # A forked child has the task, but not the worker.
                 raise
+            # It is put off, not doubled: `asyncio.timeout` counts.
+            task = asyncio.current_task()
+            if task is not None:
+                task.uncancel()
             # Also if the result came in the same turn of the loop: it must not get lost.
             if on_cancel is not None and not cancelled:
                 on_cancel()

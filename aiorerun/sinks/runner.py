@@ -178,6 +178,10 @@ class SinkRunner:
         """Opens the sink and starts its task. Raises what the sink raises."""
         async with asyncio.timeout(timeout):
             await self.sink.open(self)
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                # The worker has put it off: here it is known for what it is.
+                await asyncio.sleep(0)
 
     def start(self) -> None:
         """Starts writing."""

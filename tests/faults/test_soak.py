@@ -161,9 +161,9 @@ def test_memory_is_flat_over_many_chunks(tmp_path: Path, sized: Sized) -> None:
     figures = json.loads(result.stdout)
     print(figures)
     memory = figures["memory_kib"]
-    # Up to 4 MiB, or 43,000 chunks, are kept in memory before they go to disk: the highest figures tell, of times
-    # with such a moment each. The allocator takes and gives back some megabytes when it likes; the 110,000 chunks
-    # between the two would be 10 MiB.
+    # Up to 4 MiB, or 43,000 chunks, are kept in memory before they go to disk: the highest figures tell, of
+    # times with such a moment each. The allocator takes and gives back some megabytes when it likes; the
+    # 110,000 chunks between the two would be 10 MiB.
     early, late = max(memory[3:9]), max(memory[9:])
     assert late - early < 8 * 1024, figures
     assert figures["chunks"] >= chunks

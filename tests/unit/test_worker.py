@@ -128,6 +128,25 @@ async def test_a_cancellation_that_comes_with_the_result() -> None:
 
 
 @pytest.mark.may_block
+async def test_a_timeout_is_told_when_the_job_is_done() -> None:
+    worker = Worker.of(asyncio.get_running_loop())
+    ended = threading.Event()
+
+    async def run_in_time() -> None:
+        async with asyncio.timeout(0.05):
+            await worker.run(lambda: ended.wait(0.2))
+            await asyncio.sleep(10)
+
+    try:
+        with pytest.raises(TimeoutError):
+            await run_in_time()
+    finally:
+        worker.release()
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+
+
 def test_a_result_for_a_closed_loop_is_dropped() -> None:
     loop = asyncio.new_event_loop()
     go = threading.Event()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -61,6 +62,22 @@ async def test_a_sink_that_never_opens_is_given_up() -> None:
     with pytest.raises(rr.SinkOpenError, match="did not open within 0.05 s"):
         await rec.set_sinks(good, ListSink(opens=asyncio.Event()))
     assert good.calls[-1] == "aclose"
+    later = ListSink()
+    await rec.set_sinks(later)
+    await rec.disconnect()
+    assert later.scalars() == [1.0]
+
+
+async def test_a_sink_that_opens_too_slowly_in_the_worker_is_given_up() -> None:
+    class Slow(ListSink):
+        async def open(self, context: rr.SinkContext) -> None:
+            await context.run_blocking(partial(time.sleep, 0.2))
+            await super().open(context)
+
+    rec = stream(close_timeout=0.05)
+    await rec.log("a", rr.Scalars(1.0))
+    with pytest.raises(rr.SinkOpenError, match="did not open within 0.05 s"):
+        await rec.set_sinks(Slow())
     later = ListSink()
     await rec.set_sinks(later)
     await rec.disconnect()
