@@ -1,5 +1,7 @@
 """What must not get into a recording by accident: passwords, tokens, keys, cookies.
 
+This is the only place that knows names of secrets, and what secrets look like in texts.
+
 >>> redact = Redactor()
 >>> redact.value("api_key", "abc")
 '***'
@@ -19,47 +21,71 @@ if TYPE_CHECKING:
 HIDDEN: Final = "***"
 """What stands for a secret."""
 
-_WORDS: Final = (
-    r"pass(?:word|wd|phrase|code)|pwd|secret|token|api[_\-.]?key|apikey|access[_\-.]?key|private[_\-.]?key"
-    r"|credential|authorization|cookie|session[_\-.]?(?:id|key)|signature|jwt|csrf"
+_PARTS: Final = (
+    "accesskey", "apikey", "authenticate", "authorization", "cookie", "credential", "csrf", "jwt", "passcode",
+    "passphrase", "passwd", "password", "privatekey", "secret", "session", "signature", "token", "xsrf",
+)  # fmt: skip
+"""A name that holds one of these is that of a secret, whatever its case and whatever separates its words."""
+
+_WORDS: Final = re.compile(r"pwd|(?<![^\W_])(?:auth|cvc|cvv|otp|pass|pin|ssn)(?![^\W_])", re.IGNORECASE)
+"""Too short to be looked for across separators, or even within words: who is pinned is no secret."""
+
+NAMES_IN_REQUESTS: Final = frozenset(("code", "key", "sid", "sig", "state"))
+"""Names of headers, cookies and parameters that are secrets as a whole; anywhere else they are innocent."""
+
+_NUMBERED: Final = re.compile(
+    r"(?:token|session)s(?![a-z])|(?:token|session)s?[_\-.](?:count|used|per|limit|duration|timeout)",
+    re.IGNORECASE,
 )
-_NAME: Final = re.compile(
-    rf"{_WORDS}|(?:^|[_\-.])(?:auth|pass|pin|otp|cvv|cvc|ssn)(?:$|[_\-.])", re.IGNORECASE
-)
-_NUMBERED: Final = re.compile(r"tokens(?![a-z])|tokens?[_\-.](?:count|used|per|limit)", re.IGNORECASE)
 """Numbers of tokens are no secrets."""
+
+_SEPARATORS: Final = re.compile(r"[\W_]+")
+_LINES: Final = ("authorization", "cookie")
+"""Values of these names have blanks, commas and semicolons in them: they go up to the end of the line."""
 
 _MAX_DEPTH: Final = 8
 _MAX_ITEMS: Final = 256
 _KNOWN_NAMES: Final = 4096
 """Of so many names it is remembered whether they are secrets."""
+_KNOWN_LENGTH: Final = 64
+"""Longer names are not remembered: they come from clients and texts."""
 
-# Every expression is tried at the beginning of a word only, and looks at a bounded part of it: the time it
-# takes grows with the length of the text, whatever the text is.
+# Every expression begins where a word or a mark begins, and gives back nothing of what it has taken, or a
+# bounded part: the time it takes grows with the length of the text, whatever the text is.
 _START: Final = r"(?<![\w.\-])"
-_PEM: Final = r"-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,32}PRIVATE KEY-----|\Z)"
+_PEM: Final = re.compile(
+    r"-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,32}PRIVATE KEY-----|\Z)", re.DOTALL
+)
 _GITHUB: Final = re.compile("gh[pousr]_")
-_USER: Final = r"\b(\w{1,20}://)[^\s/@]{1,512}@"
-_KNOWN: Final = (
+# Passwords may have an @ in them.
+_USER: Final = re.compile(r"(://)[^\s/@]++@(?:[^\s/@\"',;&]++@)*+")
+_TOKEN: Final = re.compile(
     rf"{_START}(?:eyJ[\w\-]{{6,}}\.[\w\-]{{4,}}(?:\.[\w\-]*)?|gh[pousr]_\w{{16,}}|sk-[\w\-]{{16,}}"
     r"|xox[a-z]-[\w\-]{8,}|AKIA[0-9A-Z]{12,})"
 )
-_HEADER: Final = (
-    r"\b(authorization[\"']?\s{0,8}[:=]\s{0,8}[\"']?)(?:(?:bearer|basic|digest|token)\s{1,8})?[^\s\"',;]+"
+
+# A name, also one such as form["name"], and what assigns or compares a value; or a scheme of credentials.
+_PREFIX: Final = re.compile(
+    rf"{_START}([\w.\-]++(?:\[[\"']?+[\w.\-]*+[\"']?+\])*+)\\*+[\"']?+\s*+(?:=>|[:=!]=|[:=])\s*+"
+    r"|\b(basic|bearer|digest|negotiate)\s++",
+    re.IGNORECASE,
 )
-_SCHEME: Final = r"\b(bearer|basic)\s{1,8}(?!\*)[\w.~+/=\-]{6,}"
-_NAMED: Final = (
-    rf"{_START}([\w.\-]{{0,64}}(?:{_WORDS})[\w.\-]{{0,64}}[\"']?\s{{0,8}}(?:=>|[=:])\s{{0,8}})"
-    r"(?!\*)(\"[^\"]*\"|'[^']*'|[^\s,;&\"')}\]]+)"
+# A quotation or a bracket that does not end was cut off: all the rest may be secret.
+_QUOTED: Final = (
+    r"(?:[bruf]{1,2}(?=[\"']))?+\\*+"
+    r"(?:\"(?:[^\"\\]++|\\.)*+(?:\"|\\?\Z)|'(?:[^'\\]++|\\.)*+(?:'|\\?\Z))"
 )
-_TEXTS: Final = (
-    (re.compile(_PEM, re.DOTALL), HIDDEN),
-    (re.compile(_USER), rf"\1{HIDDEN}@"),
-    (re.compile(_KNOWN), HIDDEN),
-    (re.compile(_HEADER, re.IGNORECASE), rf"\1{HIDDEN}"),
-    (re.compile(_SCHEME, re.IGNORECASE), rf"\1 {HIDDEN}"),
-    (re.compile(_NAMED, re.IGNORECASE), rf"\1{HIDDEN}"),
+_OPENING: Final = 4
+"""So many characters may begin a quotation."""
+_VALUE: Final = re.compile(
+    rf"{_QUOTED}|[\[({{][^\])}}]*+(?:[\])}}]|\Z)|[^\s,;&\"')}}\]]++", re.DOTALL | re.IGNORECASE
 )
+_LINE: Final = re.compile(
+    rf"{_QUOTED}|[\[({{][^\])}}]*+[^\n]*+|(?:[^\"'\n]++|(?<==)\"[^\"\n]*+\"?+|(?<==)'[^'\n]*+'?+)++",
+    re.DOTALL | re.IGNORECASE,
+)
+_CREDENTIALS: Final = re.compile(r"[^\s,'\"]++")
+_DIGEST: Final = re.compile(r"\w++=[^\n]*+|[^\s,'\"]++")
 
 
 class Redactor:
@@ -70,14 +96,15 @@ class Redactor:
     know a secret that nothing names.
 
     Args:
-        more: Names that are secrets too; a field counts if its name contains one of them, in any case.
+        more: Names that are secrets too; a name counts if it contains one of them, whatever the case, dashes
+            and underscores.
         enabled: ``False`` lets everything through.
     """
 
     __slots__ = ("_enabled", "_known", "_more")
 
     def __init__(self, more: Iterable[str] = (), *, enabled: bool = True) -> None:
-        self._more = tuple([name.lower() for name in more])
+        self._more = tuple(filter(None, map(plain_name, more)))
         self._enabled = enabled
         self._known: dict[str, bool] = {}
 
@@ -87,16 +114,20 @@ class Redactor:
             return False
         known = self._known.get(name)
         if known is None:
-            known = _NAME.search(name) is not None or any(each in name.lower() for each in self._more)
-            if len(self._known) >= _KNOWN_NAMES:
-                self._known.clear()
-            self._known[name] = known
+            plain = plain_name(name)
+            named = any(part in plain for part in (*_PARTS, *self._more))
+            known = named or _WORDS.search(name) is not None
+            if len(name) <= _KNOWN_LENGTH:
+                if len(self._known) >= _KNOWN_NAMES:
+                    self._known.clear()
+                self._known[name] = known
         return known
 
     def value(self, name: str, value: Any) -> Any:
         """A value, or ``***`` if its name says that it is a secret; texts without the secrets in them.
 
-        Of lists and dicts the first items are looked at, a few levels deep; the rest is left out.
+        Of lists and dicts the first items are looked at, a few levels deep; the rest is left out. Objects of
+        other kinds become texts.
         """
         return self._value(name, value, _MAX_DEPTH)
 
@@ -115,40 +146,100 @@ class Redactor:
             return {key: self._value(str(key), each, depth - 1) for key, each in items}
         if isinstance(value, list | tuple):
             return [self._value("", each, depth - 1) for each in value[:_MAX_ITEMS]]
-        return value
+        # What becomes a text sooner or later, such as an exception, is one now.
+        return value if isinstance(value, int | float) else self.text(str(value))
 
     def text(self, text: str) -> str:
         """A text without the secrets in it."""
-        if not self._enabled or not _may_have_secrets(text.lower()):
+        if not self._enabled:
             return text
-        for pattern, replacement in _TEXTS:
-            text = pattern.sub(replacement, text)
-        return text
+        lower = text.lower()
+        if "-----begin" in lower:
+            text = _PEM.sub(HIDDEN, text)
+        if "://" in lower:
+            text = _USER.sub(rf"\1{HIDDEN}@", text)
+        if _may_have_schemes(lower) or (("=" in lower or ":" in lower) and self._may_have_names(lower)):
+            text = self._without_values(text)
+        return _TOKEN.sub(HIDDEN, text) if _may_have_tokens(lower) else text
+
+    def _may_have_names(self, text: str) -> bool:
+        if _may_have_usual_names(text.replace("_", "").replace("-", "").replace(".", "")):
+            return True
+        if not self._more:
+            return False
+        plain = plain_name(text)
+        return any(part in plain for part in self._more)
+
+    def _without_values(self, text: str) -> str:
+        """A text without what stands behind names of secrets and schemes of credentials."""
+        shown: list[str] = []
+        done = 0
+        for prefix in _PREFIX.finditer(text):
+            # What names within a hidden value have is hidden already, unless what seemed to end a quotation
+            # begins one: in `token='x…, api_key=b'y'`.
+            pattern = None if prefix.end() < done - _OPENING else self._value_behind(prefix)
+            value = pattern and pattern.match(text, prefix.end())
+            if not value:
+                continue
+            # Not so in `token: password: x`: what is behind the first name is the second one.
+            if prefix.end() > done:
+                shown.extend((text[done : prefix.end()], HIDDEN))
+            done = max(done, value.end())
+        return "".join((*shown, text[done:])) if done else text
+
+    def _value_behind(self, prefix: re.Match[str]) -> re.Pattern[str] | None:
+        """How far a secret goes; ``None`` if it is none."""
+        name, scheme = prefix.groups()
+        if scheme is not None:
+            return _DIGEST if scheme.lower() == "digest" else _CREDENTIALS
+        if not self.is_secret(name):
+            return None
+        plain = plain_name(name)
+        return _LINE if any(part in plain for part in _LINES) else _VALUE
 
 
-def _may_have_secrets(text: str) -> bool:
-    """Whether any expression may hold, in lower case; quicker than one expression for all of them."""
+def plain_name(name: str) -> str:
+    """A name without what people write in different ways: the case, and what separates words."""
+    return _SEPARATORS.sub("", name.lower())
+
+
+# All that is looked for has one of a few pieces in it, in lower case. Most texts have none, and to ask for
+# each of them is quicker than any expression.
+
+
+def _may_have_tokens(text: str) -> bool:
     return (
-        "://" in text
-        or "pass" in text
-        or "key" in text
-        or "token" in text
-        or "secret" in text
-        or "auth" in text
-        or "cookie" in text
-        or "session" in text
-        or "bearer" in text
-        or "basic " in text
-        or "credential" in text
-        or "signature" in text
-        or "pwd" in text
-        or "jwt" in text
-        or "csrf" in text
-        or "eyj" in text
+        "eyj" in text
         or "sk-" in text
         or "xox" in text
         or "akia" in text
         or ("gh" in text and _GITHUB.search(text) is not None)
+    )
+
+
+def _may_have_schemes(text: str) -> bool:
+    return "basic" in text or "bearer" in text or "digest" in text or "negotiate" in text
+
+
+def _may_have_usual_names(text: str) -> bool:
+    """For texts without what separates words."""
+    return (
+        "pass" in text
+        or "key" in text
+        or "token" in text
+        or "auth" in text
+        or "secret" in text
+        or "session" in text
+        or "cookie" in text
+        or "credential" in text
+        or "signature" in text
+        or "srf" in text
+        or "jwt" in text
+        or "pwd" in text
+        or "pin" in text
+        or "otp" in text
+        or "ssn" in text
+        or "cv" in text
     )
 
 
