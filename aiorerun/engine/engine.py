@@ -74,6 +74,8 @@ class Engine:
         conveyor: Moves them to the sinks.
         config: The batching in force.
         inheritance: The sinks that a forked child attaches again.
+        before_cut: Called before rows are cut off for a flush or a change of sinks: who holds rows back hands
+            them in.
     """
 
     def __init__(
@@ -112,6 +114,7 @@ class Engine:
         self.room.make_room = self.conveyor.make_room
         self._timer: asyncio.Handle | None = None
         self._release_timer: asyncio.Handle | None = None
+        self.before_cut: list[Callable[[], None]] = []
         self._tick_ns = 0
         self.inheritance = Inheritance(store.recording_id)
 
@@ -200,6 +203,8 @@ class Engine:
             # What was logged is due now. Whoever was to release it may belong to another loop.
             self.capture.release(math.inf)
             limiter.armed = False
+        for hand_in in self.before_cut:
+            hand_in()
         self._push(self.capture.cut_all())
 
     @property

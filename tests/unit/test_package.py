@@ -165,6 +165,7 @@ def test_wheel_carries_licenses_and_extras(wheel: Path) -> None:
     assert metadata["License-Expression"] == "MIT OR Apache-2.0"
     assert metadata["Requires-Python"] == ">=3.11"
     extras = [
+        "aiohttp",
         "demo",
         "images",
         "notebook",

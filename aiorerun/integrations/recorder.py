@@ -1,0 +1,422 @@
+"""Records requests: what the ASGI middleware and the one of aiohttp have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import threading
+import weakref
+from dataclasses import dataclass, replace
+from math import nan
+from time import perf_counter_ns, time_ns
+from typing import TYPE_CHECKING, Final
+
+from aiorerun.integrations.exchange import MS, ONLY_REQUEST, leave, leave_quickly, log_row
+from aiorerun.integrations.failures import Failures
+from aiorerun.integrations.requests.rows import SCALAR_FORM, PackedRow, pack_scalar
+from aiorerun.integrations.row_buffer import WIDTH, RowBuffer, pack_into
+from aiorerun.integrations.service import shared_recording
+from aiorerun.pipeline.capture import BOTH, CLOSED, DISABLED, OPEN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aiorerun.integrations.exchange import Exchange
+    from aiorerun.integrations.requests.routes import Route
+    from aiorerun.integrations.requests.settings import RequestSettings
+    from aiorerun.integrations.service import ServiceRecording
+    from aiorerun.stream import AsyncRecordingStream
+
+_TOGETHER: Final = 16
+"""So many requests are recorded at once: more of them would keep too much of the application alive."""
+_LATEST_SECS: Final = 0.05
+"""So long a request waits for others at most, and"""
+_PUSH_SECS: Final = 0.4
+"""so long its row for others, to become one chunk with them."""
+
+_recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
+
+logger = logging.getLogger("aiorerun")
+
+
+@dataclass(slots=True)
+class RequestStats:
+    """What became of the requests of a process, WebSocket connections included.
+
+    ``seen = in_progress + recorded + not_sampled + not_recorded``. Each of the ``recorded`` is one row in the
+    recording, whose :meth:`aiorerun.AsyncRecordingStream.stats` tells what became of it. Requests that have
+    ended are handed to the recording within half a second, and before it is flushed or closed.
+
+    Attributes:
+        seen: Requests that began, without those below.
+        excluded: Requests that passed through untouched because of ``include`` and ``exclude``, or because
+            there was no recording.
+        recorded: Requests that ended, with a row.
+        not_sampled: Requests that ended, and were not among the sample.
+        not_recorded: Requests that ended when the recording was closed, or could not be recorded; the log
+            says why.
+        in_progress: Requests that have not ended yet.
+    """
+
+    seen: int = 0
+    excluded: int = 0
+    recorded: int = 0
+    not_sampled: int = 0
+    not_recorded: int = 0
+    in_progress: int = 0
+
+    def add(self, other: RequestStats) -> None:
+        """Counts other requests as well."""
+        self.seen += other.seen
+        self.excluded += other.excluded
+        self.recorded += other.recorded
+        self.not_sampled += other.not_sampled
+        self.not_recorded += other.not_recorded
+        self.in_progress += other.in_progress
+
+
+_of_former: Final = RequestStats()
+"""What recorders have counted that are no more."""
+
+
+class Recorder:
+    """Numbers requests, gives each a time scope, and logs what became of it.
+
+    All methods belong to the event loop of the service. None of them raises: whatever goes wrong here, the
+    request goes on as without it.
+
+    Args:
+        settings: What is recorded.
+        service: Where to.
+
+    Attributes:
+        recent: Requests that are in progress, or ended and are not recorded yet, but for the
+        long: requests that have been in progress for a while.
+        recording: Where requests went last.
+        timer: Tells rates, while there is anything to tell. ``None`` before the first request, and after long
+            silence.
+    """
+
+    def __init__(self, settings: RequestSettings, service: ServiceRecording) -> None:
+        self.settings = settings
+        self.service = service
+        self.stats = RequestStats()
+        self._latest: asyncio.TimerHandle | None = None
+        self._wall_offset_ns = 0
+        self._is_cut_off = False
+        self._buffers: list[RowBuffer] = []
+        self._push_timer: asyncio.TimerHandle | None = None
+        # Somebody may flush the recording in another thread.
+        self._lock = threading.RLock()
+        self._takes_all = settings.sampler.takes_all
+        self._wants_details = settings.wants_details
+        self._is_simple = self._takes_all and not self._wants_details
+        self.recording: AsyncRecordingStream | None = None
+        self.recent: list[Exchange] = []
+        self.long: set[Exchange] = set()
+        self._ended = 0
+        self._rated_ns = 0
+        self.timer: asyncio.TimerHandle | None = None
+        self._failures = Failures(settings, self.complain)
+        # For what belongs to no request.
+        self._context = contextvars.Context()
+        self._has_complained = False
+        _recorders.add(self)
+        weakref.finalize(self, _of_former.add, self.stats).atexit = False
+
+    def current_stats(self) -> RequestStats:
+        """A copy of the counters."""
+        self.push()
+        stats = self.stats
+        ended = stats.recorded + stats.not_sampled + stats.not_recorded
+        in_progress = len(self.long) + len(self.recent)
+        return replace(stats, in_progress=in_progress, seen=ended + in_progress)
+
+    def target(self) -> AsyncRecordingStream | None:
+        """The recording that requests go to now: that of the service, else the active one."""
+        service = self.service
+        recording = service.recording
+        if recording is None:
+            # If no start of the service was seen, it begins with the first request.
+            recording = service.open_soon() if service.owns else shared_recording()
+        if recording is None or (recording._capture.gate and not _takes_rows(recording)):
+            return None
+        return recording
+
+    def start(self, recording: AsyncRecordingStream, now: int) -> None:
+        """Gets ready for the first request, or for the first one in another recording."""
+        self.recording = recording
+        hooks = recording._engine.before_cut
+        if self._hand_in_last not in hooks:
+            hooks.append(self._hand_in_last)
+        if self.timer is None and self.settings.rate_interval:
+            self._rated_ns = now
+            self._arm(asyncio.get_running_loop())
+
+    def complain(self, error: Exception) -> None:
+        """Logs the first error of our own, with its traceback; more of them would only repeat it."""
+        if not self._has_complained:
+            self._has_complained = True
+            logger.error("a request could not be recorded; it is not affected itself", exc_info=error)
+
+    # --- the end of requests -------------------------------------------------------------------
+
+    def end(self, exchange: Exchange) -> None:
+        """Ends a request that raised nothing; the task gets the times back that it had before.
+
+        What is left to do is done for several requests at once: code that runs once per request finds
+        nothing in the caches of the processor, and takes two or three times as long.
+        """
+        exchange.ended_ns = perf_counter_ns()
+        leave_quickly(exchange)
+        if exchange.is_long:
+            self.long.discard(exchange)
+            self.recent.append(exchange)
+        self._ended += 1
+        if self._ended >= _TOGETHER:
+            self.hand_in()
+        elif self._latest is None:
+            loop = asyncio.get_running_loop()
+            self._latest = loop.call_later(_LATEST_SECS, self._on_time, context=self._context)
+
+    def fail(self, exchange: Exchange, error: BaseException) -> None:
+        """Ends a request that raised something."""
+        exchange.ended_ns = perf_counter_ns()
+        if exchange.is_long:
+            self.long.discard(exchange)
+        else:
+            self.recent.remove(exchange)
+        try:
+            self.hand_in()
+            self._record(exchange, error)
+        finally:
+            leave(exchange)
+
+    def _on_time(self) -> None:
+        self._latest = None
+        self.hand_in()
+
+    def hand_in(self) -> None:
+        """Logs the rows of all requests that have ended."""
+        recent = self.recent
+        count = len(recent)
+        # The list never changes: another thread may flush the recording.
+        seen = recent[:count]
+        del recent[:count]
+        self._ended = 0
+        ended: list[Exchange] = []
+        for exchange in seen:
+            if exchange.ended_ns:
+                ended.append(exchange)
+            else:
+                exchange.is_long = True
+                self.long.add(exchange)
+        self._wall_offset_ns = time_ns() - perf_counter_ns()
+        following = iter(ended)
+        while True:
+            try:
+                with self._lock:
+                    self._record_plain(following)
+            except Exception as own:
+                # Of one request; the others follow.
+                self.stats.not_recorded += 1
+                self.complain(own)
+            else:
+                return
+
+    def _hand_in_last(self) -> None:
+        """The same, when the recording is flushed or closed."""
+        self._is_cut_off = True
+        try:
+            self.push()
+        finally:
+            self._is_cut_off = False
+
+    def _record_plain(self, ended: Iterator[Exchange]) -> None:
+        """Records requests in the shortest way, those that it can; the others go the long way."""
+        offset, rated = self._wall_offset_ns, self._rated_ns
+        for exchange in ended:
+            recording, times, status = exchange.recording, exchange.times, exchange.status
+            capture = recording._capture
+            if not (
+                self._is_simple
+                and exchange.is_plain
+                and status < 500
+                and capture.gate == OPEN
+                and capture.inject == BOTH
+                and capture.limiter is None
+                and times[0] is ONLY_REQUEST
+            ):
+                self._record(exchange, None)
+                continue
+            now, began, first = exchange.ended_ns, exchange.began_ns, exchange.first_byte_ns
+            route = exchange.route
+            if route is None:
+                route = exchange.find_route()
+                route.passed(now - (began if began > rated else rated))  # noqa: FURB136
+            else:
+                route.ended(now)
+            buffer = route.buffer
+            if buffer is None or buffer.recording is not recording:
+                buffer = self._buffer_for(route, recording)
+            place = buffer.place
+            if place == buffer.end:
+                self._make_room(buffer)
+                place = 0
+            pack_into(
+                buffer.memory,
+                place,
+                next(capture._tick),
+                now + offset,
+                times[1][0],
+                ((exchange.done_ns or now) - began) * MS,
+                (first - began) * MS if first else nan,
+                status,
+                exchange.received,
+                exchange.sent,
+                exchange.disconnected,
+                False,
+            )
+            buffer.place = place + WIDTH
+
+    def _buffer_for(self, route: Route, recording: AsyncRecordingStream) -> RowBuffer:
+        if route.buffer is not None:
+            self._push(route.buffer)
+        route.buffer = RowBuffer(recording, route.requests_path)
+        return route.buffer
+
+    def _make_room(self, buffer: RowBuffer) -> None:
+        self._push(buffer)
+        buffer.make_room()
+        self._buffers.append(buffer)
+        if self._push_timer is None:
+            loop = asyncio.get_running_loop()
+            self._push_timer = loop.call_later(_PUSH_SECS, self._push_on_time, context=self._context)
+
+    def _push(self, buffer: RowBuffer) -> None:
+        closed = buffer.recording._capture.gate == CLOSED and not self._is_cut_off
+        rows = buffer.push(drop=closed)
+        if closed:
+            self.stats.not_recorded += rows
+        else:
+            self.stats.recorded += rows
+
+    def _push_on_time(self) -> None:
+        self._push_timer = None
+        self.push()
+
+    def push(self) -> None:
+        """Passes the rows of all requests that have ended on to the recording."""
+        self.hand_in()
+        with self._lock:
+            buffers, self._buffers = self._buffers, []
+            for buffer in buffers:
+                self._push(buffer)
+
+    def _record(self, exchange: Exchange, error: BaseException | None) -> None:
+        """Logs the row of a request that has ended, and counts it."""
+        recording, stats, now = exchange.recording, self.stats, exchange.ended_ns
+        is_counted = False
+        try:
+            route = exchange.route
+            if route is None:
+                route = exchange.find_route()
+                route.passed(now - max(exchange.began_ns, self._rated_ns))
+            else:
+                route.ended(now)
+            failed = exchange.finish(error)
+            capture, times = recording._capture, exchange.times
+            if not failed and not self._takes_all and not self.settings.sampler(exchange.described):
+                is_counted = True
+                stats.not_sampled += 1
+                return
+            is_counted = True
+            # What ended before the recording is closed belongs to it.
+            gate = OPEN if self._is_cut_off else capture.gate
+            if gate == CLOSED:
+                stats.not_recorded += 1
+                return
+            stats.recorded += 1
+            log_row(recording, times, route.requests_path, exchange.row(failed), gate)
+            if failed or self._wants_details:
+                self._record_more(exchange, route, error, failed)
+        except Exception as own:
+            stats.not_recorded += not is_counted
+            self.complain(own)
+
+    def _record_more(
+        self, exchange: Exchange, route: Route, error: BaseException | None, failed: bool
+    ) -> None:
+        """What only some requests have."""
+        if self._wants_details:
+            from aiorerun.archetypes import TextDocument
+
+            details = exchange.details(route.name)
+            if details:
+                log_row(exchange.recording, exchange.times, route.details_path, TextDocument(details))
+        if failed:
+            self._failures.tell(exchange, route.name, error)
+
+    async def settle(self) -> None:
+        """Returns when all that ended is recorded, tracebacks included, and stops the rates."""
+        self.push()
+        await self._failures.settle()
+        for timer in (self.timer, self._latest, self._push_timer):
+            if timer is not None:
+                timer.cancel()
+        self.timer = self._latest = self._push_timer = self.recording = None
+
+    # --- rates ---------------------------------------------------------------------------------
+
+    def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
+        # In a context of its own: rates belong to no request.
+        self.timer = loop.call_later(self.settings.rate_interval, self._tick, loop, context=self._context)
+
+    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.timer = None
+        try:
+            self.hand_in()
+            told = self._log_rates(perf_counter_ns())
+        except Exception as own:
+            self.complain(own)
+            return
+        if told or self.recent or self.long:
+            self._arm(loop)
+        else:
+            self.recording = None
+
+    def _log_rates(self, now: int) -> bool:
+        """Logs what happened since the last time; returns whether there was anything to tell."""
+        for exchange in list(self.long):
+            if exchange.route is None and exchange.has_route:
+                route = exchange.route = exchange.find_route()
+                route.began(max(exchange.began_ns, self._rated_ns))
+        span = max(1, now - self._rated_ns)
+        self._rated_ns = now
+        rates = self.settings.routes.rates(now, span)
+        recording = self.recording
+        if recording is not None and _takes_rows(recording):
+            for route, per_second, concurrency in rates:
+                recording.log_nowait(route.rate_path, PackedRow(SCALAR_FORM, pack_scalar(per_second)))
+                recording.log_nowait(route.concurrency_path, PackedRow(SCALAR_FORM, pack_scalar(concurrency)))
+        return bool(rates)
+
+
+def _takes_rows(recording: AsyncRecordingStream) -> bool:
+    return recording._capture.gate not in (DISABLED, CLOSED)
+
+
+async def settle_all() -> None:
+    """Returns when all that ended is recorded; before a recording is closed."""
+    for recorder in list(_recorders):
+        await recorder.settle()
+
+
+def request_stats() -> RequestStats:
+    """What became of all requests of this process, over all middlewares."""
+    total = replace(_of_former)
+    total.seen = total.recorded + total.not_sampled + total.not_recorded
+    for recorder in list(_recorders):
+        total.add(recorder.current_stats())
+    return total
