@@ -13,14 +13,14 @@ from aiohttp import web
 from fastapi import FastAPI, Request
 
 import aiorerun as rr
-from aiorerun.integrations.live_view_aiohttp import VIEW, grpc_web_app, live_view_app
-from aiorerun.integrations.live_view_asgi import GRPC_PATH, LiveView
+from aiorerun.integrations.live_view.aiohttp import VIEW, grpc_web_app, live_view_app
+from aiorerun.integrations.live_view.asgi import GRPC_PATH, LiveView
 from tests.e2e.scene import APPLICATION, COLOR
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
-    from aiorerun.integrations.live_view import LiveViewCore
+    from aiorerun.integrations.live_view.core import LiveViewCore
 
 SECS = 20.0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,10 +15,13 @@ from tests.e2e.scene import COLOR
 from tests.e2e.services import serving_aiohttp, serving_fastapi
 from tests.e2e.showing import until, viewer
 from tests.e2e.web import WAIT_SECS, WebShot, watch_page
-from tests.examples.test_live_view import PROGRAMS, get, running
+from tests.examples import test_live_view
+from tests.examples.services import uvicorn
+from tests.examples.test_live_view import get
 from tests.unit.viewer.standin import free_port
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
     from pathlib import Path
 
     from tests.e2e.services import Service
@@ -37,17 +40,28 @@ def recordings(seen: WebShot) -> list[str]:
     return [event["recording_id"] for event in events if event["type"] == "recording_open"]
 
 
+@asynccontextmanager
+async def running(kind: str, folder: Path) -> AsyncGenerator[int]:
+    """The FastAPI example, or the aiohttp program of the documentation, as they stand; gives the port."""
+    if kind == "aiohttp":
+        async with test_live_view.running(kind, folder) as (port, _):
+            yield port
+    else:
+        with uvicorn("fastapi_service:app", folder) as (_, url):
+            yield int(url.rpartition(":")[2])
+
+
 @pytest.mark.usefixtures("web_viewer")
-@pytest.mark.parametrize("framework", list(PROGRAMS))
+@pytest.mark.may_block
+@pytest.mark.parametrize("framework", ["fastapi", "aiohttp"])
 async def test_the_mounted_page_shows_live_requests(framework: str, tmp_path: Path) -> None:
-    """The services are those of the documentation, as they stand."""
     is_open = asyncio.Event()
 
     def note(seen: WebShot) -> None:
         if recordings(seen):
             is_open.set()
 
-    async with running(framework, tmp_path) as (port, _):
+    async with running(framework, tmp_path) as port:
         watching = asyncio.create_task(
             watch_page(f"http://127.0.0.1:{port}/telemetry/", tmp_path / "shot.png", on_line=note)
         )

@@ -1,7 +1,7 @@
 """A live view of a recording inside a web service, whatever framework that is written with.
 
-It is put into one by :mod:`aiorerun.integrations.live_view_asgi` or
-:mod:`aiorerun.integrations.live_view_aiohttp`.
+It is put into one by :mod:`aiorerun.integrations.live_view.asgi` or
+:mod:`aiorerun.integrations.live_view.aiohttp`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from aiorerun.integrations.live_view_access import Access
-from aiorerun.integrations.live_view_crossing import Crossing, run_there
-from aiorerun.integrations.live_view_page import ViewPage, send_answer
-from aiorerun.integrations.live_view_sink import LiveViewSink, load
+from aiorerun.integrations.live_view.access import Access
+from aiorerun.integrations.live_view.crossing import Crossing, run_there
+from aiorerun.integrations.live_view.page import ViewPage, send_answer
+from aiorerun.integrations.live_view.sink import LiveViewSink, load
 from aiorerun.net.methods import PROXY_SERVICE
 from aiorerun.server.rpc_error import RpcError
 from aiorerun.server.server import origin_patterns
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from aiorerun.integrations.live_view_access import Authorize
-    from aiorerun.integrations.live_view_request import ViewRequest
+    from aiorerun.integrations.live_view.access import Authorize
+    from aiorerun.integrations.live_view.request import ViewRequest
     from aiorerun.server.exchange import Exchange
     from aiorerun.server.hub import Hub
     from aiorerun.sync.stream import RecordingStream
@@ -62,10 +62,11 @@ logger = logging.getLogger("aiorerun")
 
 
 class LiveViewCore:
-    """What all live views have in common; see :class:`aiorerun.integrations.live_view_asgi.LiveView`.
+    """What all live views have in common; see :class:`aiorerun.integrations.live_view.asgi.LiveView`.
 
     Args:
-        rec: The recording to show, of the asyncio or of the blocking API.
+        rec: The recording to show, of the asyncio or of the blocking API. Without one the view shows the
+            recording that is given its ``sink``, as in ``RerunMiddleware(app, sinks=[view.sink])``.
         authorize: Says of each request whether it is answered, as ``bool`` or as an awaitable of one. What it
             raises is left to the framework.
         challenge: The header ``www-authenticate`` of refusals, such as ``'Basic realm="telemetry"'``, with
@@ -83,13 +84,13 @@ class LiveViewCore:
         ValueError: ``authorize`` and ``insecure`` were both given, or ``challenge`` without ``authorize``.
 
     Attributes:
-        sink: What gets the recording. :meth:`start` attaches it; a recording with several sinks is given it
-            beside the others, with ``set_sinks``.
+        sink: What gets the recording. :meth:`start` attaches it to ``rec``; a recording with several sinks is
+            given it beside the others, with ``set_sinks``.
     """
 
     def __init__(
         self,
-        rec: AsyncRecordingStream | RecordingStream,
+        rec: AsyncRecordingStream | RecordingStream | None = None,
         *,
         authorize: Authorize | None = None,
         challenge: str | None = None,
@@ -135,7 +136,8 @@ class LiveViewCore:
         not undo it.
 
         Raises:
-            RuntimeError: The recording has other sinks, which would be replaced; or the view was closed.
+            RuntimeError: The recording has other sinks, which would be replaced; there is none; or the view
+                was closed.
             SinkOpenError: The view is attached to another recording.
         """
         if self._is_ending:
@@ -152,12 +154,18 @@ class LiveViewCore:
                 self._starting = None
 
     async def _attach(self) -> None:
-        if self._rec._attached():
+        rec = self._rec
+        if rec is None:
             raise RuntimeError(
-                f"{self._rec!r} has other sinks, which the live view would replace: give it the view beside "
+                "the live view has no recording: give it one, or give a recording its sink, as in "
+                "`RerunMiddleware(app, sinks=[view.sink])`"
+            )
+        if rec._attached():
+            raise RuntimeError(
+                f"{rec!r} has other sinks, which the live view would replace: give it the view beside "
                 "them, as in `await rec.set_sinks(FileSink(path), view.sink)`"
             )
-        await self._call(self._rec.set_sinks, self.sink)
+        await self._call(rec, rec.set_sinks, self.sink)
         self._has_attached = self.sink.hub is not None
 
     async def aclose(self) -> None:
@@ -166,9 +174,9 @@ class LiveViewCore:
         May be called again. Cancelling it does not undo it.
         """
         self.end_readers()
-        if self._has_attached:
+        if self._has_attached and self._rec is not None:
             self._has_attached = False
-            await self._call(self._rec.disconnect)
+            await self._call(self._rec, self._rec.disconnect)
         await self._page.close()
 
     async def __aenter__(self) -> Self:
@@ -189,9 +197,14 @@ class LiveViewCore:
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(hub.end_readers, "the service is ending")
 
-    async def _call(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """Calls a method of the recording, which may be one of the blocking API."""
-        if isinstance(self._rec, AsyncRecordingStream):
+    async def _call(
+        self,
+        rec: AsyncRecordingStream | RecordingStream,
+        function: Callable[..., Any],
+        *arguments: Any,
+    ) -> None:
+        """Calls a method of a recording, which may be one of the blocking API."""
+        if isinstance(rec, AsyncRecordingStream):
             await function(*arguments)
         else:
             await asyncio.to_thread(function, *arguments)
@@ -292,9 +305,12 @@ class LiveViewCore:
 
     async def _flush(self) -> None:
         """Lets rows that were logged before come, within reason."""
+        rec = self.sink.recording if self._rec is None else self._rec
+        if rec is None:
+            return
         try:
             async with asyncio.timeout(FLUSH_SECS):
-                await self._call(partial(self._rec.flush, timeout_sec=FLUSH_SECS))
+                await self._call(rec, partial(rec.flush, timeout_sec=FLUSH_SECS))
         except Exception as error:
             # It takes too long, or another sink has lost something: what is there is there.
             logger.debug("a flush before reading failed: %s", error)

@@ -7,9 +7,9 @@ import contextvars
 import logging
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from aiorerun.integrations.live_view import GRPC_PATH, LiveViewCore
-from aiorerun.integrations.live_view_request import ViewRequest, joined_headers
-from aiorerun.integrations.live_view_uvicorn import abort_transport, is_ending
+from aiorerun.integrations.live_view.core import GRPC_PATH, LiveViewCore
+from aiorerun.integrations.live_view.request import ViewRequest, joined_headers
+from aiorerun.integrations.live_view.uvicorn import abort_transport, is_ending
 from aiorerun.sinks.binary_stream import parts
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class LiveView(LiveViewCore):
     in its lifespan: mounted apps are not told when a service begins and ends. It is read-only: nothing can be
     written to a recording through it.
 
-    The arguments are those of :class:`aiorerun.integrations.live_view.LiveViewCore`.
+    The arguments are those of :class:`aiorerun.integrations.live_view.core.LiveViewCore`.
     """
 
     _watching: asyncio.Task[None] | None = None

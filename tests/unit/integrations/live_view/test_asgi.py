@@ -13,19 +13,20 @@ import pytest
 import aiorerun as rr
 import aiorerun.sync
 from aiorerun.errors import SinkOpenError
-from aiorerun.integrations import live_view_page, live_view_uvicorn
-from aiorerun.integrations.live_view_asgi import GRPC_PATH, AsgiExchange, LiveView
+from aiorerun.integrations.asgi import RerunMiddleware
+from aiorerun.integrations.live_view import page as page_module, uvicorn
+from aiorerun.integrations.live_view.asgi import GRPC_PATH, AsgiExchange, LiveView
 from aiorerun.net.logmsg import PREFIX
 from aiorerun.net.methods import READ_MESSAGES, READ_TABLES, WRITE_MESSAGES
 from tests.reading import rows_of, scalars_of
-from tests.unit.integrations.asgi_peer import HOST, Peer, ask, asking, scope_of
+from tests.unit.integrations.live_view.peer import HOST, Peer, ask, asking, scope_of
 from tests.unit.server.peers import TIMEOUT, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from aiorerun.integrations.live_view_request import ViewRequest
+    from aiorerun.integrations.live_view.request import ViewRequest
 
 WEB = (HOST, ("content-type", "application/grpc-web+proto"), ("x-grpc-web", "1"))
 OK = bytes.fromhex("800000000f") + b"grpc-status:0\r\n"
@@ -285,7 +286,7 @@ async def test_without_the_extra_there_is_data_but_no_page(
     def missing(_: str) -> Any:
         raise ImportError("the package rerun-notebook is not installed: pip install 'aiorerun[web]'")
 
-    monkeypatch.setattr(live_view_page, "find_assets", missing)
+    monkeypatch.setattr(page_module, "find_assets", missing)
     page = await ask(view)
     assert page.status == 501
     assert b"aiorerun[web]" in page.body
@@ -426,6 +427,48 @@ async def test_beside_other_sinks_it_is_given_to_the_recording(
     assert scalars_of(tmp_path / "beside.rrd", "/value") == [1.0]
 
 
+async def test_without_a_recording_it_shows_the_one_that_is_given_its_sink(
+    rec: rr.AsyncRecordingStream, tmp_path: Path
+) -> None:
+    view = LiveView(cache_dir=tmp_path)
+    refused = await ask(view, SNAPSHOT)
+    assert (refused.status, b"sinks=[view.sink]" in refused.body) == (503, True)
+    await rec.set_sinks(rr.FileSink(tmp_path / "beside.rrd"), view.sink)
+    # Not flushed: that is up to the view.
+    await rec.log("value", rr.Scalars(1.0))
+    assert scalars_of((await ask(view, SNAPSHOT)).body, "/value") == [1.0]
+    await rec.disconnect()
+    assert view.sink.recording is None
+    assert (await ask(view, SNAPSHOT)).status == 503
+    await view.aclose()
+
+
+async def test_telemetry_of_requests_and_their_view_in_one_service(tmp_path: Path) -> None:
+    view = LiveView(cache_dir=tmp_path)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"].startswith("/telemetry"):
+            mounted = {**scope, "root_path": scope["root_path"] + "/telemetry"}
+            await view(mounted, receive, send)
+            return
+        await rr.log("inside", rr.Scalars(7.0))
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"hello"})
+
+    # It is opened by the first request, as where servers tell nothing of their beginning.
+    service = RerunMiddleware(app, sinks=[view.sink], exclude=["/telemetry*"], save=tmp_path / "also.rrd")
+    assert (await ask(service, "/hello")).body == b"hello"
+    await until(lambda: view.sink.hub is not None)
+    answer = await ask(service, "/telemetry" + SNAPSHOT)
+    rows = {row.path: row for row in rows_of(answer.body)}
+    own, inside = rows["/http/requests/hello/GET"], rows["/inside"]
+    assert own.values["Request:status"] == [200]
+    assert own.times["request"] == inside.times["request"]
+    assert service.stats.excluded == 1
+    await service._recorder.settle()
+    await service._service.close()
+
+
 async def test_a_view_shows_one_recording(rec: rr.AsyncRecordingStream, view: LiveView) -> None:
     other = rr.AsyncRecordingStream("app", recording_id="other")
     with pytest.raises(SinkOpenError, match="another recording"):
@@ -484,7 +527,7 @@ async def test_a_server_that_is_about_to_end_ends_the_readers(
     rec: rr.AsyncRecordingStream, view: LiveView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     is_ending = False
-    monkeypatch.setattr("aiorerun.integrations.live_view_asgi.is_ending", lambda: is_ending)
+    monkeypatch.setattr("aiorerun.integrations.live_view.asgi.is_ending", lambda: is_ending)
     async with (
         asking(view, "/recording.rrd") as (stream, first),
         asking(view, READ_MESSAGES, method="POST", headers=WEB, body=bytes(5)) as (grpc, second),
@@ -529,11 +572,11 @@ def test_uvicorn_is_found_by_what_takes_the_signals(monkeypatch: pytest.MonkeyPa
 
     server = Server()
     monkeypatch.setattr("signal.getsignal", lambda _: server.handle_exit)
-    assert not live_view_uvicorn.is_ending()
+    assert not uvicorn.is_ending()
     server.should_exit = True
-    assert live_view_uvicorn.is_ending()
+    assert uvicorn.is_ending()
     monkeypatch.setattr("signal.getsignal", lambda _: None)
-    assert not live_view_uvicorn.is_ending()
+    assert not uvicorn.is_ending()
 
 
 async def test_the_body_of_a_request_may_end_early(view: LiveView) -> None:

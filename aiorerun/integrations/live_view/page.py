@@ -14,7 +14,7 @@ from aiorerun.viewer.page_answers import MOUNTED_SECURITY, Answer, Site, refusal
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from aiorerun.integrations.live_view_request import ViewRequest
+    from aiorerun.integrations.live_view.request import ViewRequest
     from aiorerun.server.exchange import Exchange
 
 

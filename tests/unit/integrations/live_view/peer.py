@@ -11,7 +11,7 @@ from tests.unit.server.peers import TIMEOUT, until
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, MutableMapping
 
-    from aiorerun.integrations.live_view_asgi import LiveView
+    from aiorerun.integrations.live_view.asgi import LiveView
 
 HOST = ("host", "127.0.0.1:8000")
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from aiorerun.integrations.live_view import GRPC_PATH, LiveViewCore
-from aiorerun.integrations.live_view_request import ViewRequest, joined_headers
+from aiorerun.integrations.live_view.core import GRPC_PATH, LiveViewCore
+from aiorerun.integrations.live_view.request import ViewRequest, joined_headers
 from aiorerun.sinks.binary_stream import parts
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ VIEW: Final = web.AppKey("aiorerun_live_view", LiveViewCore)
 """Where a sub-app has its live view: ``live_view_app(rec)[VIEW]``."""
 
 
-def live_view_app(rec: AsyncRecordingStream | RecordingStream, **options: Any) -> web.Application:
+def live_view_app(
+    rec: AsyncRecordingStream | RecordingStream | None = None, **options: Any
+) -> web.Application:
     """An aiohttp sub-app with a live view of a recording.
 
     It is added by ``app.add_subapp("/telemetry/", live_view_app(rec))``, takes the recording when the service
@@ -42,8 +44,9 @@ def live_view_app(rec: AsyncRecordingStream | RecordingStream, **options: Any) -
     :func:`grpc_web_app`. It is read-only.
 
     Args:
-        rec: The recording to show, of the asyncio or of the blocking API.
-        **options: As of :class:`aiorerun.integrations.live_view.LiveViewCore`.
+        rec: The recording to show, of the asyncio or of the blocking API. Without one the view shows the
+            recording that is given its sink, ``live_view_app()[VIEW].sink``.
+        **options: As of :class:`aiorerun.integrations.live_view.core.LiveViewCore`.
     """
     view = LiveViewCore(rec, **options)
     app = web.Application()
@@ -52,7 +55,7 @@ def live_view_app(rec: AsyncRecordingStream | RecordingStream, **options: Any) -
     app.router.add_route("*", "/{path:.*}", _Handler(view, "").answer)
 
     async def start(_: web.Application) -> None:
-        if view.sink.hub is None:
+        if rec is not None and view.sink.hub is None:
             await view.start()
 
     async def end(_: web.Application) -> None:

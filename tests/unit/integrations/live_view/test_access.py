@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aiorerun.integrations.live_view_access import Access
-from aiorerun.integrations.live_view_request import ViewRequest, joined_headers
+from aiorerun.integrations.live_view.access import Access
+from aiorerun.integrations.live_view.request import ViewRequest, joined_headers
 
 if TYPE_CHECKING:
     from aiorerun.viewer.page_answers import Answer

@@ -24,9 +24,9 @@ from starlette.routing import Mount
 
 import aiorerun as rr
 from aiorerun.codec.framing import MESSAGE_HEADER, STREAM_HEADER
-from aiorerun.integrations import live_view_aiohttp, live_view_asgi
-from aiorerun.integrations.live_view_asgi import GRPC_PATH, LiveView
-from aiorerun.integrations.live_view_crossing import run_there
+from aiorerun.integrations.live_view import aiohttp as view_of_aiohttp, asgi as view_of_asgi
+from aiorerun.integrations.live_view.asgi import GRPC_PATH, LiveView
+from aiorerun.integrations.live_view.crossing import run_there
 from aiorerun.net.methods import READ_MESSAGES
 from tests.e2e.services import running, serving_aiohttp
 from tests.reading import scalars_of
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from aiorerun.integrations.live_view import LiveViewCore
-    from aiorerun.integrations.live_view_request import ViewRequest
+    from aiorerun.integrations.live_view.core import LiveViewCore
+    from aiorerun.integrations.live_view.request import ViewRequest
 
 WEB = (("content-type", "application/grpc-web+proto"), ("x-grpc-web", "1"))
 
@@ -186,7 +186,7 @@ async def test_a_reader_that_takes_too_long_is_cut_off(
     served: tuple[int, LiveViewCore, rr.AsyncRecordingStream], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port, view, rec = served
-    for exchange in (live_view_asgi.AsgiExchange, live_view_aiohttp.AiohttpExchange):
+    for exchange in (view_of_asgi.AsgiExchange, view_of_aiohttp.AiohttpExchange):
         monkeypatch.setattr(exchange.__init__, "__defaults__", (0.3,))
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
     try:
@@ -282,7 +282,7 @@ rec = rr.AsyncRecordingStream("app", recording_id="child")
 kind, port = sys.argv[1], int(sys.argv[2])
 if kind == "aiohttp":
     from aiohttp import web
-    from aiorerun.integrations.live_view_aiohttp import live_view_app
+    from aiorerun.integrations.live_view.aiohttp import live_view_app
 
     app = web.Application()
     app.add_subapp("/telemetry/", live_view_app(rec))
@@ -290,7 +290,7 @@ if kind == "aiohttp":
 else:
     import uvicorn
     from fastapi import FastAPI
-    from aiorerun.integrations.live_view_asgi import LiveView
+    from aiorerun.integrations.live_view.asgi import LiveView
 
     view = LiveView(rec)
 

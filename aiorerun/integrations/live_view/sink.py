@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from aiorerun.config import ChunkBatcherConfig
 from aiorerun.errors import SinkOpenError
 from aiorerun.net.memory_limit import parse_memory_limit
+from aiorerun.stream_base import streams
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from aiorerun.codec.messages import Message
     from aiorerun.server.hub import Hub
     from aiorerun.sinks.base import SinkContext
+    from aiorerun.stream import AsyncRecordingStream
+    from aiorerun.sync.stream import RecordingStream
 
 
 class LiveViewSink:
@@ -42,6 +45,16 @@ class LiveViewSink:
         self.default_batcher_config = ChunkBatcherConfig.LOW_LATENCY()
         self.hub: Hub | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def recording(self) -> AsyncRecordingStream | RecordingStream | None:
+        """The recording that the sink is attached to, if it is in use."""
+        # There are these two kinds.
+        all_streams = cast("list[AsyncRecordingStream | RecordingStream]", list(streams))
+        for each in all_streams:
+            if any(runner.sink is self for runner in list(each._engine.conveyor.sinks.runners)):
+                return each
+        return None
 
     def __repr__(self) -> str:
         return f"LiveViewSink({'attached' if self.hub is not None else 'not attached'})"
@@ -85,6 +98,6 @@ class LiveViewSink:
 
 def load() -> ModuleType:
     """What a live view is made of. Blocking: the modules take a while to load."""
-    from aiorerun.integrations import live_view_parts
+    from aiorerun.integrations.live_view import parts
 
-    return live_view_parts
+    return parts

@@ -13,7 +13,7 @@ from aiorerun.viewer.page_answers import MOUNTED_SECURITY, Answer, refusal
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-    from aiorerun.integrations.live_view_request import ViewRequest
+    from aiorerun.integrations.live_view.request import ViewRequest
 
     Authorize: TypeAlias = Callable[[ViewRequest], bool | Awaitable[bool]]
 
