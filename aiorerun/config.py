@@ -42,7 +42,8 @@ class ChunkBatcherConfig:
 
     Args:
         flush_tick: Period of the time trigger, in seconds or as ``timedelta``; ``timedelta.max``
-            and ``math.inf`` switch it off.
+            and ``math.inf`` switch it off. A shorter one than 32 ms is stretched up to that where so many
+            entities have rows that making their chunks would take more than an eighth of the time.
         flush_num_bytes: So many bytes of payload of an entity are sent at once.
         flush_num_rows: So many rows of an entity are sent at once.
         chunk_max_rows_if_unsorted: A chunk of so many rows is split where it is unsorted in time.
@@ -119,7 +120,7 @@ class ChunkBatcherConfig:
 
     @staticmethod
     def LOW_LATENCY() -> ChunkBatcherConfig:  # noqa: N802
-        """For streaming to a viewer: a chunk per 8 ms or MiB."""
+        """For streaming to a viewer: a chunk per 8 ms or MiB, 32 ms under load."""
         return ChunkBatcherConfig(flush_tick=0.008)
 
     @staticmethod

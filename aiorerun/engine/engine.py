@@ -50,6 +50,11 @@ RELEASE_SECS: Final = 0.002
 LONG_TICK_NS: Final = 1_000_000_000
 """With a longer tick the first row after an idle one waits for others, too."""
 
+ENCODE_SHARE: Final = 8
+"""The tick is stretched so far that encoding takes no more than one part in so many of the time,"""
+STRETCHED_TICK_NS: Final = 32_000_000
+"""but not further."""
+
 logger = logging.getLogger("aiorerun")
 
 
@@ -332,7 +337,10 @@ class Engine:
             self.capture.due = 0
 
     def _on_tick(self) -> None:
-        self._timer = None
+        if self._timer is not None:
+            # The loop was too busy for it. A second tick would find nothing, and take that for idleness.
+            self._timer.cancel()
+            self._timer = None
         if not self.conveyor.sinks.runners:
             self.capture.due = NEVER
             return
@@ -351,8 +359,10 @@ class Engine:
             return
         if self._timer is not None:
             self._timer.cancel()
-        self.capture.due = time.perf_counter_ns() + self._tick_ns
-        self._timer = loop.call_later(self._tick_ns / 1e9, self._on_tick)
+        # Where many entities make a tick costly, rows are gathered for longer.
+        period_ns = max(self._tick_ns, min(ENCODE_SHARE * self.room.batch_ns, STRETCHED_TICK_NS))
+        self.capture.due = time.perf_counter_ns() + period_ns
+        self._timer = loop.call_later(period_ns / 1e9, self._on_tick)
 
     def _schedule_release(self) -> None:
         limiter, loop = self.capture.limiter, self.conveyor.loop

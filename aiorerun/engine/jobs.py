@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from time import thread_time_ns
 from typing import TYPE_CHECKING
 
 from aiorerun.codec.messages import chunk_message
@@ -33,7 +34,7 @@ def encode(
         batches: In order.
         store: The recording.
         ids: Where row and chunk ids come from.
-        room: Told when it begins and ends.
+        room: Told when it begins and ends, and what each batch costs.
         is_wanted: Whether anybody waits for the outcome; otherwise what is left is left.
     """
     outcomes: list[list[Message] | Exception] = []
@@ -41,10 +42,13 @@ def encode(
         for batch in batches:
             if not is_wanted():
                 break
+            started = thread_time_ns()
             try:
                 outcomes.append(_messages(batch, store, ids))
             except Exception as error:
                 outcomes.append(error)
+            if isinstance(batch, Batch):
+                room.count_batch(thread_time_ns() - started)
             pause()
     return outcomes
 

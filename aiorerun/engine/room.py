@@ -49,6 +49,7 @@ class Room:
 
     Attributes:
         ledger: What became of the rows.
+        batch_ns: CPU time for encoding the rows of a tick, smoothed.
         overflow: The policy in force at the gate. With any but ``wait`` nobody waits.
         on_refusal: Gets the text of the first refusal of a run of them, in the calling thread.
         make_room: Called when the limit is exceeded, to drop what a policy lets go of.
@@ -67,6 +68,7 @@ class Room:
         self._warned_about_buffer = False
         self._last_progress = 0.0
         self._encodes = False
+        self.batch_ns = 0
         self._pacers: deque[tuple[asyncio.AbstractEventLoop, Callable[[], None]]] = deque()
 
     def start_empty(self) -> None:
@@ -182,6 +184,10 @@ class Room:
             yield
         finally:
             self._encodes = False
+
+    def count_batch(self, cpu_ns: int) -> None:
+        """In the worker: rows that were cut off together are encoded."""
+        self.batch_ns += (cpu_ns - self.batch_ns) // 4
 
     def end_encoding(self) -> None:
         """On the loop, when rows were encoded, or are waited for no longer: lets callers come back."""

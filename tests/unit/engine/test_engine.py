@@ -125,6 +125,56 @@ async def test_the_first_row_goes_at_once_and_later_ones_wait_for_the_tick() -> 
     await rec.disconnect()
 
 
+async def test_a_tick_that_was_late_is_not_followed_by_an_empty_one() -> None:
+    sink, tick = ListSink(), 0.1
+    rec = stream(batcher_config=rr.ChunkBatcherConfig(flush_tick=tick))
+    await rec.set_sinks(sink)
+    rec.log_nowait("a", rr.Scalars(1.0))
+    # The loop has no time for the tick of this row: the next one has to see to it.
+    end = time.perf_counter() + tick + 0.01
+    while time.perf_counter() < end:
+        pass
+    await rec.log("a", rr.Scalars(2.0))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    # Nothing was taken for idleness, which would be zero.
+    assert rec._capture.due > time.perf_counter_ns()
+    await rec.disconnect()
+    assert sink.rows == [2]
+
+
+async def test_short_ticks_are_stretched_where_they_are_costly() -> None:
+    def secs(rec: rr.AsyncRecordingStream) -> float:
+        rec._engine._arm()
+        return (rec._capture.due - time.perf_counter_ns()) / 1e9
+
+    for tick, batch_secs, expected in [
+        (0.008, 0.0001, 0.008),
+        (0.008, 0.002, 0.016),
+        (0.008, 0.02, 0.032),
+        (0.2, 0.02, 0.2),
+    ]:
+        rec = stream(batcher_config=rr.ChunkBatcherConfig(flush_tick=tick))
+        await rec.set_sinks(ListSink())
+        rec._engine.room.batch_ns = int(batch_secs * 1e9)
+        assert expected - 0.005 < secs(rec) <= expected
+        await rec.disconnect()
+
+
+async def test_many_entities_make_a_tick_costly() -> None:
+    rec = stream(batcher_config=rr.ChunkBatcherConfig(flush_tick=0.008))
+    await rec.set_sinks(ListSink())
+    for number in range(300):
+        await rec.log(f"a{number}", rr.Scalars(1.0))
+    await rec.flush()
+    many = rec._engine.room.batch_ns
+    for _ in range(20):
+        await rec.log("a", rr.Scalars(1.0))
+        await rec.flush()
+    assert rec._engine.room.batch_ns < many / 4
+    await rec.disconnect()
+
+
 async def test_rows_of_another_thread_are_ticked_too() -> None:
     sink = ListSink()
     rec = stream(batcher_config=rr.ChunkBatcherConfig(flush_tick=0.01))
