@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_right
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -61,9 +63,9 @@ def write_pieces(transport: Any, descriptor: int | None, pieces: Sequence[Segmen
 
 def _after(pieces: Sequence[Segment], nbytes: int) -> list[Segment]:
     """What is left of the pieces behind so many bytes."""
-    for position, piece in enumerate(pieces):
-        size = len(piece)
-        if nbytes < size:
-            return [memoryview(piece)[nbytes:], *pieces[position + 1 :]]
-        nbytes -= size
-    return []
+    ends = list(accumulate(map(len, pieces)))
+    position = bisect_right(ends, nbytes)
+    if position == len(pieces):
+        return []
+    piece = pieces[position]
+    return [memoryview(piece)[len(piece) - (ends[position] - nbytes) :], *pieces[position + 1 :]]

@@ -7,7 +7,8 @@ case, are plain bytes that are packed into the row itself.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,6 +48,17 @@ Captured: TypeAlias = tuple[Shape, Any]
 
 Converter: TypeAlias = "tuple[Shape, Callable[[Any], Any]]"
 """How values of one Python type are captured: always into this shape, or ``DYNAMIC``."""
+
+
+_E = TypeVar("_E", bound="Encoding")
+
+
+def once_per_encoding(make: Callable[[_E], pa.DataType]) -> Callable[[_E], pa.DataType]:
+    """Makes an Arrow type once: equal ones that are other objects take long to be recognised.
+
+    There are few encodings, and they live as long as the program.
+    """
+    return cache(make)
 
 
 class Encoding:

@@ -14,7 +14,7 @@ from aiorerun.types.coerce.colors import ColorEncoding
 from aiorerun.types.coerce.numbers import NumberEncoding
 from aiorerun.types.coerce.text import TextEncoding, writable
 from aiorerun.types.coerce.values import is_arrow_array, refusal
-from aiorerun.types.encoding import ARROW, Captured, Encoding
+from aiorerun.types.encoding import ARROW, Captured, Encoding, once_per_encoding
 from aiorerun.types.native import Native, is_of
 
 if TYPE_CHECKING:
@@ -105,6 +105,7 @@ class RecordEncoding(NestedEncoding):
         self.parts = parts
         self.least = least
 
+    @once_per_encoding
     def arrow_type(self) -> pa.DataType:
         """The Arrow type of one instance."""
         import pyarrow as pa
@@ -203,6 +204,7 @@ class ListEncoding(NestedEncoding):
         super().__init__(name)
         self.item = item
 
+    @once_per_encoding
     def arrow_type(self) -> pa.DataType:
         """The Arrow type of one instance."""
         import pyarrow as pa

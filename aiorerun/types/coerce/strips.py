@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiorerun.types.coerce.foreign import is_own, plain_array
 from aiorerun.types.coerce.values import is_arrow_array, is_numpy, refusal
-from aiorerun.types.encoding import ARROW, FIXED, PACKED, Captured, Encoding
+from aiorerun.types.encoding import ARROW, FIXED, PACKED, Captured, Encoding, once_per_encoding
 from aiorerun.types.flat import FlatArray
 from aiorerun.types.native import Native, captured, is_of
 
@@ -60,6 +60,7 @@ class StripEncoding(Encoding):
     def __repr__(self) -> str:
         return f"StripEncoding({self.point!r})"
 
+    @once_per_encoding
     def arrow_type(self) -> pa.DataType:
         """The Arrow type of one instance."""
         import pyarrow as pa

@@ -6,7 +6,16 @@ import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from aiorerun.types.coerce.values import is_arrow_array, refusal
-from aiorerun.types.encoding import ARRAY, ARROW, DYNAMIC, FIXED, Captured, Converter, Encoding
+from aiorerun.types.encoding import (
+    ARRAY,
+    ARROW,
+    DYNAMIC,
+    FIXED,
+    Captured,
+    Converter,
+    Encoding,
+    once_per_encoding,
+)
 from aiorerun.types.flat import FlatArray
 from aiorerun.types.native import Native, captured, is_of
 
@@ -86,6 +95,7 @@ class AxisAngleEncoding(StructEncoding):
 
     __slots__ = ()
 
+    @once_per_encoding
     def arrow_type(self) -> pa.DataType:
         """The Arrow type of one instance."""
         import pyarrow as pa
@@ -110,6 +120,7 @@ class ImageFormatEncoding(StructEncoding):
 
     __slots__ = ()
 
+    @once_per_encoding
     def arrow_type(self) -> pa.DataType:
         """The Arrow type of one instance."""
         import pyarrow as pa

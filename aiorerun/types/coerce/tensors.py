@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiorerun.types.coerce.foreign import plain_array
 from aiorerun.types.coerce.values import is_arrow_array, refusal
-from aiorerun.types.encoding import ARROW, DYNAMIC, PACKED, Captured, Converter, Encoding
+from aiorerun.types.encoding import ARROW, DYNAMIC, PACKED, Captured, Converter, Encoding, once_per_encoding
 from aiorerun.types.flat import FlatArray
 from aiorerun.types.native import Native, captured, is_of
 
@@ -72,6 +72,7 @@ class TensorEncoding(Encoding):
     def __repr__(self) -> str:
         return "TensorEncoding()"
 
+    @once_per_encoding
     def arrow_type(self) -> pa.DataType:
         """The Arrow type of one instance."""
         import pyarrow as pa

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from aiorerun.types.coerce.foreign import plain_array
 from aiorerun.types.coerce.values import first_axis, is_arrow_array, is_numpy, numbers_of, refusal
-from aiorerun.types.encoding import ARRAY, ARROW, DYNAMIC, FIXED, Captured, Converter, Encoding
+from aiorerun.types.encoding import (
+    ARRAY,
+    ARROW,
+    DYNAMIC,
+    FIXED,
+    Captured,
+    Converter,
+    Encoding,
+    once_per_encoding,
+)
 from aiorerun.types.flat import FlatArray
 from aiorerun.types.native import Native, captured, is_of
 
@@ -225,6 +234,7 @@ class HarmonicsEncoding(VectorEncoding):
     def __repr__(self) -> str:
         return "HarmonicsEncoding()"
 
+    @once_per_encoding
     def arrow_type(self) -> pa.DataType:
         """The Arrow type of one instance."""
         import pyarrow as pa
