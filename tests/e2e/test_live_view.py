@@ -53,7 +53,7 @@ async def running(kind: str, folder: Path) -> AsyncGenerator[int]:
 
 @pytest.mark.usefixtures("web_viewer")
 @pytest.mark.may_block
-@pytest.mark.parametrize("framework", ["fastapi", "aiohttp"])
+@pytest.mark.parametrize("framework", ["fastapi", pytest.param("aiohttp", marks=pytest.mark.soak)])
 async def test_the_mounted_page_shows_live_requests(framework: str, tmp_path: Path) -> None:
     is_open = asyncio.Event()
 
