@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.reading import assert_verified, rows_of, scalars_of
+from tests.slowness import SLOWNESS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and forks of POSIX")
 
 CLOSE_TIMEOUT = 2.0
-START_AND_END_SECS = 15.0
+START_AND_END_SECS = 15.0 * SLOWNESS
 """What an interpreter may take on a busy machine before and after what is tested."""
 
 ASYNC = """

@@ -18,6 +18,7 @@ from aiorerun.sinks.base import SinkGone
 from aiorerun.sinks.memory import encode_stream
 from tests.faults.loop_watch import long_steps
 from tests.reading import LoggedRow, rows_of, scalars_of
+from tests.slowness import SLOWNESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -100,14 +101,20 @@ async def test_what_a_slow_sink_gets(
     elif how == "the wrapper":
         sink = rr.QueuedSink(slow, overflow=policy, max_queued_bytes=limit)
     rec = stream(overflow=policy if how == "the stream" else "wait", max_bytes_in_flight=limit)
+
+    def is_all_at_the_sink() -> bool:
+        stats = rec.stats()
+        return stats.rows_pending == stats.sinks[0].rows_pending
+
     await rec.set_sinks(sink)
     await rec.log("map", rr.Scalars(-1.0), static=True)
     for number in range(300):
         await rec.log(f"{'abc'[number % 3]}", rr.Scalars(float(number)))
-        if number % 20 == 0:
-            await asyncio.sleep(0.002)
+        if number % 10 == 0:
+            # The sink is what is slow, not the encoding.
+            await until(is_all_at_the_sink)
         assert_balanced(rec)
-    await until(lambda: rec.stats().rows_pending == rec.stats().sinks[0].rows_pending)
+    await until(is_all_at_the_sink)
     stats = rec.stats()
     assert stats.rows_accepted == 302, "with the properties and the static row"
     assert stats.rows_refused == 0
@@ -259,7 +266,7 @@ async def test_giving_up_a_long_queue_holds_up_nobody() -> None:
     for number in range(rows):
         await rec.log("a", rr.Scalars(float(number)))
     await until(lambda: rec.stats().chunks == rows)
-    with long_steps(0.02) as found:
+    with long_steps(0.02 * SLOWNESS) as found:
         await rec.disconnect()
     assert not found.steps
     stats = rec.stats()
