@@ -7,6 +7,7 @@ from math import nan
 from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
+from aiorerun.integrations.complaints import Complaints
 from aiorerun.integrations.requests.redaction import RequestRedactor
 from aiorerun.integrations.requests.routes import Routes
 from aiorerun.integrations.requests.rows import HTTP_FORM, PackedRow, pack_http
@@ -48,6 +49,9 @@ def trace_config(
     request that is made while another is handled has the number of that one. Errors are told at
     ``http/client/log``. Neither paths nor query strings nor headers are recorded.
 
+    The bytes received are those that the response promises, 0 if it does not say. Requests are not affected by
+    errors of what records them; the first one is logged.
+
     Args:
         recording: Where to; by default into the recording of the service, or the active one.
         entity_path: Below which everything is recorded.
@@ -83,6 +87,7 @@ class _Client:
         self._log_path = log_path
         self._name = name
         self._redactor = redactor
+        self._complain = Complaints("a client request could not be recorded; it is not affected itself")
 
     async def on_start(
         self, session: ClientSession, context: SimpleNamespace, params: TraceRequestStartParams
@@ -97,15 +102,23 @@ class _Client:
     async def on_end(
         self, session: ClientSession, context: SimpleNamespace, params: TraceRequestEndParams
     ) -> None:
-        received = params.response.content_length or 0
-        self._record(context, params.method, params.url, params.response.status, received)
+        try:
+            received = params.response.content_length or 0
+            self._record(context, params.method, params.url, params.response.status, received)
+        except Exception as own:
+            self._complain(own)
 
     async def on_exception(
         self, session: ClientSession, context: SimpleNamespace, params: TraceRequestExceptionParams
     ) -> None:
-        recording = self._record(context, params.method, params.url, 0, 0, failed=True)
-        if recording is None or isinstance(params.exception, asyncio.CancelledError):
-            return
+        try:
+            recording = self._record(context, params.method, params.url, 0, 0, failed=True)
+            if recording is not None and not isinstance(params.exception, asyncio.CancelledError):
+                self._tell(recording, params)
+        except Exception as own:
+            self._complain(own)
+
+    def _tell(self, recording: AsyncRecordingStream, params: TraceRequestExceptionParams) -> None:
         from aiorerun.archetypes import TextLog
 
         error = params.exception

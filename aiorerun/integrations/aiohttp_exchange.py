@@ -11,7 +11,7 @@ from aiohttp import web
 from aiorerun.integrations.exchange import Exchange
 from aiorerun.integrations.requests.details import Body, document
 from aiorerun.integrations.requests.routes import UNMATCHED
-from aiorerun.integrations.requests.rows import PackedRow, web_socket_row
+from aiorerun.integrations.requests.rows import PackedRow, closed_row
 
 if TYPE_CHECKING:
     from aiorerun.integrations.recorder import Recorder
@@ -66,14 +66,10 @@ class AiohttpExchange(Exchange):
 
     def finish(self, error: BaseException | None) -> bool:
         """Works out how it ended; returns whether that counts as a failure of the service."""
-        if isinstance(error, ConnectionResetError):
-            self.disconnected = True
         if error is None or isinstance(error, web.HTTPException):
             return self.status >= 500
-        if isinstance(error, asyncio.CancelledError | GeneratorExit):
+        if isinstance(error, ConnectionResetError | asyncio.CancelledError | GeneratorExit):
             self.disconnected = True
-            return False
-        if self.disconnected and isinstance(error, ConnectionResetError):
             return False
         self.status = self.status or 500
         return True
@@ -94,7 +90,8 @@ class AiohttpExchange(Exchange):
         response = self.response
         if not isinstance(response, web.WebSocketResponse):
             return super().row(failed)
-        return web_socket_row(super().row(failed), 0, 0, response.close_code)
+        # aiohttp counts no messages.
+        return closed_row(super().row(failed), response.close_code)
 
     def details(self, title: str) -> str:
         """Headers, bodies and the query string as one text, as far as they are wanted."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import logging
 import threading
 import weakref
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from math import nan
 from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Final
 
+from aiorerun.integrations.complaints import Complaints
 from aiorerun.integrations.exchange import MS, ONLY_REQUEST, leave, leave_quickly, log_row
 from aiorerun.integrations.failures import Failures
 from aiorerun.integrations.requests.rows import SCALAR_FORM, PackedRow, pack_scalar
@@ -36,8 +36,6 @@ _PUSH_SECS: Final = 0.4
 """so long its row for others, to become one chunk with them."""
 
 _recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
-
-logger = logging.getLogger("aiorerun")
 
 
 @dataclass(slots=True)
@@ -93,6 +91,7 @@ class Recorder:
     Attributes:
         recent: Requests that are in progress, or ended and are not recorded yet, but for the
         long: requests that have been in progress for a while.
+        complain: Gets errors of our own.
         recording: Where requests went last.
         timer: Tells rates, while there is anything to tell. ``None`` before the first request, and after long
             silence.
@@ -118,10 +117,10 @@ class Recorder:
         self._ended = 0
         self._rated_ns = 0
         self.timer: asyncio.TimerHandle | None = None
+        self.complain = Complaints("a request could not be recorded; it is not affected itself")
         self._failures = Failures(settings, self.complain)
         # For what belongs to no request.
         self._context = contextvars.Context()
-        self._has_complained = False
         _recorders.add(self)
         weakref.finalize(self, _of_former.add, self.stats).atexit = False
 
@@ -153,12 +152,6 @@ class Recorder:
         if self.timer is None and self.settings.rate_interval:
             self._rated_ns = now
             self._arm(asyncio.get_running_loop())
-
-    def complain(self, error: Exception) -> None:
-        """Logs the first error of our own, with its traceback; more of them would only repeat it."""
-        if not self._has_complained:
-            self._has_complained = True
-            logger.error("a request could not be recorded; it is not affected itself", exc_info=error)
 
     # --- the end of requests -------------------------------------------------------------------
 

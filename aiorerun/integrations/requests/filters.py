@@ -14,7 +14,7 @@ Sample: TypeAlias = "float | Callable[[Any], float]"
 """The share of requests that are recorded, from 0 to 1, or what tells it for one of them."""
 
 
-class PathFilter:
+class UrlFilter:
     """Which paths are looked at.
 
     Args:
@@ -43,7 +43,7 @@ class PathFilter:
         return self._include is None or self._include.match(path) is not None
 
 
-class Sampler:
+class RequestSampler:
     """Which requests get a row.
 
     Args:

@@ -85,11 +85,21 @@ HTTP_FORM, pack_http = packed(COLUMNS)
 HTTP_LETTERS: Final = "".join([_LETTERS[encoding] for _, encoding in COLUMNS])
 """How :mod:`struct` packs the values of a request."""
 WEB_SOCKET_FORM: Final = packed(WEB_SOCKET_COLUMNS)[0]
+CLOSED_FORM: Final = packed((*COLUMNS, WEB_SOCKET_COLUMNS[-1]))[0]
 _pack_messages: Final = packed(WEB_SOCKET_COLUMNS[len(COLUMNS) :])[1]
+_pack_code: Final = packed(WEB_SOCKET_COLUMNS[-1:])[1]
 SCALAR_FORM, pack_scalar = packed(COLUMNS[:1])
 
 
 def web_socket_row(request: PackedRow, received: int, sent: int, code: object) -> PackedRow:
     """The row of a WebSocket connection: what requests have, numbers of messages, and the close code."""
-    known = code if isinstance(code, int) and 0 <= code <= 0xFFFF else 0
-    return PackedRow(WEB_SOCKET_FORM, request._row[1] + _pack_messages(received, sent, known))
+    return PackedRow(WEB_SOCKET_FORM, request._row[1] + _pack_messages(received, sent, _known_code(code)))
+
+
+def closed_row(request: PackedRow, code: object) -> PackedRow:
+    """The row of a WebSocket connection whose messages nobody has counted."""
+    return PackedRow(CLOSED_FORM, request._row[1] + _pack_code(_known_code(code)))
+
+
+def _known_code(code: object) -> int:
+    return code if isinstance(code, int) and 0 <= code <= 0xFFFF else 0

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
-from aiorerun.integrations.requests.filters import PathFilter, Sampler
+from aiorerun.integrations.requests.filters import RequestSampler, UrlFilter
 from aiorerun.integrations.requests.redaction import RequestRedactor
 from aiorerun.integrations.requests.routes import MAX_ROUTES, Routes
 
@@ -49,10 +49,6 @@ class RequestOptions(TypedDict, total=False):
     route: Callable[[Any], str | None] | None
 
 
-REQUEST_OPTIONS: Final = frozenset(RequestOptions.__annotations__)
-"""The names of these options."""
-
-
 class RequestSettings:
     """The options of :class:`RequestOptions`, checked.
 
@@ -90,8 +86,8 @@ class RequestSettings:
             raise ValueError(f"rate_interval must be 0 or more seconds, got {rate_interval!r}")
         if max_routes < 1:
             raise ValueError(f"max_routes must be positive, got {max_routes!r}")
-        self.paths = PathFilter(include, exclude)
-        self.sampler = Sampler(sample)
+        self.paths = UrlFilter(include, exclude)
+        self.sampler = RequestSampler(sample)
         self.redactor = RequestRedactor(redact)
         self.routes = Routes(root, max_routes)
         self.name_route = route

@@ -26,6 +26,8 @@ _CONTEXT: Final = "\nDuring handling of the above exception, another exception o
 class Traceback:
     """What is needed to tell of an exception later, without holding on to its frames.
 
+    :class:`traceback.TracebackException` asks the file system about each source file when it is made.
+
     Args:
         error: The exception.
 

@@ -198,6 +198,7 @@ async def test_web_sockets() -> None:
         [1000],
         [False],
     )
+    assert "WebSocket:messages_sent" not in found[0].arrow, "nobody has counted them"
 
 
 async def test_clients_that_go_away() -> None:
@@ -305,6 +306,21 @@ async def test_client_requests_by_name() -> None:
             await get(client, url + "/items/17")
 
     assert len(await sink.rows("out/requests/items/GET")) == 1
+
+
+async def test_a_client_is_not_affected_by_errors_of_ours(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(method: str, url: Any) -> str:
+        raise ZeroDivisionError("no name")
+
+    async with rr.AsyncRecordingStream("client") as rec:
+        await rec.set_sinks(CaptureSink())
+        trace = trace_config(recording=rec, route=fail)
+        async with served(make_app()) as url, ClientSession(trace_configs=[trace]) as client:
+            assert [(await get(client, url + "/"))[0] for _ in range(2)] == [200, 200]
+        with pytest.raises(aiohttp.ClientConnectorError):
+            async with ClientSession(trace_configs=[trace]) as client:
+                await get(client, url)
+    assert caplog.text.count("a client request could not be recorded") == 1
 
 
 async def test_a_client_without_a_recording() -> None:

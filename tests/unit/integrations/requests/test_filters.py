@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aiorerun.integrations.requests.filters import PathFilter, Sampler
+from aiorerun.integrations.requests.filters import RequestSampler, UrlFilter
 
 
 @pytest.mark.parametrize(
@@ -23,31 +23,31 @@ from aiorerun.integrations.requests.filters import PathFilter, Sampler
     ],
 )
 def test_paths(include: tuple[str, ...], exclude: tuple[str, ...], path: str, wanted: bool) -> None:
-    assert PathFilter(include, exclude)(path) is wanted
+    assert UrlFilter(include, exclude)(path) is wanted
 
 
 def test_a_filter_of_nothing_lets_all_through() -> None:
-    assert PathFilter().lets_all_through
-    assert not PathFilter(exclude=["/a"]).lets_all_through
+    assert UrlFilter().lets_all_through
+    assert not UrlFilter(exclude=["/a"]).lets_all_through
 
 
 def test_a_single_text_is_a_mistake() -> None:
     with pytest.raises(TypeError, match=r"exclude must hold patterns.*\['/health'\]"):
-        PathFilter(exclude="/health")
+        UrlFilter(exclude="/health")
 
 
 def test_shares() -> None:
-    assert Sampler().takes_all
-    assert Sampler(1)(None)
-    assert not Sampler(0)(None)
-    assert 200 < sum(Sampler(0.5)(None) for _ in range(1000)) < 800
+    assert RequestSampler().takes_all
+    assert RequestSampler(1)(None)
+    assert not RequestSampler(0)(None)
+    assert 200 < sum(RequestSampler(0.5)(None) for _ in range(1000)) < 800
 
 
 def test_shares_by_function() -> None:
     def share(request: Any) -> float:
         return 1.0 if request == "wanted" else 0.0
 
-    sampler = Sampler(share)
+    sampler = RequestSampler(share)
     assert not sampler.takes_all
     assert sampler("wanted")
     assert not sampler("other")
@@ -56,4 +56,4 @@ def test_shares_by_function() -> None:
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
 def test_shares_out_of_range(share: float) -> None:
     with pytest.raises(ValueError, match="sample must be from 0 to 1"):
-        Sampler(share)
+        RequestSampler(share)

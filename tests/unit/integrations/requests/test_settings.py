@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aiorerun.integrations.requests.settings import REQUEST_OPTIONS, RequestSettings
+from aiorerun.integrations.requests.settings import RequestOptions, RequestSettings
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_nothing_is_recorded_by_default_that_might_be_secret() -> None:
 def test_all_options_are_told() -> None:
     parameters = set(RequestSettings.__init__.__annotations__) - {"return"}
 
-    assert parameters == REQUEST_OPTIONS
+    assert parameters == set(RequestOptions.__annotations__)
 
 
 def test_entity_path() -> None:
