@@ -49,8 +49,8 @@ def trace_config(
     request that is made while another is handled has the number of that one. Errors are told at
     ``http/client/log``. Neither paths nor query strings nor headers are recorded.
 
-    The bytes received are those that the response promises, 0 if it does not say. Requests are not affected by
-    errors of what records them; the first one is logged.
+    The bytes received are those that the response promises, 0 if it does not say. Errors of what records do
+    not affect requests; the first one is logged.
 
     Args:
         recording: Where to; by default into the recording of the service, or the active one.
