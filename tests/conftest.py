@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import linecache
+import logging
 import os
 from asyncio import constants
 from typing import TYPE_CHECKING, Any, Protocol
@@ -89,6 +90,16 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the person who runs the tests reaches them."""
     for name in _RERUN_VARIABLES:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def same_logging() -> Iterator[None]:
+    """A test that leaves another level at the root logger would change what later tests see; so it fails."""
+    level = logging.root.level
+    yield
+    left = logging.root.level
+    logging.root.setLevel(level)
+    assert left == level, f"the test has set the root logger to {logging.getLevelName(left)}"
 
 
 class Sized(Protocol):

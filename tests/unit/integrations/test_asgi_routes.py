@@ -145,7 +145,8 @@ async def test_litestar() -> None:
     async def item(item_id: int) -> dict[str, int]:
         return {}
 
-    app = litestar.Litestar([litestar.get("/items/{item_id:int}")(item)])
+    # Otherwise it sets up the logging of the whole process.
+    app = litestar.Litestar([litestar.get("/items/{item_id:int}")(item)], logging_config=None)
     assert await route_of(app, http_scope("/items/3")) == "/items/{item_id}/GET"
     assert await route_of(app, http_scope("/none")) == "/(unmatched)/GET"
 
