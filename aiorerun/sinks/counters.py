@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from aiorerun.pipeline.ledger import SinkStats
+from aiorerun.sinks.parcel import settle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +57,7 @@ class SinkCounters:
                 self.rows_dropped += parcel.rows
                 if parcel.rows:
                     self.reasons[lost_because] += parcel.rows
-            parcel.done(lost_because, waited_for=waited_for)
+        settle(parcels, lost_because, waited_for=waited_for)
 
     def lose(self, rows: int, reason: str) -> int:
         """Rows that it had taken are lost; returns how many of them there are at most."""

@@ -8,7 +8,7 @@ from aiorerun.pipeline.overflow import ESSENTIAL, NEVER, STATIC, TEMPORAL
 from aiorerun.types.store import StoreKind
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterable
 
     from aiorerun.codec.messages import Message
     from aiorerun.pipeline.ledger import Ledger
@@ -97,19 +97,26 @@ class Parcel:
         assert index is not None
         return (self.message.store, index.group.entity_path, index.group.columns)
 
-    def done(self, lost_because: str | None, *, waited_for: bool) -> None:
-        """One sink is through with it."""
+    def leave(self, lost_because: str | None, *, waited_for: bool) -> bool:
+        """One sink is through with it. Returns whether its account is to be told: :func:`settle` does so."""
         self.lost_because = self.lost_because or lost_because
         self._open -= 1
         self._waited_for -= waited_for
         if self._open == 0:
-            if self._account is not None:
-                cost = self.nbytes if self._aside else self._cost
-                self._account.settle(
-                    cost, self.rows, self.lost_because, aside=self._aside, ledger=self._ledger
-                )
-        elif self._waited_for == 0:
+            return self._account is not None
+        if self._waited_for == 0:
             self._set_aside()
+        return False
+
+    @property
+    def share(self) -> tuple[Account | None, Ledger | None, bool, str | None]:
+        """Parcels for which these are equal can be settled together."""
+        return self._account, self._ledger, self._aside, self.lost_because
+
+    @property
+    def cost(self) -> int:
+        """What it counts for until it is settled."""
+        return self.nbytes if self._aside else self._cost
 
     @property
     def is_settled(self) -> bool:
@@ -129,6 +136,29 @@ class Parcel:
         if self._account is not None and not self._aside:
             self._aside = True
             self._account.set_aside(self._cost, self.nbytes, self._ledger)
+
+
+def settle(parcels: Iterable[Parcel], lost_because: str | None, *, waited_for: bool) -> None:
+    """One sink is through with these: it has taken them, or they are lost for it.
+
+    Those that no other sink is to get are over. Accounts are told of many at once: that takes locks.
+    """
+    share: tuple[Account | None, Ledger | None, bool, str | None] = (None, None, False, None)
+    cost = rows = 0
+    for parcel in parcels:
+        if parcel.leave(lost_because, waited_for=waited_for):
+            if parcel.share != share:
+                _tell(share, cost, rows)
+                share, cost, rows = parcel.share, 0, 0
+            cost += parcel.cost
+            rows += parcel.rows
+    _tell(share, cost, rows)
+
+
+def _tell(share: tuple[Account | None, Ledger | None, bool, str | None], cost: int, rows: int) -> None:
+    account, ledger, aside, lost_because = share
+    if account is not None:
+        account.settle(cost, rows, lost_because, aside=aside, ledger=ledger)
 
 
 def message_rank(message: Message) -> int:
