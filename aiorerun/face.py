@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from aiorerun.context import ActiveRecordings, StoreTimes, isolate_generator
-from aiorerun.stream_base import BaseRecordingStream, TimeScope, checked_time, logger
+from aiorerun.stream_base import BaseRecordingStream, logger
+from aiorerun.time_setting import TimeScope, checked_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -33,15 +33,14 @@ from aiorerun.errors import (
 from aiorerun.pipeline.capture import CLOSED, DISABLED, FULL, OPEN, UNOPENED
 from aiorerun.pipeline.overflow import ESSENTIAL, check_policy
 from aiorerun.sinks.queued import check_max_queued_bytes
+from aiorerun.time_setting import TimeScope, checked_time, set_checked_time
 from aiorerun.types.ids import ids
 from aiorerun.types.store import StoreId, StoreKind, normalize_application_id, process_recording_id
-from aiorerun.types.time import time_value
-from aiorerun.types.timepoint import LOG_TICK, LOG_TIME, NO_TIMES, time_of, with_time, without_time
+from aiorerun.types.timepoint import LOG_TICK, LOG_TIME, NO_TIMES, without_time
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
     from datetime import datetime, timedelta
-    from types import TracebackType
     from uuid import UUID
 
     import numpy as np
@@ -54,7 +53,6 @@ if TYPE_CHECKING:
     from aiorerun.pipeline.overflow import OverflowPolicy
     from aiorerun.sinks.base import Sink
     from aiorerun.types.batches import AsComponents, DescribedComponentBatch
-    from aiorerun.types.timeline import TimelineKind
 
     from_iterable = Iterable[DescribedComponentBatch]
 
@@ -496,80 +494,6 @@ class BaseRecordingStream:
     def stats(self) -> StreamStats:
         """What became of the rows so far; from any thread."""
         return self._engine.stats()
-
-
-class TimeScope:
-    """See :meth:`AsyncRecordingStream.at`."""
-
-    __slots__ = ("_former", "_timeline", "_times", "_value")
-
-    def __init__(
-        self, times: StoreTimes | None, timeline: str, sequence: Any, duration: Any, timestamp: Any
-    ) -> None:
-        self._times = times
-        self._timeline = timeline
-        self._former: tuple[TimelineKind, int] | None = None
-        # Checked here and now, so that the error points at the line with the wrong argument.
-        self._value = checked_time("at", timeline, sequence, duration, timestamp)
-
-    def __enter__(self) -> None:
-        if self._times is None or self._value is None:
-            return
-        self._former = time_of(self._times.get(), self._timeline)
-        set_checked_time(self._times, self._timeline, *self._value)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._times is None or self._value is None:
-            return
-        now = self._times.get()
-        if self._former is None:
-            self._times.set(without_time(now, self._timeline))
-        else:
-            self._times.set(with_time(now, self._timeline, *self._former))
-
-
-def checked_time(
-    context: str, timeline: str, sequence: Any, duration: Any, timestamp: Any
-) -> tuple[TimelineKind, int] | None:
-    """Kind and value of a time; ``None`` if it was wrong and that was reported.
-
-    Raises:
-        ValueError: Not exactly one of the three was given; strict mode or not.
-        TypeError, OverflowError: In strict mode.
-    """
-    try:
-        return time_value(timeline, sequence, duration, timestamp)
-    except Exception as error:
-        if (sequence is not None) + (duration is not None) + (timestamp is not None) != 1:
-            raise
-        report(context, error)
-        return None
-
-
-def set_checked_time(times: StoreTimes, timeline: str, kind: TimelineKind, value: int) -> None:
-    """Sets one time in the current context."""
-    timepoint = times.get()
-    position = timepoint[0].positions.get(timeline)
-    if position is None or timepoint[0].timelines[position].kind is not kind:
-        _check_kind(times, timeline, kind)
-    times.set(with_time(timepoint, timeline, kind, value))
-
-
-def _check_kind(times: StoreTimes, timeline: str, kind: TimelineKind) -> None:
-    """Warns once per timeline that is used with another kind than at first; strict mode raises."""
-    first = times.kinds.setdefault(timeline, kind)
-    if first is kind or (timeline in times.mixed and not strict_mode()):
-        return
-    times.mixed.add(timeline)
-    report(
-        "set_time",
-        ValueError(
-            f"timeline {timeline!r} was a {first.name.lower()} and is now set as a {kind.name.lower()}; "
-            "viewers do not support that: use one kind per timeline name"
-        ),
-    )
 
 
 def check_timeout(timeout_sec: float, argument: str = "flush: timeout_sec") -> None:

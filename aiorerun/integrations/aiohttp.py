@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from aiorerun.integrations.recorder import Recorder, RequestStats, request_stats, settle_all
+from aiorerun.integrations.recorder import Recorder, request_stats, settle_all
 from aiorerun.integrations.requests.settings import RequestOptions, RequestSettings
+from aiorerun.integrations.requests.stats import RequestStats
 from aiorerun.integrations.service import RECORDING_OPTIONS, RecordingOptions, ServiceRecording
 from aiorerun.stream import AsyncRecordingStream, active
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from aiorerun.integrations.asgi_exchanges import DetailedExchange, HttpExchange, WebSocketExchange
 from aiorerun.integrations.asgi_routes import RouteFinder
-from aiorerun.integrations.recorder import Recorder, RequestStats, request_stats, settle_all
+from aiorerun.integrations.recorder import Recorder, request_stats, settle_all
 from aiorerun.integrations.requests.settings import RequestOptions, RequestSettings
+from aiorerun.integrations.requests.stats import RequestStats
 from aiorerun.integrations.service import RECORDING_OPTIONS, RecordingOptions, ServiceRecording
 from aiorerun.stream import active
 

@@ -10,7 +10,7 @@ from aiorerun.archetypes import StateChange, TextLog
 from aiorerun.integrations.fields import MAX_MESSAGE, active_recording, clipped, fields
 from aiorerun.integrations.redaction import DEFAULT
 from aiorerun.logging_handler import emitting
-from aiorerun.stream_base import set_checked_time
+from aiorerun.time_setting import set_checked_time
 from aiorerun.types.any_values import DynamicArchetype
 from aiorerun.types.entity_path import new_entity_path
 from aiorerun.types.timeline import TimelineKind

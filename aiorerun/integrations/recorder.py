@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import threading
 import weakref
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import nan
 from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Final
@@ -15,6 +15,7 @@ from aiorerun.integrations.complaints import Complaints
 from aiorerun.integrations.exchange import MS, ONLY_REQUEST, leave, leave_quickly, log_row
 from aiorerun.integrations.failures import Failures
 from aiorerun.integrations.requests.rows import SCALAR_FORM, PackedRow, pack_scalar
+from aiorerun.integrations.requests.stats import RequestStats
 from aiorerun.integrations.row_buffer import WIDTH, RowBuffer, pack_into
 from aiorerun.integrations.service import shared_recording
 from aiorerun.pipeline.capture import BOTH, CLOSED, DISABLED, OPEN
@@ -36,42 +37,6 @@ _PUSH_SECS: Final = 0.4
 """so long its row for others, to become one chunk with them."""
 
 _recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
-
-
-@dataclass(slots=True)
-class RequestStats:
-    """What became of the requests of a process, WebSocket connections included.
-
-    ``seen = in_progress + recorded + not_sampled + not_recorded``. Each of the ``recorded`` is one row in the
-    recording, whose :meth:`aiorerun.AsyncRecordingStream.stats` tells what became of it. Requests that have
-    ended are handed to the recording within half a second, and before it is flushed or closed.
-
-    Attributes:
-        seen: Requests that began, without those below.
-        excluded: Requests that passed through untouched because of ``include`` and ``exclude``, or because
-            there was no recording.
-        recorded: Requests that ended, with a row.
-        not_sampled: Requests that ended, and were not among the sample.
-        not_recorded: Requests that ended when the recording was closed, or could not be recorded; the log
-            says why.
-        in_progress: Requests that have not ended yet.
-    """
-
-    seen: int = 0
-    excluded: int = 0
-    recorded: int = 0
-    not_sampled: int = 0
-    not_recorded: int = 0
-    in_progress: int = 0
-
-    def add(self, other: RequestStats) -> None:
-        """Counts other requests as well."""
-        self.seen += other.seen
-        self.excluded += other.excluded
-        self.recorded += other.recorded
-        self.not_sampled += other.not_sampled
-        self.not_recorded += other.not_recorded
-        self.in_progress += other.in_progress
 
 
 _of_former: Final = RequestStats()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import subprocess
 import sys
-import threading
 import time
 import warnings
 from pathlib import Path
@@ -19,88 +17,15 @@ import aiorerun as rr
 import aiorerun.sync as blocking_rr
 from aiorerun.codec.decoder import RrdDecoder, read_chunks
 from aiorerun.codec.framing import MESSAGE_HEADER, MessageKind
-from aiorerun.importers import external, program as program_run, registry
 from aiorerun.importers.base import ImportedColumns, ImportedRow, ImportSettings, IncompatibleFileError
 from tests.reading import rows_of
-from tests.unit.importers.files import PLYS, write_program, write_recording, write_tables, write_video
+from tests.unit.importers.files import PLYS, write_program, write_tables, write_video
+from tests.unit.importing.waiting import eventually, paths_of, text_file
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, Callable
 
-    NewStream = Callable[..., rr.AsyncRecordingStream]
-
-
-@pytest.fixture
-async def new_stream() -> AsyncIterator[NewStream]:
-    """Makes streams that are closed after the test."""
-    made: list[rr.AsyncRecordingStream] = []
-
-    def make(**options: Any) -> rr.AsyncRecordingStream:
-        options = {"recording_id": "new", "send_properties": False, **options}
-        made.append(rr.AsyncRecordingStream("target", **options))
-        return made[-1]
-
-    yield make
-    for stream in made:
-        await stream.aclose()
-
-
-@pytest.fixture(autouse=True)
-def no_programs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The importers of whoever runs the tests have nothing to do with them."""
-    monkeypatch.setattr(external._Found, "importers", [])
-    monkeypatch.setattr(registry, "_registered", [])
-
-
-@pytest.fixture
-def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Puts an importer with this body on the path."""
-
-    def put(body: str) -> None:
-        write_program(tmp_path / "bin", body)
-        monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-        monkeypatch.setattr(external._Found, "importers", None)
-
-    return put
-
-
-@pytest.fixture(scope="session")
-def recording_bytes(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    path = tmp_path_factory.mktemp("recording") / "other.rrd"
-    write_recording(path)
-    return path.read_bytes()
-
-
-@pytest.fixture
-def other(tmp_path: Path, recording_bytes: bytes) -> Path:
-    """A recording in a file: three rows of a wave, and a static note."""
-    path = tmp_path / "other.rrd"
-    path.write_bytes(recording_bytes)
-    return path
-
-
-def text_file(folder: Path, name: str = "note.txt", text: str = "hello") -> Path:
-    path = folder / name
-    path.write_text(text)
-    return path
-
-
-def paths_of(data: bytes) -> list[str]:
-    return sorted(row.path for row in rows_of(data))
-
-
-async def eventually(condition: Callable[[], bool], seconds: float = 10) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - processes set no events
-            await asyncio.sleep(0.01)
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False
+    from tests.unit.importing.waiting import NewStream
 
 
 # --- times and paths ----------------------------------------------------------------------------------
@@ -433,219 +358,6 @@ async def test_a_closed_recording_takes_nothing_more(
     lines.go_on.set()
     await eventually(lambda: not rec._imports)
     assert "not all of it was imported" in caplog.text
-
-
-# --- programs on the path -------------------------------------------------------------------------------
-
-
-async def test_a_program_is_told_and_heard(
-    tmp_path: Path,
-    other: Path,
-    new_stream: NewStream,
-    program: Callable[[str], None],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("RERUN_APP_ONLY", "1")
-    told = tmp_path / "told"
-    program(
-        f"open({str(told)!r}, 'w').write(json.dumps([sys.argv[1:], sys.stdin.read(), dict(os.environ)]))\n"
-        f"sys.stdout.buffer.write(open({str(tmp_path / 'other.rrd')!r}, 'rb').read())"
-    )
-    monkeypatch.chdir(tmp_path)
-    text_file(tmp_path, "table.csv")
-    rec = new_stream()
-    memory = await rec.memory_recording()
-    rec.set_time("frame", sequence=3)
-    await rec.log_file_from_path("table.csv")
-    rows = rows_of(await memory.drain_as_bytes())
-    assert len(rows) == 4
-    assert {row.recording for row in rows} == {"other"}
-    arguments, read, environment = json.loads(told.read_text())
-    assert arguments[:5] == ["table.csv", "--application-id", "target", "--recording-id", "new"]
-    assert "--time_sequence frame=3" in " ".join(arguments)
-    assert read == ""
-    assert "RERUN_APP_ONLY" not in environment
-
-
-async def test_programs_never_see_contents_or_known_formats(
-    tmp_path: Path, new_stream: NewStream, program: Callable[[str], None]
-) -> None:
-    program(f"open({str(tmp_path / 'told')!r}, 'w')")
-    rec = new_stream()
-    await rec.log_file_from_path(text_file(tmp_path))
-    with pytest.warns(rr.RerunWarning, match="No importer support"):
-        await rec.log_file_from_contents("table.csv", b"")
-    assert not (tmp_path / "told").exists()
-
-
-@pytest.mark.parametrize("code", [0, 1, 66])
-async def test_exit_codes(
-    code: int,
-    tmp_path: Path,
-    new_stream: NewStream,
-    program: Callable[[str], None],
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    program(f"sys.stderr.write('x' * 1_000_000 + 'the reason'); sys.exit({code})")
-    rec = new_stream()
-    path = text_file(tmp_path, "table.csv")
-    if code == 0:
-        await rec.log_file_from_path(path)
-    else:
-        with pytest.warns(rr.RerunWarning, match="No importer support"):
-            await rec.log_file_from_path(path)
-    assert ("failed with exit code 1: xxx" in caplog.text) == (code == 1)
-    assert ("the reason" in caplog.text) == (code == 1)
-    assert len(caplog.text) < 2 * program_run.MAX_STDERR_BYTES
-
-
-async def test_what_a_failing_program_gave_stays(
-    tmp_path: Path,
-    other: Path,
-    new_stream: NewStream,
-    program: Callable[[str], None],
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    program(
-        f"sys.stdout.buffer.write(open({str(tmp_path / 'other.rrd')!r}, 'rb').read())\n"
-        "sys.stdout.flush(); os.kill(os.getpid(), signal.SIGKILL)"
-    )
-    rec = new_stream()
-    memory = await rec.memory_recording()
-    await rec.log_file_from_path(text_file(tmp_path, "table.csv"))
-    assert paths_of(await memory.drain_as_bytes()) == ["/note", "/wave", "/wave", "/wave"]
-    assert "failed with exit code -9" in caplog.text
-
-
-async def test_a_program_that_prints_something_else(
-    tmp_path: Path,
-    new_stream: NewStream,
-    program: Callable[[str], None],
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    program("sys.stdout.write('nothing of the kind' * 10); sys.stdout.flush(); time.sleep(60)")
-    rec = new_stream()
-    await rec.log_file_from_path(text_file(tmp_path, "table.csv"))
-    assert "this is not an RRD stream" in caplog.text
-
-
-STUBBORN = """
-signal.signal(signal.SIGTERM, signal.SIG_IGN) if {stubborn} else None
-open({pid!r} + '.new', 'w').write(str(os.getpid()))
-os.rename({pid!r} + '.new', {pid!r})
-time.sleep(60)
-"""
-
-
-@pytest.mark.parametrize("stubborn", [False, True])
-async def test_cancelling_ends_the_program(
-    stubborn: bool, tmp_path: Path, new_stream: NewStream, program: Callable[[str], None],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    monkeypatch.setattr(program_run, "TERMINATION_SECS", 0.3)
-    pid = tmp_path / "pid"
-    program(STUBBORN.format(pid=str(pid), stubborn=stubborn))
-    rec = new_stream()
-    call = asyncio.create_task(rec.log_file_from_path(text_file(tmp_path, "table.csv")))
-    await eventually(pid.exists)
-    call.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await call
-    assert is_gone(int(pid.read_text()))
-    assert not rec._imports
-
-
-async def test_an_endless_program_is_ended_with_the_import(
-    tmp_path: Path, other: Path, new_stream: NewStream, program: Callable[[str], None]
-) -> None:
-    pid = tmp_path / "pid"
-    program(
-        f"open({str(pid)!r}, 'w').write(str(os.getpid()))\n"
-        f"data = open({str(tmp_path / 'other.rrd')!r}, 'rb').read()\n"
-        "while True:\n    sys.stdout.buffer.write(data)\n    sys.stdout.flush()\n    time.sleep(0.01)"
-    )
-    rec = new_stream()
-    await rec.memory_recording()
-    await rec.log_file_from_path(text_file(tmp_path, "table.csv"))
-    assert len(rec._imports) == 1
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.1):
-            await rec.disconnect()
-    await eventually(lambda: is_gone(int(pid.read_text())))
-    await eventually(lambda: not rec._imports)
-
-
-def test_the_end_of_the_loop_ends_the_program(
-    tmp_path: Path, other: Path, program: Callable[[str], None]
-) -> None:
-    pid = tmp_path / "pid"
-    program(
-        f"open({str(pid)!r}, 'w').write(str(os.getpid()))\n"
-        f"sys.stdout.buffer.write(open({str(tmp_path / 'other.rrd')!r}, 'rb').read())\n"
-        "sys.stdout.flush(); time.sleep(60)"
-    )
-
-    async def main() -> None:
-        rec = rr.AsyncRecordingStream("target", recording_id="x")
-        await rec.log_file_from_path(text_file(tmp_path, "table.csv"))
-
-    asyncio.run(main())
-    assert is_gone(int(pid.read_text()))
-
-
-# --- pipes ----------------------------------------------------------------------------------------------
-
-
-async def test_a_named_pipe_is_a_recording(tmp_path: Path, other: Path, new_stream: NewStream) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    rec = new_stream()
-    memory = await rec.memory_recording()
-    call = asyncio.create_task(rec.log_file_from_path(tmp_path / "pipe"))
-    data = other.read_bytes()
-    writing = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(data,))
-    writing.start()
-    await call
-    assert paths_of(await memory.drain_as_bytes()) == ["/note", "/wave", "/wave", "/wave"]
-    await asyncio.to_thread(writing.join)
-
-
-async def test_programs_are_not_waited_for_longer_than_allowed(
-    tmp_path: Path,
-    other: Path,
-    program: Callable[[str], None],
-    new_stream: NewStream,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """What came before stays, and the program is ended."""
-    pid_file = tmp_path / "pid"
-    program(
-        f"open({str(pid_file)!r}, 'w').write(str(os.getpid()))\n"
-        f"sys.stdout.buffer.write(open({str(other)!r}, 'rb').read())\nsys.stdout.flush(); time.sleep(600)"
-    )
-    monkeypatch.setenv(program_run.TIMEOUT_VARIABLE, "2")
-    rec = new_stream()
-    memory = await rec.memory_recording()
-    await rec.log_file_from_path(text_file(tmp_path, "table.csv"))
-    await rec.flush()
-    assert is_gone(int(pid_file.read_text()))
-    assert paths_of(await memory.drain_as_bytes()) == ["/note", "/wave", "/wave", "/wave"]
-    assert "TimeoutError: it takes longer than 2.0 s" in caplog.text
-
-
-async def test_a_time_limit_that_is_none(
-    tmp_path: Path,
-    program: Callable[[str], None],
-    new_stream: NewStream,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    program("sys.exit(0)")
-    monkeypatch.setenv(program_run.TIMEOUT_VARIABLE, "soon")
-    rec = new_stream()
-    await rec.memory_recording()
-    await rec.log_file_from_path(text_file(tmp_path, "table.csv"))
-    assert "AIORERUN_IMPORTER_TIMEOUT_SECS must be a positive number of seconds, not 'soon'" in caplog.text
 
 
 # --- the blocking API -----------------------------------------------------------------------------------
