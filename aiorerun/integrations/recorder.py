@@ -34,7 +34,11 @@ _TOGETHER: Final = 16
 _LATEST_SECS: Final = 0.05
 """So long a request waits for others at most, and"""
 _PUSH_SECS: Final = 0.4
-"""so long its row for others, to become one chunk with them."""
+"""so long its row for others, to become one chunk with them. Where there are"""
+_MANY_ROWS: Final = 400
+"""so many by then, they wait for the next rates, if these come"""
+_SOON_SECS: Final = 1.0
+"""at least so often: each time that the worker has something to do it holds up the requests in progress."""
 
 _recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
 
@@ -262,7 +266,9 @@ class Recorder:
 
     def _push_on_time(self) -> None:
         self._push_timer = None
-        self.push()
+        rates_are_due = self.timer is not None and self.settings.rate_interval <= _SOON_SECS
+        if not (rates_are_due and sum(buffer.rows for buffer in self._buffers) >= _MANY_ROWS):
+            self.push()
 
     def push(self) -> None:
         """Passes the rows of all requests that have ended on to the recording."""
@@ -339,6 +345,8 @@ class Recorder:
         except Exception as own:
             self.complain(own)
             return
+        # In the next turn rates are cut off, as a rule: then this becomes one job of the worker with them.
+        loop.call_soon(self.push, context=self._context)
         if told or self.recent or self.long:
             self._arm(loop)
         else:

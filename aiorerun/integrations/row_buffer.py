@@ -32,7 +32,7 @@ INDEXES: Final = (
 
 _STRUCT: Final = struct.Struct(f"<{len(INDEXES)}q{HTTP_LETTERS}")
 _LEAST_ROWS: Final = 32
-_MOST_ROWS: Final = 4096
+_MOST_ROWS: Final = 16384
 _ROW_ID_BYTES: Final = 20
 
 pack_into: Final = _STRUCT.pack_into
@@ -63,6 +63,11 @@ class RowBuffer:
         self.memory = bytearray()
         self.place = self.end = 0
 
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return self.place // WIDTH
+
     def make_room(self) -> None:
         """Gets ready for more rows, after those that are there, if any, were pushed."""
         self.memory = bytearray(self._rows * WIDTH)
@@ -70,14 +75,13 @@ class RowBuffer:
 
     def push(self, *, drop: bool = False) -> int:
         """Passes all rows on to the recording, or drops them; returns how many there were."""
-        memory, size = self.memory, self.place
-        rows = size // WIDTH
+        memory, size, rows = self.memory, self.place, self.rows
         self.memory = bytearray()
         self.place = self.end = 0
         if not rows or drop:
             return rows
-        # As much as this time, or twice as much if it was full.
-        self._rows = max(_LEAST_ROWS, min(_MOST_ROWS, 2 * rows))
+        # Room for twice as many as this time; less than last time only little by little.
+        self._rows = min(_MOST_ROWS, max(_LEAST_ROWS, 2 * rows, self._rows - self._rows // 8))
         recording = self.recording
         if recording._capture.gate == FULL:
             recording._engine.room.refuse(rows=rows)
