@@ -11,8 +11,8 @@ class RequestStats:
 
     ``seen = in_progress + recorded + not_sampled + not_recorded``. Each of the ``recorded`` is one row in the
     recording, whose :meth:`aiorerun.AsyncRecordingStream.stats` tells what became of it. Requests that have
-    ended are handed to the recording within half a second, where there are many within a second, and before it
-    is flushed or closed.
+    ended are handed to the recording within half a second, or a second where there are many, and before it is
+    flushed or closed.
 
     Attributes:
         seen: Requests that began, without those below.
