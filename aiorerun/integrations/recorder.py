@@ -345,8 +345,9 @@ class Recorder:
         except Exception as own:
             self.complain(own)
             return
-        # In the next turn rates are cut off, as a rule: then this becomes one job of the worker with them.
-        loop.call_soon(self.push, context=self._context)
+        finally:
+            # In the next turn rates are cut off, as a rule: so it is one job of the worker for both.
+            loop.call_soon(self.push, context=self._context)
         if told or self.recent or self.long:
             self._arm(loop)
         else:
