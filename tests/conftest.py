@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 from blockbuster import blockbuster_ctx
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,10 @@ _RERUN_VARIABLES = (
     "_RERUN_TEST_FORCE_SAVE",
 )
 _SOAK_TIMEOUT = 3600
+
+# How long an example takes says more about what else the machine does; tests as a whole have a timeout.
+settings.register_profile("aiorerun", deadline=None)
+settings.load_profile("aiorerun")
 
 
 def _soak_wanted(config: pytest.Config) -> bool:

@@ -105,7 +105,6 @@ def union_of(mode: str, codes: list[int], array: pa.Array[Any]) -> pa.Array[Any]
 
 
 @given(arrays())
-@settings(deadline=None)
 def test_flat_and_back(array: pa.Array[Any]) -> None:
     back = unflatten(flatten(array))
     back.validate(full=True)
@@ -143,7 +142,7 @@ def component_data(draw: st.DrawFn, descriptor: ComponentDescriptor, num_rows: i
 
 
 @given(chunks())
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_templates_encode_what_the_reference_encodes(made: Chunk) -> None:
     for _ in range(2):
         encoded = encode_batch(made)
@@ -156,7 +155,6 @@ def test_templates_encode_what_the_reference_encodes(made: Chunk) -> None:
 
 
 @given(chunks())
-@settings(deadline=None)
 def test_chunks_are_read_back(made: Chunk) -> None:
     batch = to_record_batch(made)
     again = from_record_batch(batch)
@@ -165,7 +163,7 @@ def test_chunks_are_read_back(made: Chunk) -> None:
 
 
 @given(st.lists(chunks(), max_size=4))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_streams_are_read_back(made: list[Chunk]) -> None:
     found = read_chunks(stream_of(messages_of(*made)))
     assert len(found) == len(made)
@@ -175,7 +173,6 @@ def test_streams_are_read_back(made: list[Chunk]) -> None:
 
 
 @given(chunks())
-@settings(deadline=None)
 def test_the_size_of_a_message_is_that_of_its_segments(made: Chunk) -> None:
     message = chunk_message(STORE, made)
     assert message.nbytes == sum(map(len, message.segments))

@@ -48,7 +48,7 @@ def _all(replay: Replay) -> list[Entry]:
     return taken
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.one_of(st.none(), st.integers(0, 3000)),
     st.booleans(),

@@ -80,7 +80,7 @@ class Run:
         return logged == passed + dropped == self.capture.accepted_rows and sum(reasons.values()) == dropped
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(STEPS)
 def test_the_last_value_always_arrives(steps: list[Step]) -> None:
     run = Run(steps, hz=1000 / PERIOD, on_change=False, latest_wins=True)
@@ -90,7 +90,7 @@ def test_the_last_value_always_arrives(steps: list[Step]) -> None:
             assert run.passed[path][-1][1] == values[-1]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(STEPS)
 def test_a_rate_is_never_exceeded(steps: list[Step]) -> None:
     run = Run(steps, hz=1000 / PERIOD, on_change=False, latest_wins=False)
@@ -103,7 +103,7 @@ def test_a_rate_is_never_exceeded(steps: list[Step]) -> None:
                 assert last <= (end - start) // MS // PERIOD + 2
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(STEPS)
 def test_changes_are_all_that_is_recorded(steps: list[Step]) -> None:
     run = Run(steps, hz=None, on_change=True, latest_wins=True)
@@ -114,7 +114,7 @@ def test_changes_are_all_that_is_recorded(steps: list[Step]) -> None:
 
 
 @pytest.mark.parametrize("latest_wins", [True, False])
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(STEPS)
 def test_both_at_once(latest_wins: bool, steps: list[Step]) -> None:
     run = Run(steps, hz=1000 / PERIOD, on_change=True, latest_wins=latest_wins)

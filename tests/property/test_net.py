@@ -120,7 +120,6 @@ def test_any_bytes_are_parsed_or_refused(body: bytes) -> None:
         assert parse_log_msg(body).nbytes == len(body)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.lists(st.integers(1, 40_000), min_size=1, max_size=3), min_size=1, max_size=8),
     st.lists(st.integers(100, 200_000), min_size=1, max_size=5),

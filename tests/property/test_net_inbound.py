@@ -118,7 +118,7 @@ def act(client: H2Connection, step: Any) -> bytes:
     return client.data_to_send()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(GOOD, max_size=40),
     st.none() | BAD,

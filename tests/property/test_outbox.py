@@ -256,9 +256,7 @@ def _tiny_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spill_module, "TAIL_BYTES", 400)
 
 
-SETTINGS = settings(
-    max_examples=100, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+SETTINGS = settings(max_examples=100, stateful_step_count=30, suppress_health_check=[HealthCheck.too_slow])
 
 TestInMemory = InMemory.TestCase
 TestInMemory.settings = SETTINGS

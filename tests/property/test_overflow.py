@@ -204,4 +204,4 @@ class Overflowing(RuleBasedStateMachine):
 
 
 TestOverflowing = Overflowing.TestCase
-TestOverflowing.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestOverflowing.settings = settings(max_examples=60, stateful_step_count=25)

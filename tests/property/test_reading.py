@@ -83,7 +83,7 @@ def read(data: bytes) -> dict[StoreId, list[reading.Chunk]]:
 
 
 @given(STREAMS)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_everything_comes_back_with_and_without_a_footer(parts: list[tuple[StoreId, list[Chunk]]]) -> None:
     expected: dict[StoreId, list[Chunk]] = {}
     for store, some in parts:
@@ -98,7 +98,7 @@ def test_everything_comes_back_with_and_without_a_footer(parts: list[tuple[Store
 
 
 @given(STREAMS, STREAMS, st.integers(0, 1 << 16))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_cut_and_joined_streams_give_the_complete_messages(
     first: list[tuple[StoreId, list[Chunk]]], second: list[tuple[StoreId, list[Chunk]]], cut: int
 ) -> None:
@@ -109,7 +109,7 @@ def test_cut_and_joined_streams_give_the_complete_messages(
 
 
 @given(STREAMS)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_the_table_has_every_row_and_value(parts: list[tuple[StoreId, list[Chunk]]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x.bin"
@@ -142,7 +142,7 @@ def _values(made_chunk: Chunk, path: str, name: str) -> list[Any]:
 
 
 @given(chunks())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_chunks_that_are_sent_on_stay_as_they_are(each: Chunk) -> None:
     batch = to_record_batch(each)
     message = forwarded_message(STORES[1], batch)

@@ -121,7 +121,7 @@ def test_a_stamp_says_the_same(kind: str) -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(list(kinds(0))), st.integers(-(1 << 40), 1 << 40)), max_size=12))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 def test_kinds_that_alternate(calls: list[tuple[str, int]]) -> None:
     for kind, first in calls:
         check("a", *kinds(first)[kind])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from aiorerun.codec.decode_messages import (
     ArrowMsg,
@@ -167,7 +167,6 @@ def test_unknown_fields_are_passed_over() -> None:
 
 
 @given(st.sampled_from(list(MessageKind)), st.binary(max_size=60))
-@settings(deadline=None)
 def test_any_payload_is_a_message_or_our_error(kind: MessageKind, payload: bytes) -> None:
     with contextlib.suppress(RrdError):
         decode_message(kind, memoryview(payload))

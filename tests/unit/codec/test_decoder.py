@@ -6,7 +6,7 @@ import contextlib
 import struct
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from aiorerun.codec.chunk_arrow import to_record_batch
 from aiorerun.codec.decoder import RrdDecoder, iter_chunks, iter_messages, read_chunks
@@ -49,7 +49,6 @@ def test_every_cut_in_two_pieces_gives_all_messages() -> None:
 
 
 @given(st.lists(st.integers(1, 900), max_size=40))
-@settings(deadline=None)
 def test_pieces_of_any_size(sizes: list[int]) -> None:
     decoder = RrdDecoder()
     data = STREAM + UNFINISHED + STREAM
@@ -177,7 +176,6 @@ def test_stores_are_told_apart() -> None:
 
 
 @given(st.binary(max_size=300), st.integers(0, len(STREAM)))
-@settings(deadline=None)
 def test_any_damage_gives_messages_or_our_error(noise: bytes, position: int) -> None:
     data = STREAM[:position] + noise + STREAM[position + len(noise) :]
     with contextlib.suppress(RrdError):

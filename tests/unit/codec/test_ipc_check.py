@@ -7,7 +7,7 @@ import struct
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from aiorerun.codec.chunk_arrow import decode_schema, encode_reference
 from aiorerun.codec.errors import RrdError
@@ -82,7 +82,6 @@ def test_every_cut_is_noticed() -> None:
 
 
 @given(st.binary(max_size=200), st.integers(0, 2000))
-@settings(deadline=None)
 def test_any_damage_is_accepted_or_refused(noise: bytes, position: int) -> None:
     data = bytearray(stream_of(EVERYTHING))
     data[position : position + len(noise)] = noise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from aiorerun.codec.errors import RrdError
 from aiorerun.codec.protobuf import (
@@ -31,7 +31,6 @@ def test_varints(value: int, encoded: str) -> None:
 
 
 @given(st.integers(0, (1 << 64) - 1))
-@settings(deadline=None)
 def test_varints_are_read_back(value: int) -> None:
     encoded = varint(value)
     assert read_varint(memoryview(b"x" + encoded + b"y"), 1) == (value, 1 + len(encoded))
@@ -87,7 +86,6 @@ def test_damaged_messages(damaged: bytes) -> None:
 
 
 @given(st.binary(max_size=50))
-@settings(deadline=None)
 def test_any_bytes_are_fields_or_an_error(data: bytes) -> None:
     try:
         for _, wire_type, value in fields(memoryview(data)):

@@ -76,7 +76,7 @@ async def started(make: Callable[[Sink], SinkRunner], sink: Sink) -> SinkRunner:
 
 
 class Outcome:
-    """How parcels ended."""
+    """How parcels ended, of one row each."""
 
     def __init__(self) -> None:
         self.reasons: list[str | None] = []
@@ -87,7 +87,7 @@ class Outcome:
     ) -> None:
         assert not aside
         assert ledger is self.ledger
-        self.reasons.append(lost_because)
+        self.reasons += [lost_because] * rows
 
     def set_aside(self, cost: int, nbytes: int, ledger: Any) -> None:
         raise AssertionError("somebody waits for all of these sinks")
@@ -96,7 +96,7 @@ class Outcome:
         raise AssertionError("nothing was set aside")
 
     def parcel(self) -> Parcel:
-        return Parcel(message(), 1, 1, account=self)
+        return Parcel(message(), 1, 1, rows=1, account=self)
 
 
 async def test_what_is_queued_is_written_in_order(make: Callable[[Sink], SinkRunner]) -> None:
