@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import importlib
 import json
 import socket
 import statistics
@@ -83,6 +82,7 @@ def _send(nbytes: int) -> float:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
+        listener.settimeout(30)
         port = str(listener.getsockname()[1])
         with subprocess.Popen([sys.executable, "-c", _READER, port]) as reader:
             connection, _ = listener.accept()
@@ -98,7 +98,6 @@ def _send(nbytes: int) -> float:
 
 def child(workload: str, rows: int) -> None:
     """The process that measures both."""
-    importlib.import_module("benchmarks.sdk_aiorerun")
     log, nbytes = asyncio.run(_log(workload, rows))
     print(json.dumps({"log_s": log, "send_s": _send(nbytes), "bytes": nbytes}))
 

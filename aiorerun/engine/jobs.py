@@ -43,15 +43,15 @@ def encode(
             if not is_wanted():
                 break
             # One chunk alone makes no tick costly, and is not worth looking at the clock for.
-            is_timed = isinstance(batch, Batch) and len(batch.cuts) > 1
-            started = thread_time_ns() if is_timed else 0
+            cuts = len(batch.cuts) if isinstance(batch, Batch) else 0
+            started = thread_time_ns() if cuts > 1 else 0
             try:
                 outcomes.append(_messages(batch, store, ids))
             except Exception as error:
                 outcomes.append(error)
-            if is_timed:
+            if cuts > 1:
                 room.count_batch(thread_time_ns() - started)
-            elif room.batch_ns:
+            elif cuts and room.batch_ns:
                 room.count_batch(0)
             pause()
     return outcomes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from aiorerun.pipeline.overflow import ESSENTIAL, NEVER, STATIC, TEMPORAL
 from aiorerun.types.store import StoreKind
@@ -109,7 +109,7 @@ class Parcel:
         return False
 
     @property
-    def share(self) -> tuple[Account | None, Ledger | None, bool, str | None]:
+    def share(self) -> _Share:
         """Parcels for which these are equal can be settled together."""
         return self._account, self._ledger, self._aside, self.lost_because
 
@@ -138,12 +138,16 @@ class Parcel:
             self._account.set_aside(self._cost, self.nbytes, self._ledger)
 
 
+_Share: TypeAlias = "tuple[Account | None, Ledger | None, bool, str | None]"
+"""What parcels that are settled together have in common: account, ledger, whether set aside, the reason."""
+
+
 def settle(parcels: Iterable[Parcel], lost_because: str | None, *, waited_for: bool) -> None:
     """One sink is through with these: it has taken them, or they are lost for it.
 
     Those that no other sink is to get are over. Accounts are told of many at once: that takes locks.
     """
-    share: tuple[Account | None, Ledger | None, bool, str | None] = (None, None, False, None)
+    share: _Share = (None, None, False, None)
     cost = rows = 0
     for parcel in parcels:
         if parcel.leave(lost_because, waited_for=waited_for):
@@ -155,7 +159,7 @@ def settle(parcels: Iterable[Parcel], lost_because: str | None, *, waited_for: b
     _tell(share, cost, rows)
 
 
-def _tell(share: tuple[Account | None, Ledger | None, bool, str | None], cost: int, rows: int) -> None:
+def _tell(share: _Share, cost: int, rows: int) -> None:
     account, ledger, aside, lost_because = share
     if account is not None:
         account.settle(cost, rows, lost_because, aside=aside, ledger=ledger)

@@ -23,7 +23,9 @@ _MAX_SEGMENTS: Final = 512
 """Buffers handed to one system call; Linux allows 1024."""
 
 _SMALL: Final = 4 << 10
+"""Buffers below this size are joined,"""
 _RUN_BYTES: Final = 64 << 10
+"""about so many bytes of them together."""
 
 WRITE_FLAGS: Final = os.O_WRONLY | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
 """How such files are opened."""

@@ -18,31 +18,15 @@ from tests.unit.codec.building import messages_of, scalar_chunk, stream_of
 from tests.unit.recording.making import chunks as made_chunks, everything, one_recording
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from aiorerun.sinks.base import SinkContext
-
-    NewStream = Callable[..., rr.AsyncRecordingStream]
+    from tests.unit.conftest import NewStream
 
 CHUNKS = made_chunks()
 BATCHES = [to_record_batch(each) for each in CHUNKS]
 ROWS = sum(batch.num_rows for batch in BATCHES)
-
-
-@pytest.fixture
-async def new_stream() -> AsyncIterator[Callable[..., rr.AsyncRecordingStream]]:
-    """Makes streams that are closed after the test."""
-    made: list[rr.AsyncRecordingStream] = []
-
-    def make(**options: Any) -> rr.AsyncRecordingStream:
-        options = {"recording_id": "new", "send_properties": False, **options}
-        made.append(rr.AsyncRecordingStream("target", **options))
-        return made[-1]
-
-    yield make
-    for stream in made:
-        await stream.aclose()
 
 
 def new_blocking_stream(**options: Any) -> blocking_rr.RecordingStream:

@@ -1,35 +1,17 @@
-"""What tests of imports need: streams, a recording in a file, importers on the path."""
+"""What tests of imports need: a recording in a file, importers on the path."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-import aiorerun as rr
 from aiorerun.importers import external, registry
 from tests.unit.importers.files import write_program, write_recording
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
     from pathlib import Path
-
-    from tests.unit.importing.waiting import NewStream
-
-
-@pytest.fixture
-async def new_stream() -> AsyncIterator[NewStream]:
-    """Makes streams that are closed after the test."""
-    made: list[rr.AsyncRecordingStream] = []
-
-    def make(**options: Any) -> rr.AsyncRecordingStream:
-        options = {"recording_id": "new", "send_properties": False, **options}
-        made.append(rr.AsyncRecordingStream("target", **options))
-        return made[-1]
-
-    yield make
-    for stream in made:
-        await stream.aclose()
 
 
 @pytest.fixture(autouse=True)

@@ -25,7 +25,7 @@ from tests.unit.importing.waiting import eventually, paths_of, text_file
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from tests.unit.importing.waiting import NewStream
+    from tests.unit.conftest import NewStream
 
 
 # --- times and paths ----------------------------------------------------------------------------------

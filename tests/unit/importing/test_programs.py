@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.unit.importing.waiting import NewStream
+    from tests.unit.conftest import NewStream
 
 
 async def test_a_program_is_told_and_heard(

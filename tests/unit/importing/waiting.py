@@ -12,10 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    import aiorerun as rr
-
-    NewStream = Callable[..., rr.AsyncRecordingStream]
-
 
 def text_file(folder: Path, name: str = "note.txt", text: str = "hello") -> Path:
     path = folder / name
