@@ -145,7 +145,9 @@ def _begin(recorder: Recorder, request: web.Request) -> AiohttpExchange | None:
         if settings.paths.lets_all_through or settings.paths(request.path):
             recording = recorder.target()
             if recording is not None:
-                return AiohttpExchange(recorder, recording, request)
+                exchange = AiohttpExchange(request, settings)
+                exchange.begin(recorder, recording)
+                return exchange
     except Exception as error:
         recorder.complain(error)
     recorder.stats.excluded += 1

@@ -16,11 +16,16 @@ from aiorerun.integrations.requests.rows import PackedRow, closed_row
 if TYPE_CHECKING:
     from aiorerun.integrations.recorder import Recorder
     from aiorerun.integrations.requests.routes import Route
+    from aiorerun.integrations.requests.settings import RequestSettings
     from aiorerun.stream import AsyncRecordingStream
 
 
 class AiohttpExchange(Exchange):
     """A request to an aiohttp server.
+
+    Args:
+        request: The request.
+        settings: What is recorded of it.
 
     Attributes:
         response: What the handler has returned or raised.
@@ -28,12 +33,15 @@ class AiohttpExchange(Exchange):
 
     __slots__ = ("_request", "_settings", "response")
 
-    def __init__(self, recorder: Recorder, recording: AsyncRecordingStream, request: web.Request) -> None:
-        super().__init__(recorder, recording)
-        self.is_plain = False
+    def __init__(self, request: web.Request, settings: RequestSettings) -> None:
         self.response: web.StreamResponse | None = None
         self._request = request
-        self._settings = recorder.settings
+        self._settings = settings
+
+    def begin(self, recorder: Recorder, recording: AsyncRecordingStream) -> None:
+        """Begins: from now on what the task logs has the number of this request."""
+        super().begin(recorder, recording)
+        self.is_plain = False
 
     @property
     def described(self) -> web.Request:

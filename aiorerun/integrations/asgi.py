@@ -108,18 +108,21 @@ class RerunMiddleware:
             if recording is None or recording._capture.gate:
                 recording = self._recorder.target()
             if recording is not None and (self._all_paths or self._settings.paths(scope["path"])):
-                exchange = make(self._recorder, recording)
-                exchange.scope = scope
-                exchange.server_receive = receive
-                exchange.server_send = send
+                begun = make()
+                begun.scope = scope
+                begun.server_receive = receive
+                begun.server_send = send
+                begun.begin(self._recorder, recording)
+                exchange = begun
         except Exception as error:
             self._recorder.complain(error)
         if exchange is None:
             self._recorder.stats.excluded += 1
             await self.app(scope, receive, send)
             return
+        app = self.app
         try:
-            await self.app(scope, exchange.receive, exchange.send)
+            await app(scope, exchange.receive, exchange.send)
         except BaseException as error:
             self._recorder.fail(exchange, error)
             raise

@@ -126,7 +126,8 @@ class HttpExchange(AsgiExchange):
 
     async def receive(self) -> Message:
         """The next message from the client."""
-        message = await self.server_receive()
+        receive = self.server_receive
+        message = await receive()
         try:
             if message["type"] == "http.disconnect":
                 if not self.done_ns:
@@ -152,7 +153,9 @@ class HttpExchange(AsgiExchange):
                 self._look_at(kind, message)
         except Exception:  # noqa: S110 - what is no message is the business of the server
             pass
-        return self.server_send(message)
+        # Calling what is in a slot like a method is slow in CPython 3.11.
+        send = self.server_send
+        return send(message)
 
     def _look_at(self, kind: str, message: Message) -> None:
         """Extensions of ASGI."""
@@ -169,8 +172,9 @@ class WebSocketExchange(AsgiExchange):
 
     __slots__ = ("_code", "_received", "_sent")
 
-    def __init__(self, recorder: Recorder, recording: AsyncRecordingStream) -> None:
-        super().__init__(recorder, recording)
+    def begin(self, recorder: Recorder, recording: AsyncRecordingStream) -> None:
+        """Begins: from now on what the task logs has the number of this connection."""
+        super().begin(recorder, recording)
         self.is_plain = False
         self._code = self._received = self._sent = 0
 
@@ -180,7 +184,8 @@ class WebSocketExchange(AsgiExchange):
 
     async def receive(self) -> Message:
         """The next message from the client."""
-        message = await self.server_receive()
+        receive = self.server_receive
+        message = await receive()
         try:
             kind = message["type"]
             if kind == "websocket.receive":
@@ -215,7 +220,8 @@ class WebSocketExchange(AsgiExchange):
                 self.status = _status(message["status"])
         except Exception:  # noqa: S110 - what is no message is the business of the server
             pass
-        return self.server_send(message)
+        send = self.server_send
+        return send(message)
 
     def row(self, failed: bool) -> PackedRow:
         """The row of the connection."""
@@ -227,8 +233,9 @@ class DetailedExchange(HttpExchange):
 
     __slots__ = ("_bodies", "_headers")
 
-    def __init__(self, recorder: Recorder, recording: AsyncRecordingStream) -> None:
-        super().__init__(recorder, recording)
+    def begin(self, recorder: Recorder, recording: AsyncRecordingStream) -> None:
+        """Begins: from now on what the task logs has the number of this request."""
+        super().begin(recorder, recording)
         limit = recorder.settings.max_body
         self._headers: Any = ()
         self._bodies = (Body(limit), Body(limit)) if limit else None

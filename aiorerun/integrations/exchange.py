@@ -30,19 +30,17 @@ MS: Final = 1e-6
 """Milliseconds per nanosecond."""
 
 _local: Final = active._local
+# Bound once: for each call of a method of an imported object a new one would be made.
+_get_times: Final = _times.get
+_set_times: Final = _times.set
+_get_local: Final = _local.get
 
 # One counter for all: two middlewares may record into one recording.
 _numbers: Final = itertools.count(1)
 
 
 class Exchange:
-    """One request while it is in progress: from now on what its task logs has its number.
-
-    Each framework has a class of its own.
-
-    Args:
-        recorder: Who records it.
-        recording: Where to.
+    """One request while it is in progress. Each framework has a class of its own.
 
     Attributes:
         is_long: Whether it has been in progress for longer than most.
@@ -63,8 +61,15 @@ class Exchange:
 
     times: Timepoint
 
-    def __init__(self, recorder: Recorder, recording: AsyncRecordingStream) -> None:
-        # Once per request, so all in one place and without calls, where that is possible.
+    def begin(self, recorder: Recorder, recording: AsyncRecordingStream) -> None:
+        """Begins: from now on what the task logs has the number of this request.
+
+        Args:
+            recorder: Who records it.
+            recording: Where to.
+        """
+        # Once per request, so all in one place and without calls, where that is possible: not even as
+        # `__init__`, for which the interpreter calls itself anew.
         self.recording = recording
         self.is_plain = True
         self.route: Route | None = None
@@ -72,15 +77,15 @@ class Exchange:
         self.disconnected = self.entered = self.is_long = False
         store = recording._times
         times: Timepoint
-        self.former = former = _times.get()
+        self.former = former = _get_times()
         if former is _NO_STATE:
             # Servers give most requests a fresh context.
             times = self.times = (ONLY_REQUEST, (next(_numbers),))
-            _times.set((store._token, times, EMPTY, store._slot))
+            _set_times((store._token, times, EMPTY, store._slot))
         else:
             times = self.times = _with_number(store.get(), next(_numbers))
             store.set(times)
-        node = _local.get()
+        node = _get_local()
         if (active._global if node is None else node[0]) is not recording:
             active.enter(recording)
             self.entered = True
@@ -145,15 +150,15 @@ def leave(exchange: Exchange) -> None:
         active.leave(exchange.recording)
     now = time_of(exchange.recording._times.get(), TIMELINE)
     if now is not None and now == time_of(exchange.times, TIMELINE):
-        _times.set(exchange.former)
+        _set_times(exchange.former)
 
 
 def leave_quickly(exchange: Exchange) -> None:
     """The same, with as little work as possible where nothing else was set."""
-    if exchange.entered or _times.get()[1] is not exchange.times:
+    if exchange.entered or _get_times()[1] is not exchange.times:
         leave(exchange)
     else:
-        _times.set(exchange.former)
+        _set_times(exchange.former)
 
 
 def log_row(
