@@ -1,12 +1,12 @@
 """What telemetry costs a service under load: ``python -m benchmarks.services``. Needs ``wrk``.
 
-The FastAPI example runs under uvicorn, bare and with the middleware in turn, each run in a process of its
-own, and ``wrk`` asks on the same machine as fast as it gets answers. What counts is the CPU of the process
-per request, worker thread included, and the 99th percentile of the latencies that ``wrk`` has seen.
+The FastAPI example runs under uvicorn, bare and with the middleware, in two processes, and ``wrk`` asks on
+the same machine as fast as it gets answers. What counts is the CPU of the process per request, worker thread
+included, and the 99th percentile of the latencies that ``wrk`` has seen.
 
 Virtual machines are slower for a second or two now and then, by a third and more, when their neighbours are
-busy. So each run is measured second by second, and the median second counts; what all seconds together give
-stands in brackets.
+busy. So the two services are asked in turn, a second each, and what counts is the median of the differences
+between neighbouring seconds. What all seconds together give stands in brackets.
 """
 
 from __future__ import annotations
@@ -47,23 +47,27 @@ _ROOT: Final = Path(__file__).parents[1]
 
 @dataclass(slots=True)
 class Run:
-    """The figures of one run.
+    """The figures of one process.
 
     Attributes:
-        requests: How many were answered.
-        cpu_us: CPU of the service per request, in µs, in the median second.
-        whole_cpu_us: The same over all seconds.
-        p99_ms: The 99th percentile of the latencies, in the median second.
+        requests: How many were answered, in each second.
+        cpu_us: CPU of the service per request, in µs, in each second. What a request leaves for later counts.
+        p99_ms: The 99th percentile of the latencies, in each second.
         peak_mib: The most memory that the process has had.
         report: What the service says itself.
     """
 
-    requests: int
-    cpu_us: float
-    whole_cpu_us: float
-    p99_ms: float
-    peak_mib: float
-    report: dict[str, Any]
+    requests: list[int] = field(default_factory=list)
+    cpu_us: list[float] = field(default_factory=list)
+    p99_ms: list[float] = field(default_factory=list)
+    peak_mib: float = 0.0
+    report: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def whole_cpu_us(self) -> float:
+        """CPU per request over all seconds."""
+        seconds = zip(self.requests, self.cpu_us, strict=True)
+        return sum(requests * cpu for requests, cpu in seconds) / sum(self.requests)
 
     def unaccounted(self) -> int:
         """Requests that neither the counters of the middleware nor those of the recording tell of."""
@@ -79,7 +83,7 @@ class Run:
 
 @dataclass(slots=True)
 class Pairs:
-    """The runs of one event loop and one sink, bare ones and others in turn."""
+    """The runs of one event loop and one sink, bare ones and others."""
 
     loop: str
     sink: str
@@ -87,13 +91,25 @@ class Pairs:
     recorded: list[Run] = field(default_factory=list)
 
     def added(self, figure: str) -> float:
-        """What telemetry adds to a figure: the median over the pairs."""
+        """What telemetry adds to a figure: the median over the seconds of all pairs."""
         pairs = zip(self.bare, self.recorded, strict=True)
-        return float(statistics.median(getattr(ours, figure) - getattr(bare, figure) for bare, ours in pairs))
+        differences: list[float] = [
+            ours - bare
+            for first, second in pairs
+            for bare, ours in zip(getattr(first, figure), getattr(second, figure), strict=True)
+        ]
+        return statistics.median(differences)
 
     def median(self, figure: str) -> float:
         """The median of a figure of the bare service."""
-        return float(statistics.median(getattr(run, figure) for run in self.bare))
+        seconds: list[float] = [second for run in self.bare for second in getattr(run, figure)]
+        return statistics.median(seconds)
+
+    @property
+    def whole_added_us(self) -> float:
+        """CPU that telemetry adds to a request: the median over the pairs, each as a whole."""
+        pairs = zip(self.bare, self.recorded, strict=True)
+        return statistics.median(ours.whole_cpu_us - bare.whole_cpu_us for bare, ours in pairs)
 
     @property
     def holds(self) -> bool:
@@ -107,41 +123,64 @@ class Pairs:
         peaks = [max(run.peak_mib for run in runs) for runs in (self.bare, self.recorded)]
         return (
             f"{self.loop:8} {self.sink:7} CPU per request {self.median('cpu_us'):7.1f} µs, "
-            f"added {self.added('cpu_us'):+6.1f} µs ({self.added('whole_cpu_us'):+.1f}); "
+            f"added {self.added('cpu_us'):+6.1f} µs ({self.whole_added_us:+.1f}); "
             f"p99 {self.median('p99_ms'):6.2f} ms, added {self.added('p99_ms'):+6.2f} ms; "
             f"peak memory {peaks[0]:.0f} → {peaks[1]:.0f} MiB; unaccounted requests: {unaccounted}; "
             f"{'within' if self.holds else 'OUTSIDE'} the goals"
         )
 
 
-def measure(loop: str, sink: str, seconds: float, connections: int, path: str) -> Run:
-    """One run."""
+def measure(loop: str, sink: str, seconds: int, connections: int, path: str) -> tuple[Run, Run]:
+    """One pair: a bare service, and one with telemetry."""
     with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        asked = [_Asked(stack, loop, kind, connections, path) for kind in ("bare", sink)]
+        for second in range(seconds):
+            for each in asked if second % 2 else reversed(asked):
+                each.ask()
+        bare, recorded = (each.finish() for each in asked)
+        return bare, recorded
+
+
+class _Asked:
+    """A service that is asked for a second now and then."""
+
+    def __init__(
+        self, stack: contextlib.ExitStack, loop: str, sink: str, connections: int, path: str
+    ) -> None:
+        self._folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         port = stack.enter_context(_sink_port(sink))
-        service, url = stack.enter_context(_service(loop, sink, folder, port))
-        _wrk(url + path, 1.0, connections)
-        slices = [_slice(service, url + path, connections) for _ in range(round(seconds))]
-        service.send_signal(signal.SIGTERM)
-        service.wait(30)
-        report = json.loads(next(folder.glob("report-*.json")).read_text())
-        requests = sum(count for count, _, _ in slices)
-        return Run(
-            requests=requests,
-            cpu_us=statistics.median(cpu / count for count, cpu, _ in slices) * 1e6,
-            whole_cpu_us=sum(cpu for _, cpu, _ in slices) / requests * 1e6,
-            p99_ms=statistics.median(p99 for _, _, p99 in slices),
-            peak_mib=report["peak_kib"] / 1024,
-            report=report,
-        )
+        self._service, url = stack.enter_context(_service(loop, sink, self._folder, port))
+        self._url = url + path
+        self._connections = connections
+        self._run = Run()
+        # CPU at the beginning of each second: what is done between two of them belongs to the first.
+        self._marks: list[float] = []
+        _wrk(self._url, 1.0, connections)
 
+    def ask(self) -> None:
+        """Asks for one second."""
+        self._mark()
+        text = _wrk(self._url, 1.0, self._connections)
+        self._run.requests.append(_requests(text))
+        self._run.p99_ms.append(_p99(text))
 
-def _slice(service: psutil.Process, url: str, connections: int) -> tuple[int, float, float]:
-    """One second: requests, the CPU they took in seconds, and their 99th percentile in ms."""
-    before = service.cpu_times()
-    text = _wrk(url, 1.0, connections)
-    after = service.cpu_times()
-    return _requests(text), after.user + after.system - before.user - before.system, _p99(text)
+    def finish(self) -> Run:
+        """Ends the service."""
+        run = self._run
+        # A second later nothing is left to be done.
+        time.sleep(1)
+        self._mark()
+        spans = zip(self._marks, self._marks[1:], run.requests, strict=False)
+        run.cpu_us = [(after - before) / requests * 1e6 for before, after, requests in spans]
+        self._service.send_signal(signal.SIGTERM)
+        self._service.wait(30)
+        run.report = json.loads(next(self._folder.glob("report-*.json")).read_text())
+        run.peak_mib = run.report["peak_kib"] / 1024
+        return run
+
+    def _mark(self) -> None:
+        times = self._service.cpu_times()
+        self._marks.append(times.user + times.system)
 
 
 @contextlib.contextmanager
@@ -211,7 +250,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.services", description=__doc__)
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--seconds", type=int, default=20, help="of load for each service of a pair")
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--path", default="/items/7")
     parser.add_argument("--loops", nargs="+", choices=LOOPS, default=LOOPS)
@@ -221,8 +260,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for sink in options.sinks:
             pairs = Pairs(loop, sink)
             for _ in range(options.pairs):
-                for kind, runs in (("bare", pairs.bare), (sink, pairs.recorded)):
-                    runs.append(measure(loop, kind, options.seconds, options.connections, options.path))
+                bare, recorded = measure(loop, sink, options.seconds, options.connections, options.path)
+                pairs.bare.append(bare)
+                pairs.recorded.append(recorded)
             print(pairs.line(), flush=True)
 
 
