@@ -126,8 +126,7 @@ class HttpExchange(AsgiExchange):
 
     async def receive(self) -> Message:
         """The next message from the client."""
-        receive = self.server_receive
-        message = await receive()
+        message = await self.server_receive()
         try:
             if message["type"] == "http.disconnect":
                 if not self.done_ns:
@@ -184,8 +183,7 @@ class WebSocketExchange(AsgiExchange):
 
     async def receive(self) -> Message:
         """The next message from the client."""
-        receive = self.server_receive
-        message = await receive()
+        message = await self.server_receive()
         try:
             kind = message["type"]
             if kind == "websocket.receive":
@@ -220,8 +218,7 @@ class WebSocketExchange(AsgiExchange):
                 self.status = _status(message["status"])
         except Exception:  # noqa: S110 - what is no message is the business of the server
             pass
-        send = self.server_send
-        return send(message)
+        return self.server_send(message)
 
     def row(self, failed: bool) -> PackedRow:
         """The row of the connection."""

@@ -29,11 +29,10 @@ ONLY_REQUEST: Final = TimelineSet.of((Timeline(TIMELINE, TimelineKind.SEQUENCE),
 MS: Final = 1e-6
 """Milliseconds per nanosecond."""
 
-_local: Final = active._local
 # Bound once: for each call of a method of an imported object a new one would be made.
 _get_times: Final = _times.get
 _set_times: Final = _times.set
-_get_local: Final = _local.get
+_get_local: Final = active._local.get
 
 # One counter for all: two middlewares may record into one recording.
 _numbers: Final = itertools.count(1)
