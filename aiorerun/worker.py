@@ -7,11 +7,12 @@ only ever cuts lists off and passes messages on.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 import threading
 import time
-from collections import deque
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -79,8 +80,7 @@ class Worker:
     _usual_switch_secs: ClassVar[float] = 0.005
 
     def __init__(self) -> None:
-        self._jobs: deque[Callable[[], None] | None] = deque()
-        self._wake = threading.Semaphore(0)
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._leases = 0
         self._alive_at = time.perf_counter()
         self.hurries = False
@@ -166,7 +166,7 @@ class Worker:
             on_cancel: Called when a cancellation is put off.
         """
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
+        future: _Outcome[T] = _Outcome(loop, on_cancel)
         if hold is not None:
             hold(future)
 
@@ -179,21 +179,19 @@ class Worker:
                 _resolve(loop, future, result, None)
 
         self._put(job)
-        if await _wait_for(future, on_cancel):
+        if await _wait_for(future):
             task = asyncio.current_task()
             if task is not None:
                 task.cancel()
         return future.result()
 
     def _put(self, job: Callable[[], None] | None) -> None:
-        self._jobs.append(job)
-        self._wake.release()
+        self._jobs.put(job)
 
     def _run(self) -> None:
         _here.worker = self
         while True:
-            self._wake.acquire()
-            job = self._jobs.popleft()
+            job = self._jobs.get()
             if job is None:
                 return
             self._alive_at = time.perf_counter()
@@ -229,30 +227,48 @@ def after_fork_in_child() -> None:
     _held_for_fork.clear()
 
 
-async def _wait_for(future: asyncio.Future[Any], on_cancel: Callable[[], None] | None) -> bool:
-    """Waits without being cancelled; returns whether that was tried."""
-    cancelled = False
+class _Outcome(asyncio.Future[T]):
+    """What a job gives. Waiting for it goes on when the task that does so is cancelled.
+
+    ``asyncio.shield`` would do that, too, and take two more turns of the event loop to tell of the result.
+
+    Args:
+        loop: Where it is waited for.
+        on_cancel: Called some time soon when that was to be cancelled for the first time.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, on_cancel: Callable[[], None] | None) -> None:
+        super().__init__(loop=loop)
+        self._on_cancel = on_cancel
+        self.cancels = 0
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """What a task calls that is cancelled. It cancels itself, once there is a result."""
+        if not self.cancels and self._on_cancel is not None:
+            # Not at once: a task may be cancelled while its loop does not run, or is closed.
+            with contextlib.suppress(RuntimeError):
+                self.get_loop().call_soon(self._on_cancel)
+        self.cancels += 1
+        return False
+
+
+async def _wait_for(future: _Outcome[Any]) -> bool:
+    """Waits until there is a result, or an error; returns whether that was to be cancelled."""
     pid = os.getpid()
-    while not future.done():
+    with contextlib.suppress(Exception):
+        # What the job raised is the caller's to look at.
         try:
-            await asyncio.shield(future)
+            await future
         except asyncio.CancelledError:
-            if os.getpid() != pid:
+            if os.getpid() != pid or not future.done():
                 # A forked child has the task, but not the worker.
                 raise
             # It is put off, not doubled: `asyncio.timeout` counts.
             task = asyncio.current_task()
-            if task is not None:
+            assert task is not None
+            for _ in range(future.cancels):
                 task.uncancel()
-            # Also if the result came in the same turn of the loop: it must not get lost.
-            if on_cancel is not None and not cancelled:
-                on_cancel()
-            cancelled = True
-        except GeneratorExit:
-            raise
-        except BaseException:
-            break
-    return cancelled
+    return future.cancels > 0
 
 
 def _resolve(

@@ -8,11 +8,12 @@ import pyarrow as pa
 
 from aiorerun.codec.counted import ids_sequences, is_lazy, times_sequences
 from aiorerun.codec.errors import RrdError
+from aiorerun.codec.probing import MIN_GAIN, Habits, is_worth_compressing, sampled_gain
 from aiorerun.codec.splice import literals, splice
 from aiorerun.types.time_run import TimeBytes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
     from aiorerun.codec.chunk_template import Segment
     from aiorerun.types.flat import Buffer
@@ -32,15 +33,6 @@ _MAX_INPUT: Final = 0x7E00_0000
 
 _TRIED: Final = 128 << 10
 """Messages up to this size are compressed to see what it gains; longer ones are probed before."""
-_PROBED: Final = 4 << 10
-"""Pieces from this size on are probed."""
-_ROWS: Final = 8
-"""About so many of the pieces that rows logged are probed."""
-_SAMPLE: Final = 2 << 10
-_SAMPLES: Final = 8
-_WINDOW: Final = 64 << 10
-"""As far back as LZ4 sees. One sample is that long, to find what repeats at a distance (image rows)."""
-MIN_GAIN: Final = 0.015
 _SMALL: Final = 16 << 10
 _MAX_SCRATCH: Final = 4 << 20
 _MAX_SCRATCHES: Final = 2
@@ -53,17 +45,22 @@ another thread lets go of: tens of megabytes, and ever more. But fresh pages for
 tenth of the time."""
 
 _scratch: Final[list[bytearray]] = []
+_habits: Final = Habits()
 
 # Blocks without frame or size in front; it keeps no state.
 _codec: Final = pa.Codec("lz4_raw")
 
 
-def compress(segments: Sequence[Segment], nbytes: int) -> tuple[Sequence[Segment], int, int]:
+def compress(
+    segments: Sequence[Segment], nbytes: int, source: Hashable = None
+) -> tuple[Sequence[Segment], int, int]:
     """Compresses the bytes of a message if that gains something.
 
     Args:
         segments: The bytes, in pieces.
         nbytes: How many there are.
+        source: Whose messages are alike: of a source whose large messages gain nothing, most are not even
+            probed. ``None`` stands for no source.
 
     Returns:
         The bytes to write, how many these are, and how they are compressed. Bytes that are not worth
@@ -71,9 +68,13 @@ def compress(segments: Sequence[Segment], nbytes: int) -> tuple[Sequence[Segment
     """
     if len(segments) > 1 and is_lazy(segments[1]):
         return _compress_counted(segments, nbytes)
-    if nbytes > _MAX_SCRATCH:
-        return _compress_huge(segments, nbytes)
-    return _compress_plain(segments, nbytes)
+    is_probed = source is not None and nbytes > _TRIED
+    if is_probed and _habits.expects_nothing(source):
+        return _plain(segments), nbytes, NONE
+    outcome = (_compress_huge if nbytes > _MAX_SCRATCH else _compress_plain)(segments, nbytes)
+    if is_probed:
+        _habits.note(source, gained=outcome[2] != NONE)
+    return outcome
 
 
 def _compress_lazy(segments: Sequence[Segment], nbytes: int) -> tuple[Sequence[Segment], int, int]:
@@ -208,66 +209,5 @@ def decompress(data: Buffer, compression: int, uncompressed_size: int, max_bytes
     return whole
 
 
-def is_worth_compressing(segments: Sequence[Segment]) -> bool:
-    """Whether samples of the bytes promise that compressing makes them smaller by 1.5 % or more."""
-    wanted = sum(map(len, segments)) * MIN_GAIN
-    gain = 0.0
-    rows: list[Segment] = []
-    for segment in segments:
-        size = len(segment)
-        if size < _PROBED:
-            # Tables, offsets and names, which shrink to about a half.
-            gain += size / 2
-        elif size < _WINDOW and type(segment) is memoryview:
-            rows.append(segment)
-        else:
-            gain += size * _sampled_gain(segment)
-        if gain >= wanted:
-            return True
-    if not rows:
-        return False
-    # Views of middling size are what rows logged, much alike: probing all would be compressing everything.
-    probed = rows[:: len(rows) // _ROWS + 1]
-    share = sum(map(len, probed)) / sum(map(len, rows))
-    for segment in probed:
-        gain += len(segment) * _sampled_gain(segment) / share
-        if gain >= wanted:
-            return True
-    return gain + _gain_side_by_side(rows) >= wanted
-
-
-def _gain_side_by_side(segments: Sequence[Segment]) -> float:
-    """How many bytes are gained by what repeats from one piece to the next, such as rows of like points."""
-    if len(segments) < 2:
-        return 0.0
-    window: list[Segment] = []
-    size = 0
-    for segment in segments[len(segments) // 2 :]:
-        window.append(segment)
-        size += len(segment)
-        if size >= _WINDOW:
-            break
-    return _gain(b"".join(window)) * sum(map(len, segments))
-
-
-def _sampled_gain(data: Segment) -> float:
-    """By which part of its size compressing would shrink a piece, about."""
-    size = len(data)
-    if size <= _SAMPLE * _SAMPLES:
-        return _gain(data)
-    view = memoryview(data)
-    start = (size - _WINDOW) // 2 if size > _WINDOW else 0
-    gain = _gain(view[start : start + _WINDOW])
-    if gain >= MIN_GAIN or size <= _WINDOW:
-        return gain
-    distance = (size - _SAMPLE) // (_SAMPLES - 1)
-    samples = [view[position * distance :][:_SAMPLE] for position in range(_SAMPLES)]
-    return max(gain, sum(map(_gain, samples)) / _SAMPLES)
-
-
 def _gains(data: Segment) -> bool:
-    return is_lazy(data) or _sampled_gain(data) >= MIN_GAIN
-
-
-def _gain(data: Segment) -> float:
-    return max(0.0, 1 - len(_codec.compress(data, asbytes=True)) / len(data))
+    return is_lazy(data) or sampled_gain(data) >= MIN_GAIN

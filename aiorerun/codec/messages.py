@@ -131,7 +131,9 @@ def chunk_message(store: StoreId, chunk: Chunk) -> Message:
 
 def encoded_message(store: StoreId, chunk: Chunk, batch: EncodedBatch) -> Message:
     """A chunk whose Arrow stream is made already."""
-    payload, nbytes, compression = compress(batch.segments, batch.nbytes)
+    payload, nbytes, compression = compress(
+        batch.segments, batch.nbytes, (store, chunk.entity_path, batch.columns)
+    )
     is_static = not chunk.indexes
     time_ns, inc = chunk.id
     head = arrow_msg_head(store, compression, batch.nbytes, nbytes)

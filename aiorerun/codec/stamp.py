@@ -15,10 +15,11 @@ import pyarrow as pa
 
 from aiorerun.codec.chunk_index import ChunkIndex, record_of
 from aiorerun.codec.chunk_template import END_OF_STREAM
-from aiorerun.codec.compression import LZ4, MIN_GAIN
+from aiorerun.codec.compression import LZ4
 from aiorerun.codec.counted import ids_sequences, times_sequences
 from aiorerun.codec.framing import MessageKind
 from aiorerun.codec.messages import Message, arrow_msg_start, arrow_msg_tail
+from aiorerun.codec.probing import MIN_GAIN
 from aiorerun.codec.protobuf import varint
 from aiorerun.codec.splice import around, literals
 from aiorerun.types.encoding import ARRAY

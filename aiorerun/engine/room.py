@@ -82,6 +82,9 @@ class Room:
     def take(self, cost: int) -> None:
         """Counts bytes that were cut off, and closes the gate if they are too many."""
         ledger = self.ledger
+        if not ledger.in_flight:
+            # Whoever takes it may need a moment, to connect for instance.
+            self._last_progress = time.monotonic()
         ledger.take(cost)
         if ledger.is_over and self._capture.gate == OPEN:
             self.make_room()

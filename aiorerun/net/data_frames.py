@@ -123,8 +123,9 @@ class FrameCutter:
         first, start, header = self._pending[0], self._at, self._header
         count = min(count, (len(first) - start) // size)
         stop = start + count * size
-        for at in range(start, stop, size):
-            pieces += (header, first[at : at + size])
+        run: list[Segment] = [header] * (2 * count)
+        run[1::2] = [first[at : at + size] for at in range(start, stop, size)]
+        pieces += run
         self._at = stop
         if stop == len(first):
             self._pending.popleft()

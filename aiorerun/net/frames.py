@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 SWITCH: Final = "AIORERUN_DIRECT_FRAMES"
 """The environment variable that switches the direct way off when it is ``0``."""
 
-_FAIR_BYTES: Final = 512 << 10
+_FAIR_BYTES: Final = 1 << 20
 """After so many bytes other tasks have their turn, even if the transport takes more."""
 
 _SMALL_WINDOW_SECS: Final = 0.1

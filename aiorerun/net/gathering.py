@@ -55,6 +55,8 @@ def write_pieces(transport: Any, descriptor: int | None, pieces: Sequence[Segmen
         except OSError:
             # No room, or the connection is broken, which the transport will find out and tell.
             written = 0
+    if written == sum(map(len, pieces)):
+        return
     rest = pieces if not written else _after(pieces, written)
     if rest:
         # One buffer: transports differ in whether they count several against their limit.

@@ -11,6 +11,7 @@ from grpclib.protocol import H2Protocol
 
 from aiorerun.net.frames import SWITCH
 from aiorerun.net.inbound import InboundFrames, can_count_for_h2
+from aiorerun.net.pacing import stop_pacing
 
 if TYPE_CHECKING:
     from grpclib.config import Configuration
@@ -77,6 +78,7 @@ class WireProtocol(H2Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection exists."""
         self._transport = transport
+        stop_pacing(transport)
         super().connection_made(transport)
         self._inbound = InboundFrames(
             self.connection._connection,

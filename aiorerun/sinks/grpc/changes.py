@@ -14,9 +14,14 @@ class Changes:
     def tell(self) -> None:
         """Something has changed."""
         waiting, self._waiting = self._waiting, set()
+        here = asyncio._get_running_loop()
         for future in waiting:
+            loop = future.get_loop()
+            if loop is here:
+                _wake(future)
+                continue
             try:
-                future.get_loop().call_soon_threadsafe(_wake, future)
+                loop.call_soon_threadsafe(_wake, future)
             except RuntimeError:
                 # Its loop is closed; nobody waits there any more.
                 continue

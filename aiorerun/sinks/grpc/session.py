@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aiorerun.net.logmsg import Framed
     from aiorerun.sinks.grpc.supply import Batch, Supply
 
-SEND_BYTES: Final = 1 << 20
+SEND_BYTES: Final = 4 << 20
 """About so many bytes are taken from the supply at once."""
 
 AT_ONCE: Final = 512

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from aiorerun.sinks.grpc.state import ConnectionStatus
     from aiorerun.sinks.grpc.supply import MemorySupply, Unconfirmed
 
-REPLAY_BYTES: Final = 64 << 20
+REPLAY_BYTES: Final = 16 << 20
 """So many bytes of sent messages are kept by default until the server confirms them."""
 
 SPILL_BYTES: Final = 1 << 30

@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from aiorerun.codec.compression import LZ4, NONE, compress, decompress, is_worth_compressing
+from aiorerun.codec.compression import LZ4, NONE, compress, decompress
 from aiorerun.codec.errors import RrdError
+from aiorerun.codec.probing import is_worth_compressing
 
 RANDOM = np.random.default_rng(1)
 

@@ -384,7 +384,7 @@ def test_other_tasks_have_their_turn(loop: str) -> None:
             writer = MessageWriter(stream)
             await writer.write([framed(b"x" * (20 << 20))])
             counting.cancel()
-            assert turns > 20
+            assert turns >= 20
             await stream.end()
             await stream.recv_message()
 
