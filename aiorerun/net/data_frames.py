@@ -23,6 +23,9 @@ Each write may wake a peer on another core, which costs more than copying 64 KiB
 _JOINED: Final = 16 << 10
 """Pieces up to this size are joined before they are cut."""
 
+FRAME_HEADER: Final = 9
+"""Bytes in front of the data of each frame."""
+
 _PLAIN_DATA: Final = b"\0\0"
 """The type of a DATA frame, and no flags."""
 
@@ -83,7 +86,7 @@ class FrameCutter:
             self._left += len(block)
         return self._left
 
-    def take(self, limit: int, max_frame: int) -> tuple[list[Segment], int]:
+    def take(self, limit: int, max_frame: int) -> tuple[list[Segment], int, int]:
         """Takes frames for at most ``limit`` bytes of the messages.
 
         No frame is shorter than ``MIN_FRAME`` as long as more follows and the limit allows it.
@@ -93,10 +96,11 @@ class FrameCutter:
             max_frame: The longest frame that the peer takes.
 
         Returns:
-            The frames with their headers, in pieces, and how many bytes of the messages they hold.
+            The frames with their headers, in pieces; how many bytes of the messages they hold; and how many
+            bytes they have with their headers.
         """
         pieces: list[Segment] = []
-        taken = 0
+        taken = frames = 0
         left = self.ready(limit + MIN_FRAME)
         while taken < limit and left:
             size = _frame_size(left, limit - taken, max_frame)
@@ -109,14 +113,16 @@ class FrameCutter:
             run = min(limit - taken, left - MIN_FRAME) // size if size == max_frame else 0
             if run > 1 and (whole := self._cut_run(run, size, pieces)):
                 size *= whole
+                frames += whole
             else:
                 pieces.append(self._header)
                 self._cut(size, pieces)
+                frames += 1
             taken += size
             left -= size
         self._left = left
         self.taken += taken
-        return pieces, taken
+        return pieces, taken, taken + frames * FRAME_HEADER
 
     def _cut_run(self, count: int, size: int, pieces: list[Segment]) -> int:
         """Moves up to so many frames from the front of what is pending, if they are whole there."""

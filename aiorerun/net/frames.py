@@ -21,10 +21,10 @@ from h2.stream import StreamState
 from aiorerun.net.data_frames import MIN_FRAME, WRITE_SIZE, FrameCutter
 from aiorerun.net.gathering import gathering_descriptor, write_pieces
 from aiorerun.net.logmsg import Framed
-from aiorerun.net.streams import Watch, inner_stream, is_client, start
+from aiorerun.net.streams import StreamBrokenError, Watch, inner_stream, is_client, start
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from aiorerun.net.streams import Stream
 
@@ -58,6 +58,7 @@ class MessageWriter:
         self._is_direct: bool | None = direct
         self._watch: Watch | None = None
         self._descriptor: int | None = None
+        self._waiting: FrameCutter | None = None
         self.bytes_written = 0
 
     @property
@@ -93,6 +94,7 @@ class MessageWriter:
             self._is_direct = can_write_directly(self._stream)
         if self._is_direct:
             self._descriptor = gathering_descriptor(inner_stream(self._stream).connection._transport)
+            inner_stream(self._stream).window_updated = _RoomEvent(self._use_room)
         self._watch = Watch.of(inner_stream(self._stream))
 
     def _check(self, inner: Any) -> Any:
@@ -112,46 +114,112 @@ class MessageWriter:
 
     async def _send(self, messages: Sequence[Framed]) -> None:
         inner = inner_stream(self._stream)
-        connection, h2 = inner.connection, inner._h2_connection
+        connection = inner.connection
         cutter = FrameCutter(messages, inner.id)
         has_waited = False
-        since_turn = 0
+        turn_ends = self.bytes_written + _FAIR_BYTES
         while left := cutter.ready(MIN_FRAME):
             if not connection.write_ready.is_set():
                 await connection.write_ready.wait()
-                since_turn = 0
+                turn_ends = self.bytes_written + _FAIR_BYTES
             state = self._check(inner)
-            room = min(h2.outbound_flow_control_window, state.outbound_flow_control_window)
+            room = _room(inner, state)
             if room < MIN_FRAME and room < left and not (has_waited and room > 0):
-                await _wait_for_room(inner, is_empty=room <= 0)
+                await self._wait_for_room(inner, cutter, is_empty=room <= 0)
                 has_waited = room > 0
-                since_turn = 0
-                continue
-            has_waited = False
-            if self._is_direct:
-                size = _write_frames(inner, state, cutter, room, self._descriptor)
-            else:
-                size = _write_by_h2(inner, cutter, room)
-            self.bytes_written += size
-            since_turn += size
-            if since_turn >= _FAIR_BYTES:
-                since_turn = 0
+                turn_ends = self.bytes_written + _FAIR_BYTES
+            elif self.bytes_written >= turn_ends:
                 await asyncio.sleep(0)
+                turn_ends = self.bytes_written + _FAIR_BYTES
+            else:
+                has_waited = False
+                self._write_some(inner, state, cutter, room)
         inner.data_sent += cutter.taken
         connection.data_sent += cutter.taken
         connection.data_send_process()
+
+    def _write_some(self, inner: Any, state: Any, cutter: FrameCutter, room: int) -> None:
+        if self._is_direct:
+            self.bytes_written += _write_frames(inner, state, cutter, room, self._descriptor)
+        else:
+            self.bytes_written += _write_by_h2(inner, cutter, room)
+
+    async def _wait_for_room(self, inner: Any, cutter: FrameCutter, *, is_empty: bool) -> None:
+        """Waits until the peer opens a window, or the stream ends. Meanwhile more may be written."""
+        inner.window_updated.clear()
+        if is_empty:
+            self._waiting = cutter
+            try:
+                await inner.window_updated.wait()
+            finally:
+                self._waiting = None
+            return
+        # A frame of a few bytes is worse than a short wait; but some peers only open windows that are
+        # used up.
+        try:
+            async with asyncio.timeout(_SMALL_WINDOW_SECS):
+                await inner.window_updated.wait()
+        except TimeoutError:
+            return
+
+    def _use_room(self) -> bool:
+        """A window was opened: writes what waits for that. Returns whether the rest goes on waiting."""
+        cutter, self._waiting = self._waiting, None
+        if cutter is None:
+            return False
+        inner = inner_stream(self._stream)
+        try:
+            state = self._check(inner)
+        except StreamBrokenError:
+            # The task finds out the same.
+            return False
+        turn_ends = self.bytes_written + _FAIR_BYTES
+        while left := cutter.ready(MIN_FRAME):
+            room = _room(inner, state)
+            if room <= 0:
+                # Often the stream's window is opened first, and then that of the connection.
+                self._waiting = cutter
+                return True
+            is_full = not inner.connection.write_ready.is_set()
+            if is_full or room < min(MIN_FRAME, left) or self.bytes_written >= turn_ends:
+                return False
+            self._write_some(inner, state, cutter, room)
+        return False
+
+
+class _RoomEvent(asyncio.Event):
+    """Stands in for the event by which grpclib tells a stream that it may send more.
+
+    Whoever waits is woken only if ``use_room`` has not done all there is to do: peers open windows by half
+    a megabyte or less, and each time a task would need another turn of the event loop.
+    """
+
+    def __init__(self, use_room: Callable[[], bool]) -> None:
+        super().__init__()
+        self._use_room = use_room
+
+    def set(self) -> None:
+        """There is more room, or the stream has ended."""
+        if not self._use_room():
+            super().set()
+
+
+def _room(inner: Any, state: Any) -> int:
+    """How many bytes the windows of the connection and the stream allow."""
+    window: int = min(inner._h2_connection.outbound_flow_control_window, state.outbound_flow_control_window)
+    return window
 
 
 def _write_frames(inner: Any, state: Any, cutter: FrameCutter, room: int, descriptor: int | None) -> int:
     """Makes frames and hands them to the transport; the result is how many bytes of messages they hold."""
     connection, h2 = inner.connection, inner._h2_connection
-    pieces, size = cutter.take(min(room, WRITE_SIZE), h2.max_outbound_frame_size)
+    pieces, size, nbytes = cutter.take(min(room, WRITE_SIZE), h2.max_outbound_frame_size)
     # From here to the write nothing may come between: the windows belong to these frames.
     h2.outbound_flow_control_window -= size
     state.outbound_flow_control_window -= size
     # What h2 still has to send, such as headers, comes before.
     connection.flush()
-    write_pieces(connection._transport, descriptor, pieces, size)
+    write_pieces(connection._transport, descriptor, pieces, nbytes)
     return size
 
 
@@ -159,24 +227,10 @@ def _write_by_h2(inner: Any, cutter: FrameCutter, room: int) -> int:
     """The same for one frame, made by h2."""
     h2 = inner._h2_connection
     max_frame = h2.max_outbound_frame_size
-    (_header, *data), size = cutter.take(min(room, max_frame), max_frame)
+    (_header, *data), size, _ = cutter.take(min(room, max_frame), max_frame)
     h2.send_data(inner.id, b"".join(data))
     inner.connection.flush()
     return size
-
-
-async def _wait_for_room(inner: Any, *, is_empty: bool) -> None:
-    """Waits until the peer opens a window, or the stream ends."""
-    inner.window_updated.clear()
-    if is_empty:
-        await inner.window_updated.wait()
-        return
-    # A frame of a few bytes is worse than a short wait; but some peers only open windows that are used up.
-    try:
-        async with asyncio.timeout(_SMALL_WINDOW_SECS):
-            await inner.window_updated.wait()
-    except TimeoutError:
-        return
 
 
 def _may_send(state: Any, *, is_caller: bool) -> bool:
@@ -228,7 +282,7 @@ def _windows_are_counters() -> bool:
         receiver.receive_data(sender.data_to_send())
         sender.receive_data(receiver.data_to_send())
         before = sender.local_flow_control_window(1)
-        pieces, size = FrameCutter([Framed((data,), len(data))], 1).take(
+        pieces, size, _ = FrameCutter([Framed((data,), len(data))], 1).take(
             WRITE_SIZE, sender.max_outbound_frame_size
         )
         sender.outbound_flow_control_window -= size

@@ -40,7 +40,7 @@ def write_pieces(transport: Any, descriptor: int | None, pieces: Sequence[Segmen
         transport: Of a connection that is not closing.
         descriptor: What :func:`gathering_descriptor` gave for it.
         pieces: What to write.
-        nbytes: About how much that is.
+        nbytes: How many bytes that are.
     """
     written = 0
     if (
@@ -55,7 +55,7 @@ def write_pieces(transport: Any, descriptor: int | None, pieces: Sequence[Segmen
         except OSError:
             # No room, or the connection is broken, which the transport will find out and tell.
             written = 0
-    if written == sum(map(len, pieces)):
+    if written == nbytes:
         return
     rest = pieces if not written else _after(pieces, written)
     if rest:

@@ -30,8 +30,8 @@ class InboundFrames:
         h2: h2's connection.
         feed_h2: Leaves bytes to grpclib and h2.
         is_closing: Whether the connection is over.
-        on_window: Told that a stream may send more, by its number; 0 stands for all of them. ``None`` if h2
-            is to see to that.
+        on_window: Told, once all bytes were looked at, that a stream may send more, by its number; 0 stands
+            for all of them. ``None`` if h2 is to see to that.
 
     Attributes:
         sinks: Who reads the data of which stream: a function that is given bytes, and start and end of the
@@ -61,6 +61,8 @@ class InboundFrames:
         self._rest = 0
         self._sink: Callable[[bytes, int, int], None] | None = None
         self._header = b""
+        # Whose windows the bytes at hand have opened.
+        self._wider: set[int] = set()
         self.sinks: dict[int, Callable[[bytes, int, int], None]] = {}
 
     def feed(self, data: bytes) -> None:
@@ -102,6 +104,15 @@ class InboundFrames:
                 else:
                     self._to_h2 = _HEADER + size
         self._leave(data, begin, position)
+        if self._wider:
+            self._tell_wider()
+
+    def _tell_wider(self) -> None:
+        """Once for all of them: as a rule a stream has more room when the connection has, and only then."""
+        wider, self._wider = self._wider, set()
+        assert self._on_window is not None
+        for stream_id in (0,) if 0 in wider else wider:
+            self._on_window(stream_id)
 
     def _leave(self, data: bytes, begin: int, end: int) -> None:
         if begin < end and not self._is_closing():
@@ -136,11 +147,10 @@ class InboundFrames:
 
     def _widens(self, stream_id: int, data: bytes, position: int, end: int) -> bool:
         """Whether h2 would do nothing with a WINDOW_UPDATE but to count its bytes. Counts them, too."""
-        h2, on_window = self._h2, self._on_window
+        h2 = self._h2
         target = h2.streams.get(stream_id) if stream_id else h2
         if (
-            on_window is None
-            or end - position < _WINDOW_UPDATE_BYTES
+            end - position < _WINDOW_UPDATE_BYTES
             or self._is_closing()
             or target is None
             or (target is not h2 and target.state_machine.state not in self._sending_streams)
@@ -153,7 +163,7 @@ class InboundFrames:
         if not 0 < more <= _MAX_WINDOW - target.outbound_flow_control_window:
             return False
         target.outbound_flow_control_window += more
-        on_window(stream_id)
+        self._wider.add(stream_id)
         return True
 
 
@@ -201,4 +211,5 @@ def _received(*, directly: bool) -> object:
     client.increment_flow_control_window(1000, 1)
     frames.feed(client.data_to_send())
     windows = server.outbound_flow_control_window, server.streams[1].outbound_flow_control_window
-    return b"".join(got), counted, server.data_to_send(), wider, windows
+    # Whether the connection's window was opened says enough.
+    return b"".join(got), counted, server.data_to_send(), 0 in wider, windows

@@ -137,8 +137,9 @@ def test_cut_and_put_together(sizes: list[list[int]], limits: list[int], max_fra
     while cutter.ready(1):
         limit = limits[turn % len(limits)]
         turn += 1
-        pieces, taken = cutter.take(limit, max_frame)
+        pieces, taken, nbytes = cutter.take(limit, max_frame)
         data = b"".join(pieces)
+        assert len(data) == nbytes
         assert 0 < taken <= limit
         while data:
             size = int.from_bytes(data[:3], "big")

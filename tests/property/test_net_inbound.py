@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from h2.config import H2Configuration
 from h2.connection import H2Connection
-from h2.events import DataReceived
+from h2.events import DataReceived, WindowUpdated
 from h2.exceptions import ProtocolError
 from hypothesis import given, settings, strategies as st
 
@@ -27,6 +27,7 @@ class Receiver:
         self.passed = 0
         self.is_broken = False
         self.widened: list[int] = []
+        self.widened_by_h2: list[int | None] = []
         self.frames = InboundFrames(
             self.h2, self._feed, lambda: self.is_broken, self._widen if direct else None
         )
@@ -42,7 +43,6 @@ class Receiver:
 
     def _widen(self, stream: int) -> None:
         self.widened.append(stream)
-        self.others.append("WindowUpdated")
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -54,6 +54,8 @@ class Receiver:
         for event in events:
             if isinstance(event, DataReceived):
                 self.data[event.stream_id] = self.data.get(event.stream_id, b"") + bytes(event.data or b"")
+            elif isinstance(event, WindowUpdated):
+                self.widened_by_h2.append(event.stream_id)
             else:
                 self.others.append(type(event).__name__)
 
@@ -62,7 +64,9 @@ class Receiver:
         windows = [(s.inbound_flow_control_window, s.outbound_flow_control_window) for s in streams]
         connection = self.h2.inbound_flow_control_window, self.h2.outbound_flow_control_window
         data = {stream: data for stream, data in self.data.items() if data}
-        return data, self.others, windows, connection, self.h2.data_to_send()
+        wider = {*self.widened, *self.widened_by_h2}
+        # Streams need not be told as well if all of them are.
+        return data, self.others, 0 in wider or wider, windows, connection, self.h2.data_to_send()
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
@@ -183,10 +187,13 @@ def test_leave_to_send_more_goes_past() -> None:
     client.increment_flow_control_window(1000, 1)
     data = client.data_to_send()
     receiver.frames.feed(data)
+    # One of them is for all streams.
+    assert receiver.widened == [0]
     # A frame that is cut goes through h2.
     receiver.frames.feed(data[:10])
     receiver.frames.feed(data[10:])
-    assert receiver.widened == [0, 1, 1]
+    assert receiver.widened == [0, 1]
+    assert receiver.widened_by_h2 == [0]
     assert receiver.h2.outbound_flow_control_window == 65_535 + 2000
     assert receiver.h2.streams[1].outbound_flow_control_window == 65_535 + 2000
 

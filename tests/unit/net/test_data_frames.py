@@ -31,7 +31,8 @@ def cut(messages: list[Framed], limit: int = WRITE_SIZE, max_frame: int = MAX_FR
     cutter = FrameCutter(messages, 7)
     turns = []
     while cutter.ready(1):
-        pieces, size = cutter.take(limit, max_frame)
+        pieces, size, nbytes = cutter.take(limit, max_frame)
+        assert nbytes == sum(map(len, pieces))
         turns.append(frames_in(b"".join(pieces)))
         assert sum(map(len, turns[-1])) == size <= limit
         assert size

@@ -384,7 +384,8 @@ def test_other_tasks_have_their_turn(loop: str) -> None:
             writer = MessageWriter(stream)
             await writer.write([framed(b"x" * (20 << 20))])
             counting.cancel()
-            assert turns >= 20
+            # Two megabytes, one written by the task and one when a window is opened, take less than 1 ms.
+            assert turns >= 10
             await stream.end()
             await stream.recv_message()
 

@@ -24,7 +24,8 @@ def test_runs_of_frames_are_what_single_frames_would_be(size: int, limit: int) -
     cutter = FrameCutter([Framed(tuple(parts), sum(map(len, parts)))] * 2, 7)
     wire, turns = b"", []
     while cutter.ready(1):
-        pieces, taken = cutter.take(limit, MAX_FRAME)
+        pieces, taken, nbytes = cutter.take(limit, MAX_FRAME)
+        assert nbytes == sum(map(len, pieces))
         turns.append(taken)
         wire += b"".join(pieces)
     data, sizes = b"", []
