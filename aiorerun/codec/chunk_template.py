@@ -180,10 +180,15 @@ def _lay_out(
 
 def _put_pieces(pieces: Pieces, runs: list[Any]) -> int:
     """Adds a buffer that comes in pieces; gives its size. The last of the runs is a list again."""
+    views = list(map(memoryview, pieces))
+    sizes = [view.nbytes for view in views]
+    if min(sizes) >= _BIG_PIECE:
+        # By far the most frequent case.
+        runs += [view.cast("B") for view in views]
+        runs.append([])
+        return sum(sizes)
     size = 0
-    for piece in pieces:
-        view = memoryview(piece)
-        nbytes = view.nbytes
+    for view, nbytes in zip(views, sizes, strict=True):
         size += nbytes
         if nbytes >= _BIG_PIECE:
             runs.append(view.cast("B"))

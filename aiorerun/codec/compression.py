@@ -70,7 +70,7 @@ def compress(
         return _compress_counted(segments, nbytes)
     is_probed = source is not None and nbytes > _TRIED
     if is_probed and _habits.expects_nothing(source):
-        return _plain(segments), nbytes, NONE
+        return segments, nbytes, NONE
     outcome = (_compress_huge if nbytes > _MAX_SCRATCH else _compress_plain)(segments, nbytes)
     if is_probed:
         _habits.note(source, gained=outcome[2] != NONE)

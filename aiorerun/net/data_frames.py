@@ -20,7 +20,7 @@ WRITE_SIZE: Final = 512 << 10
 Each write may wake a peer on another core, which costs more than copying 64 KiB does.
 """
 
-_JOINED: Final = 16 << 10
+_JOINED: Final = 8 << 10
 """Pieces up to this size are joined before they are cut."""
 
 FRAME_HEADER: Final = 9
@@ -47,7 +47,7 @@ def blocks(messages: Iterable[Framed]) -> Iterator[memoryview]:
                 if small:
                     yield memoryview(b"".join(small))
                     small, size = [], 0
-                yield memoryview(segment).cast("B")
+                yield segment if type(segment) is memoryview else memoryview(segment)
         if size >= WRITE_SIZE:
             yield memoryview(b"".join(small))
             small, size = [], 0
@@ -110,49 +110,47 @@ class FrameCutter:
             if size != self._header_size:
                 self._header, self._header_size = size.to_bytes(3, "big") + self._stream, size
             # Long messages are a run of the longest frames, which takes much less when cut at once.
-            run = min(limit - taken, left - MIN_FRAME) // size if size == max_frame else 0
-            if run > 1 and (whole := self._cut_run(run, size, pieces)):
-                size *= whole
-                frames += whole
-            else:
-                pieces.append(self._header)
-                self._cut(size, pieces)
-                frames += 1
-            taken += size
-            left -= size
+            count = max(1, min(limit - taken, left - MIN_FRAME) // size) if size == max_frame else 1
+            self._cut(count, size, pieces)
+            frames += count
+            taken += count * size
+            left -= count * size
         self._left = left
         self.taken += taken
         return pieces, taken, taken + frames * FRAME_HEADER
 
-    def _cut_run(self, count: int, size: int, pieces: list[Segment]) -> int:
-        """Moves up to so many frames from the front of what is pending, if they are whole there."""
-        first, start, header = self._pending[0], self._at, self._header
-        count = min(count, (len(first) - start) // size)
-        stop = start + count * size
-        run: list[Segment] = [header] * (2 * count)
-        run[1::2] = [first[at : at + size] for at in range(start, stop, size)]
-        pieces += run
-        self._at = stop
-        if stop == len(first):
-            self._pending.popleft()
-            self._at = 0
-        return count
-
-    def _cut(self, size: int, pieces: list[Segment]) -> None:
-        """Moves bytes from the front of what is pending."""
-        pending = self._pending
-        while size:
-            first = pending[0]
-            start = self._at
-            stop = start + size
-            if stop < len(first):
-                pieces.append(first[start:stop])
-                self._at = stop
-                return
-            pieces.append(first[start:])
-            size = stop - len(first)
-            pending.popleft()
-            self._at = 0
+    def _cut(self, count: int, size: int, pieces: list[Segment]) -> None:
+        """Moves so many frames of one size from the front of what is pending, which holds as much."""
+        pending, at, header = self._pending, self._at, self._header
+        first = pending[0]
+        left = len(first) - at
+        while count:
+            if whole := min(count, (left - 1) // size):
+                stop = at + whole * size
+                run: list[Segment] = [header] * (2 * whole)
+                run[1::2] = [first[start : start + size] for start in range(at, stop, size)]
+                pieces += run
+                count -= whole
+                at, left = stop, left - whole * size
+                continue
+            pieces.append(header)
+            need = size
+            while need >= left:
+                pieces.append(first[at:] if at else first)
+                pending.popleft()
+                need -= left
+                at = 0
+                if not pending:
+                    # It was the last frame.
+                    break
+                first = pending[0]
+                left = len(first)
+            else:
+                if need:
+                    pieces.append(first[at : at + need])
+                    at, left = at + need, left - need
+            count -= 1
+        self._at = at
 
 
 def _frame_size(left: int, limit: int, max_frame: int) -> int:
