@@ -180,7 +180,7 @@ def _lay_out(
 
 def _put_pieces(pieces: Pieces, runs: list[Any]) -> int:
     """Adds a buffer that comes in pieces; gives its size. The last of the runs is a list again."""
-    views = list(map(memoryview, pieces))
+    views = [memoryview(piece) for piece in pieces]
     sizes = [view.nbytes for view in views]
     if min(sizes) >= _BIG_PIECE:
         # By far the most frequent case.

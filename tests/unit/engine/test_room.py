@@ -224,6 +224,21 @@ class TestPace:
             await asyncio.sleep(0)
         assert pacing.done()
 
+    async def test_who_takes_rows_gets_a_moment_for_the_first_of_them(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        now = 100.0
+        monkeypatch.setattr(room_module.time, "monotonic", lambda: now)
+        room = make_room(limit=1 << 30)
+        room.take(1)
+        now += 0.04
+        room.take(PACE_BYTES + 1)
+        assert room._is_catching_up(now)
+        # Nothing was taken: it may hang.
+        now += 0.02
+        room.take(1)
+        assert not room._is_catching_up(now)
+
     @pytest.mark.may_block
     async def test_it_never_takes_long(self) -> None:
         room = make_room(limit=1 << 30)

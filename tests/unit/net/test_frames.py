@@ -134,6 +134,33 @@ async def test_windows_are_never_exceeded_and_frames_are_long(direct: bool) -> N
     assert len(tap.up.sizes()) < 2 * len(tap.up.data) / 16_384 + 30
 
 
+@pytest.mark.parametrize("loop", LOOPS)
+def test_windows_are_used_without_waking_the_task(loop: str) -> None:
+    collector = Collector()
+    waits = 0
+
+    class Counting(MessageWriter):
+        async def _wait_for_room(self, *args: Any, **options: Any) -> None:
+            nonlocal waits
+            waits += 1
+            await super()._wait_for_room(*args, **options)
+
+    async def main() -> None:
+        async with (
+            serving(Proxy(write=collector), window=100_000) as endpoint,
+            connected(endpoint) as channel,
+            writing(channel) as stream,
+        ):
+            await Counting(stream, direct=True).write([framed(b"x" * 10_000_000)])
+            await stream.end()
+            await stream.recv_message()
+
+    run_on(loop, main())
+    assert [len(body) for body in collector.bodies] == [10_000_000]
+    # The peer opens its windows at least a hundred times.
+    assert 0 < waits < 50
+
+
 @on_loops
 async def test_two_streams_share_the_windows_of_a_connection(direct: bool) -> None:
     collectors = [Collector(), Collector()]

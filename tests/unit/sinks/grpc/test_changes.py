@@ -26,6 +26,17 @@ async def test_all_who_wait_are_woken_by_the_next_change() -> None:
     changes.tell()
 
 
+async def test_the_own_loop_is_not_woken_through_its_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = Changes()
+    waiting = asyncio.ensure_future(changes.wait())
+    await asyncio.sleep(0)
+    loop = asyncio.get_running_loop()
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "call_soon_threadsafe", None)
+        changes.tell()
+    await asyncio.wait_for(waiting, PATIENCE)
+
+
 async def test_time_ends_the_waiting_too() -> None:
     await asyncio.wait_for(Changes().wait(0.01), PATIENCE)
     await asyncio.wait_for(Changes().wait(-1.0), PATIENCE)
