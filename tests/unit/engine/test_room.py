@@ -224,11 +224,11 @@ class TestPace:
             await asyncio.sleep(0)
         assert pacing.done()
 
-    async def test_who_takes_rows_gets_a_moment_for_the_first_of_them(
+    def test_who_takes_rows_gets_a_moment_for_the_first_of_them(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         now = 100.0
-        monkeypatch.setattr(room_module.time, "monotonic", lambda: now)
+        monkeypatch.setattr(time, "monotonic", lambda: now)
         room = make_room(limit=1 << 30)
         room.take(1)
         now += 0.04
