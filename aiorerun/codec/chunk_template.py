@@ -182,7 +182,7 @@ def _put_pieces(pieces: Pieces, runs: list[Any]) -> int:
     """Adds a buffer that comes in pieces; gives its size. The last of the runs is a list again."""
     views = [memoryview(piece) for piece in pieces]
     sizes = [view.nbytes for view in views]
-    if min(sizes) >= _BIG_PIECE:
+    if min(sizes, default=0) >= _BIG_PIECE:
         # By far the most frequent case.
         runs += [view.cast("B") for view in views]
         runs.append([])

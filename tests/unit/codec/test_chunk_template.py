@@ -149,6 +149,19 @@ def test_buffers_of_all_kinds(kind: str) -> None:
     assert bytes(cell) == bytes(range(256)) * 100
 
 
+@pytest.mark.parametrize(
+    "sizes", [[], [0], [0, 0], [2048], [3000, 5000], [5000, 0], [100, 5000], [5000, 100]]
+)
+def test_pieces_of_all_sizes(sizes: list[int]) -> None:
+    pieces = Pieces([np.arange(size).astype(np.uint8) for size in sizes])
+    total = sum(sizes)
+    values = FlatArray(pa.uint8(), total, [(total, 0)], [None, pieces])
+    column = ComponentData(ComponentDescriptor("x"), np.array([0, total], np.int32), values)
+    made = chunk("/a", 1, [], [column])
+    data = b"".join(encode_batch(made).segments)
+    assert decode_ipc(data).column("x").to_pylist() == [[*b"".join(map(bytes, pieces))]]
+
+
 def test_times_and_booleans_as_numpy_keeps_them() -> None:
     times = FlatArray(pa.timestamp("ns"), 1, [(1, 0)], [None, np.array([5], "datetime64[ns]")])
     made = chunk("/a", 1, [], [ComponentData(ComponentDescriptor("x"), np.array([0, 1], np.int32), times)])
