@@ -95,14 +95,15 @@ asyncio.run(main())
 """,
     "asyncio, beside the recording": ASYNCIO
     + """
-async def record():
+async def record(begun):
     async with await begin():
+        begun.set()
         await asyncio.sleep(60)
 async def main():
     async with asyncio.TaskGroup() as group:
-        group.create_task(record())
-        while SINK.num_rows == 0 and not SINK._streams():
-            await asyncio.sleep(0.01)
+        begun = asyncio.Event()
+        group.create_task(record(begun))
+        await begun.wait()
         raise ValueError("on purpose")
 asyncio.run(main())
 """,
