@@ -180,15 +180,10 @@ def _lay_out(
 
 def _put_pieces(pieces: Pieces, runs: list[Any]) -> int:
     """Adds a buffer that comes in pieces; gives its size. The last of the runs is a list again."""
-    views = [memoryview(piece) for piece in pieces]
-    sizes = [view.nbytes for view in views]
-    if min(sizes, default=0) >= _BIG_PIECE:
-        # By far the most frequent case.
-        runs += [view.cast("B") for view in views]
-        runs.append([])
-        return sum(sizes)
     size = 0
-    for view, nbytes in zip(views, sizes, strict=True):
+    for piece in pieces:
+        view = memoryview(piece)
+        nbytes = view.nbytes
         size += nbytes
         if nbytes >= _BIG_PIECE:
             runs.append(view.cast("B"))

@@ -40,7 +40,7 @@ def write_pieces(transport: Any, descriptor: int | None, pieces: Sequence[Segmen
         transport: Of a connection that is not closing.
         descriptor: What :func:`gathering_descriptor` gave for it.
         pieces: What to write.
-        nbytes: How many bytes that are.
+        nbytes: How many bytes they have.
     """
     written = 0
     if (

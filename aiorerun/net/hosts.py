@@ -52,6 +52,19 @@ def parse_host(text: str) -> Host:
     return _ipv4(name) if _ends_in_number(name) else name
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address can only be this machine."""
+    host = host.removeprefix("[").removesuffix("]")
+    if host.lower().removesuffix(".") == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return bool((mapped or address).is_loopback)
+
+
 def _ipv6(text: str) -> ipaddress.IPv6Address:
     # Scope ids, which come after a percent sign, are no part of URLs.
     if not text.endswith("]") or "%" in text:

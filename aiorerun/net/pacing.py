@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import socket
 from typing import Any, Final
+
+from aiorerun.net.hosts import is_loopback
 
 _ALGORITHM: Final = getattr(socket, "TCP_CONGESTION", None)
 """The option that names the congestion control of a connection; Linux and FreeBSD have it."""
@@ -26,11 +27,9 @@ def stop_pacing(transport: Any) -> None:
     them.
     """
     sock, peer = transport.get_extra_info("socket"), transport.get_extra_info("peername")
-    if _ALGORITHM is None or sock is None or not isinstance(peer, tuple):
+    if _ALGORITHM is None or sock is None or not isinstance(peer, tuple) or not is_loopback(peer[0]):
         return
     # Systems may refuse it, and event loops may have sockets that are none.
-    with contextlib.suppress(OSError, ValueError, AttributeError, NotImplementedError):
-        if not ipaddress.ip_address(peer[0]).is_loopback:
-            return
+    with contextlib.suppress(OSError, AttributeError, NotImplementedError):
         if sock.getsockopt(socket.IPPROTO_TCP, _ALGORITHM, _NAME_BYTES).startswith(_PACES):
             sock.setsockopt(socket.IPPROTO_TCP, _ALGORITHM, _PLAIN)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 from typing import Final
 
+from aiorerun.net.hosts import is_loopback
 from aiorerun.net.methods import auth_metadata
 from aiorerun.server.rpc_error import Code, RpcError
 
@@ -48,19 +48,6 @@ class Authorization:
             raise RpcError(
                 Code.UNAUTHENTICATED, "this server needs a bearer token in the header authorization"
             )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address can only be this machine."""
-    host = host.removeprefix("[").removesuffix("]")
-    if host.lower().removesuffix(".") == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return bool((mapped or address).is_loopback)
 
 
 def check_exposure(bind_ip: str, *, token: str | None, insecure: bool) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from aiorerun.server.auth import is_loopback
+from aiorerun.net.hosts import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

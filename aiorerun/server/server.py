@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from aiorerun.errors import SinkOpenError
 from aiorerun.net.endpoint import DEFAULT_PORT, Endpoint
+from aiorerun.net.hosts import is_loopback
 from aiorerun.net.memory_limit import parse_memory_limit
-from aiorerun.server.auth import Authorization, check_exposure, is_loopback
+from aiorerun.server.auth import Authorization, check_exposure
 from aiorerun.server.cors import Origins
 from aiorerun.server.defaults import MAX_CONNECTIONS, MAX_MESSAGE_BYTES, READER_BYTES, STALL_SECS
 

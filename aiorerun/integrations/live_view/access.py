@@ -6,7 +6,7 @@ import inspect
 import logging
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from aiorerun.server.auth import is_loopback
+from aiorerun.net.hosts import is_loopback
 from aiorerun.server.cors import Origins
 from aiorerun.viewer.page_answers import MOUNTED_SECURITY, Answer, refusal
 

@@ -42,7 +42,9 @@ class FakeSocket:
         self.name = value
 
 
-@pytest.mark.parametrize("peer", [("127.0.0.1", 1), ("127.9.9.9", 1), ("::1", 1, 0, 0)])
+@pytest.mark.parametrize(
+    "peer", [("127.0.0.1", 1), ("127.9.9.9", 1), ("::1", 1, 0, 0), ("::ffff:127.0.0.1", 1, 0, 0)]
+)
 @pytest.mark.parametrize("name", [b"bbr", b"bbr2"])
 def test_within_the_machine(peer: tuple[Any, ...], name: bytes) -> None:
     sock = FakeSocket(name)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aiorerun.server.auth import Authorization, check_exposure, is_loopback
+from aiorerun.net.hosts import is_loopback
+from aiorerun.server.auth import Authorization, check_exposure
 from aiorerun.server.rpc_error import Code, RpcError
 
 
