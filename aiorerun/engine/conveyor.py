@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from aiorerun.types.store import StoreId
     from aiorerun.types.tuid import TuidSource
 
-JOB_BYTES: Final = 4 << 20
-"""About how many bytes of rows are encoded in one go before the messages are passed on."""
-
 LOAD_SECS: Final = 60.0
 """So long imports may take, on a busy machine."""
 
@@ -222,7 +219,7 @@ class Conveyor:
         try:
             while (self.sinks.runners or self._waiting) and self._is_current():
                 await self._step()
-                await self._let_cancel()
+                await self._make_way()
         except asyncio.CancelledError:
             if not self._is_current():
                 raise
@@ -236,13 +233,13 @@ class Conveyor:
         finally:
             self._release(own_task)
 
-    async def _let_cancel(self) -> None:
-        """Lets a cancellation through that a job has put off, before the next job does so again."""
+    async def _make_way(self) -> None:
+        """Lets a cancellation through that a job has put off, and others run after work on the loop."""
         try:
             task = asyncio.current_task()
         except RuntimeError:
             return
-        if task is not None and task.cancelling():
+        if (task is not None and task.cancelling()) or self._delivery.take_turn():
             await asyncio.sleep(0)
 
     def _is_current(self) -> bool:
@@ -306,7 +303,7 @@ class Conveyor:
         elif isinstance(command, Flush):
             self._flush(command)
         elif self.sinks.runners:
-            await self._delivery.deliver(self._waiting.take_rows(command, JOB_BYTES))
+            await self._delivery.deliver(command)
         else:
             self._waiting.put_by(command)
 
@@ -376,7 +373,7 @@ def _load() -> None:
     The loop thread imports nothing later: a fork could happen in the middle of it, and the child would
     wait for ever for a lock that nobody holds.
     """
-    for name in ("archetypes.recording", "codec.rrd", "engine.jobs", "codec.blocks"):
+    for name in ("archetypes.recording", "codec.rrd", "engine.jobs", "codec.blocks", "types.numpy_arrow"):
         importlib.import_module(f"aiorerun.{name}")
 
 

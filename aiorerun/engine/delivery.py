@@ -1,4 +1,4 @@
-"""From rows to the queues of the sinks: encoding in the worker, and the accounts of what comes of it."""
+"""From rows to the queues of the sinks: encoding, and the accounts of what comes of it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from aiorerun.types.store import StoreId
     from aiorerun.types.tuid import TuidSource
 
+JOB_BYTES: Final = 4 << 20
+"""About how many bytes of rows the worker encodes in one go before the messages are passed on."""
+
+QUICK_JOB_BYTES: Final = 1 << 20
+"""The same on the event loop."""
+
+TURN_NS: Final = 500_000
+"""After so much work on the loop other tasks have their turn."""
+
 LATE: Final = "not encoded in time at exit"
 """Why rows are lost that the worker had no time for."""
 
@@ -34,7 +43,7 @@ class Delivery:
         ids: Where row and chunk ids come from.
         room: Counts the rows.
         waiting: Where messages wait that no sink is there for.
-        worker: Encodes.
+        worker: Encodes what takes time.
         sinks: The attached sinks.
         secs: How long encoding may take while somebody waits for the stream.
     """
@@ -57,6 +66,7 @@ class Delivery:
         self._sinks = sinks
         self._secs = secs
         self._rows_late = 0
+        self._here_ns = 0.0
 
     def start_in_time(self) -> None:
         """Tells what was lost because the time for everything was over, and starts anew."""
@@ -68,25 +78,31 @@ class Delivery:
             )
         self._rows_late, self._worker.is_late = 0, False
 
-    async def deliver(self, batches: Sequence[Cargo]) -> None:
-        """Encodes what goes together, in order, and queues the messages for all sinks."""
+    def take_turn(self) -> bool:
+        """Whether so much was encoded on the loop that others should have a turn; counts anew then."""
+        if self._here_ns < TURN_NS:
+            return False
+        self._here_ns = 0.0
+        return True
+
+    async def deliver(self, first: Cargo) -> None:
+        """Encodes rows, and what waits behind them and goes together; queues the messages for all sinks."""
         try:
-            await self._deliver(batches)
+            await self._deliver(first)
         finally:
             # Only now, and so behind the sinks: a caller that goes on logging would keep these waiting.
             self._room.end_encoding()
 
-    async def _deliver(self, batches: Sequence[Cargo]) -> None:
-        from aiorerun.engine.jobs import encode
-
+    async def _deliver(self, first: Cargo) -> None:
+        batches = [first]
+        self._waiting.take_rows(batches, QUICK_JOB_BYTES)
         if self._worker.is_late:
             for batch in batches:
                 self._rows_late += batch.rows
                 self._room.settle(batch.cost, batch.rows, LATE)
             return
         try:
-            job = partial(encode, batches, self._store, self._ids, self._room, self._worker.is_wanted)
-            encoded = await self._worker.run(job, self._secs)
+            encoded = await self._encode(batches)
         except TimeoutError as error:
             # The worker hangs, in the system call of a sink as a rule; or busy threads leave it no time.
             for batch in batches:
@@ -107,6 +123,24 @@ class Delivery:
                 chunks += sum(message.index is not None for message in outcome)
                 self._send(outcome, waited_for, batch.cost, batch.rows)
         self._room.ledger.count_chunks(chunks)
+
+    async def _encode(self, batches: list[Cargo]) -> list[list[Message] | Exception]:
+        """The messages of each batch, or the error that it met. It never takes a cancellation in the middle.
+
+        What goes to the worker takes more along of what waits.
+
+        Raises:
+            TimeoutError: There is no answer from the worker.
+        """
+        from aiorerun.engine.jobs import QUICK_NS, encode, encode_here, expected_ns
+
+        expected = expected_ns(batches)
+        if expected > QUICK_NS:
+            self._waiting.take_rows(batches, JOB_BYTES)
+            job = partial(encode, batches, self._store, self._ids, self._room, self._worker.is_wanted)
+            return await self._worker.run(job, self._secs)
+        self._here_ns += expected
+        return encode_here(batches, self._store, self._ids, self._room)
 
     def _send(self, messages: Sequence[Message], waited_for: int, cost: int, rows: int) -> None:
         """Queues new messages for all sinks: they share the cost by size, and their rows are counted."""

@@ -91,10 +91,9 @@ class Waiting:
         with self._lock:
             return self._queue.popleft()
 
-    def take_rows(self, first: Cargo, nbytes: int) -> list[Cargo]:
-        """What can be encoded together with ``first``: about so many bytes, nothing behind an order."""
-        taken = [first]
-        cost = first.cost
+    def take_rows(self, taken: list[Cargo], nbytes: int) -> None:
+        """Adds what goes together with ``taken``, up to about so many bytes; nothing behind an order."""
+        cost = sum([each.cost for each in taken])
         with self._lock:
             while self._queue and cost < nbytes and len(taken) < AT_ONCE:
                 command = self._queue[0]
@@ -103,7 +102,6 @@ class Waiting:
                 self._queue.popleft()
                 cost += command.cost
                 taken.append(command)
-        return taken
 
     def take_orders(self) -> list[Order]:
         """Takes all orders out of the queue."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
@@ -58,8 +59,8 @@ class Accumulator:
     """
 
     __slots__ = (
-        "entity_path", "form", "full", "gate", "group", "idle_cuts", "key", "layout", "limit", "object_bytes",
-        "pack", "row_bytes", "rows", "stride",
+        "_encoded_ns", "_encoded_rows", "entity_path", "form", "full", "gate", "group", "idle_cuts", "key",
+        "layout", "limit", "object_bytes", "pack", "row_bytes", "rows", "stride",
     )  # fmt: skip
 
     def __init__(self, key: Any, entity_path: str, form: Form, layout: RowLayout) -> None:
@@ -80,6 +81,16 @@ class Accumulator:
         self.limit = 1
         columns = frozenset((spec.descriptor, spec.encoding) for spec in form.columns)
         self.group = (entity_path, layout.timelines, columns)
+        self._encoded_ns = self._encoded_rows = 0
+
+    def note_encoded(self, rows: int, cpu_ns: int) -> None:
+        """So many of its rows, cut off together, took so much CPU time to encode."""
+        self._encoded_rows, self._encoded_ns = rows, cpu_ns
+
+    def expected_ns(self, rows: int) -> float:
+        """How long so many rows will take to encode, going by the last ones; infinite for the first."""
+        known = self._encoded_rows
+        return self._encoded_ns * max(rows, known) / known if known else math.inf
 
 
 class Cut:
