@@ -165,36 +165,50 @@ def _values_of_one(spec: ColumnSpec, data: Any) -> FlatArray:
 
 
 class _Part:
-    """The rows of one cut in columns, in the order in which they were logged."""
+    """The rows of one cut in columns, in the order in which they were logged.
+
+    Attributes:
+        clock: When each was captured.
+        times: The values of the timelines, one line per timeline.
+        columns: What is kept of each component: its spec, and the values of all rows.
+    """
 
     __slots__ = ("clock", "columns", "layout", "num_rows", "times")
 
     def __init__(self, cut: Cut, pause: Callable[[], None]) -> None:
-        form = cut.source.form
-        self.layout = cut.source.layout
-        self.num_rows = cut.num_rows
-        stride = cut.source.stride
-        heads, objects = _take(cut.rows, stride, pause)
-        width = self.layout.width + form.fixed_width
-        table = np.frombuffer(heads, np.uint8).reshape(self.num_rows, width)
-        times = np.ascontiguousarray(table[:, : self.layout.width]).view("<i8")
-        order = _order(times[:, 0])
+        form, layout = cut.source.form, cut.source.layout
+        self.layout = layout
+        self.num_rows = count = cut.num_rows
+        heads, objects = _take(cut.rows, cut.source.stride, pause)
+        width = layout.width + form.fixed_width
+        # The heads lie one behind the other: taken column by column, nothing is copied byte by byte.
+        times = np.ndarray((layout.width // 8, count), _TIME, heads, 0, (8, width)).copy()
+        order = _order(times[0])
         if order is not None:
-            table, times = table[order], times[order]
+            times = times[:, order]
             objects = [[column[row] for row in order] for column in objects]
-        self.clock = times[:, 0]
-        self.times = times[:, 1:]
+        self.clock = times[0]
+        self.times = times[1:]
         self.columns: dict[Any, tuple[ColumnSpec, Any]] = {}
-        start = self.layout.width
+        start = layout.width
         remaining = iter(objects)
         for spec in form.columns:
             if spec.shape == FIXED:
-                end = start + spec.encoding.width
-                self.columns[spec.descriptor] = (spec, table[:, start:end])
-                start = end
+                size = spec.encoding.width
+                self.columns[spec.descriptor] = (spec, _fixed_column(heads, count, width, start, size, order))
+                start += size
             else:
                 self.columns[spec.descriptor] = (spec, next(remaining))
             pause()
+
+
+def _fixed_column(
+    heads: bytes, count: int, width: int, start: int, size: int, order: npt.NDArray[np.intp] | None
+) -> npt.NDArray[Any]:
+    """The values of a FIXED column, one line per row, in units of as many bytes as there can be."""
+    unit = next(unit for unit in (8, 4, 2, 1) if not size % unit)
+    values: npt.NDArray[Any] = np.ndarray((count, size // unit), _UNITS[unit], heads, start, (width, unit))
+    return values if order is None else values[order]
 
 
 def _take(rows: list[Any], stride: int, pause: Callable[[], None]) -> tuple[bytes, list[list[Any]]]:
@@ -202,9 +216,13 @@ def _take(rows: list[Any], stride: int, pause: Callable[[], None]) -> tuple[byte
 
     Empties ``rows`` step by step, so that letting go of many objects never holds other threads up for long.
     """
+    step = BLOCK * stride
+    if stride == 1 and len(rows) <= step:
+        joined = b"".join(rows)
+        rows.clear()
+        return joined, []
     objects = [rows[position::stride] for position in range(1, stride)]
     heads: list[bytes] = []
-    step = BLOCK * stride
     for start in range(0, len(rows), step):
         heads.append(b"".join(rows[start : start + step : stride]))
         pause()
@@ -216,9 +234,11 @@ def _take(rows: list[Any], stride: int, pause: Callable[[], None]) -> tuple[byte
 
 def _order(clock: npt.NDArray[np.int64]) -> npt.NDArray[np.intp] | None:
     """How to sort the rows by when they were logged; ``None`` if they are. Threads may interleave."""
-    if len(clock) < 2 or bool((clock[1:] >= clock[:-1]).all()):
-        return None
-    return np.argsort(clock, kind="stable")
+    return None if _is_sorted(clock) else np.argsort(clock, kind="stable")
+
+
+def _is_sorted(times: npt.NDArray[np.int64]) -> bool:
+    return bool((times[1:] >= times[:-1]).all())
 
 
 class _Merged:
@@ -232,7 +252,7 @@ class _Merged:
         clock = np.concatenate([part.clock for part in parts])
         order = np.argsort(clock, kind="stable")
         self.clock = clock[order]
-        self.times = np.concatenate([part.times for part in parts])[order]
+        self.times = np.concatenate([part.times for part in parts], axis=1)[:, order]
         self.columns: dict[Any, tuple[npt.NDArray[np.int32], FlatArray]] = {}
         for descriptor in parts[0].columns:
             columns = [_with_lengths(*_values(*part.columns[descriptor])) for part in parts]
@@ -277,7 +297,7 @@ def _chunks(cut: Cut, block: _Part | _Merged, ids: TuidSource, max_rows_if_unsor
             id=chunk_id,
             entity_path=cut.source.entity_path,
             row_ids=ids.row_ids(block.clock[rows]),
-            indexes=_indexes(layout, block.times[rows]),
+            indexes=_indexes(layout, block.times[:, rows]),
             components=tuple(components),
         )
 
@@ -288,10 +308,10 @@ def _bounds(times: npt.NDArray[np.int64], max_rows: int) -> list[tuple[int, int]
     A chunk is closed before a row if it has ``max_rows`` rows or more and one of its timelines goes
     backwards somewhere in it.
     """
-    num_rows = len(times)
-    if num_rows <= max_rows or not times.shape[1]:
+    num_rows = times.shape[1]
+    if num_rows <= max_rows or all(map(_is_sorted, times)):
         return [(0, num_rows)]
-    backwards = np.flatnonzero((times[1:] < times[:-1]).any(axis=1)) + 1
+    backwards = np.flatnonzero((times[:, 1:] < times[:, :-1]).any(axis=0)) + 1
     bounds: list[tuple[int, int]] = []
     start = 0
     while True:
@@ -310,9 +330,8 @@ def _bounds(times: npt.NDArray[np.int64], max_rows: int) -> list[tuple[int, int]
 def _indexes(layout: RowLayout, times: npt.NDArray[np.int64]) -> tuple[IndexColumn, ...]:
     columns: list[IndexColumn] = []
     for position, timeline in _times_in_order(layout):
-        values = np.ascontiguousarray(times[:, position - 1])
-        is_sorted = len(values) < 2 or bool((values[1:] >= values[:-1]).all())
-        columns.append(IndexColumn(timeline, values, is_sorted))
+        values = np.ascontiguousarray(times[position - 1])
+        columns.append(IndexColumn(timeline, values, _is_sorted(values)))
     return tuple(columns)
 
 
@@ -350,8 +369,7 @@ def _values(spec: ColumnSpec, data: Any) -> tuple[npt.NDArray[np.int32] | None, 
     """Lengths per row (``None`` if all are 1) and all values of one component."""
     shape, encoding = spec.shape, spec.encoding
     if shape == FIXED:
-        values = encoding.fixed_column(np.ascontiguousarray(data))
-        return None, values
+        return None, encoding.fixed_column(np.ascontiguousarray(data).view(np.uint8))
     if shape == ARRAY:
         return _lengths(data), data_column(encoding, data)
     if shape == TEXT:
@@ -416,6 +434,7 @@ def unit_offsets(rows: int) -> npt.NDArray[np.int32]:
 _ONE: Final = unit_offsets(1)
 _ONE_NODE: Final = ((1, 0),)
 _TIME: Final = np.dtype("<i8")
+_UNITS: Final = {size: np.dtype(f"<u{size}") for size in (1, 2, 4, 8)}
 _SINGLE: Final = frozenset({FIXED, TEXT, BLOB})
 """Shapes of exactly one instance."""
 

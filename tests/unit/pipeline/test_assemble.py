@@ -54,7 +54,7 @@ def test_splitting_follows_the_row_by_row_rule(frames: list[int], max_rows: int)
             expected.append([frame])
         else:
             current.append(frame)
-    times = np.array(frames, np.int64).reshape(-1, 1)
+    times = np.array(frames, np.int64).reshape(1, -1)
     bounds = _bounds(times, max_rows) if frames else []
     assert [frames[start:end] for start, end in bounds] == expected
 
@@ -100,6 +100,34 @@ def test_rows_that_threads_interleaved_are_ordered_by_their_clock() -> None:
         capture.add("a", rr.TextLog(text), (), NO_TIMES)
     (chunk,) = assemble(capture.cut_all(), ids, 100)
     assert unflatten(chunk.components[0].values).to_pylist() == ["first", "middle", "last"]
+
+
+@given(st.permutations(range(6)))
+def test_values_of_all_widths_stay_with_their_rows(readings: list[int]) -> None:
+    clock = iter(readings)
+    capture = Capture(
+        ChunkBatcherConfig.NEVER(), clock=lambda: next(clock), wall=lambda: 0, max_waiting_bytes=1 << 30
+    )
+    for reading in readings:
+        times = with_time(NO_TIMES, "frame", TimelineKind.SEQUENCE, 10 * reading)
+        # 1, 2, 4, 8 and 12 bytes, at places that are no multiples of their widths.
+        row = rr.Points3D(
+            [[reading, 0.5, -reading]], show_labels=reading > 2, class_ids=reading, colors=reading, radii=0.25
+        )
+        capture.add("a", row, (rr.Scalars(reading + 0.5),), times)
+    (chunk,) = assemble(capture.cut_all(), ids, 100)
+    values = {
+        column.descriptor.component: unflatten(column.values).to_pylist() for column in chunk.components
+    }
+    ordered = range(6)
+    frames = {index.timeline.name: index.values.tolist() for index in chunk.indexes}["frame"]
+    assert frames == [10 * each for each in ordered]
+    assert values["Points3D:positions"] == [[each, 0.5, -each] for each in ordered]
+    assert values["Points3D:show_labels"] == [each > 2 for each in ordered]
+    assert values["Points3D:class_ids"] == list(ordered)
+    assert values["Points3D:colors"] == list(ordered)
+    assert values["Points3D:radii"] == [0.25] * 6
+    assert values["Scalars:scalars"] == [each + 0.5 for each in ordered]
 
 
 def test_columns_are_sorted_by_descriptor_and_timelines_by_name() -> None:
