@@ -305,9 +305,13 @@ class Capture:
     def _add_objects(
         self, accumulator: Accumulator, head: bytes, objects: tuple[Any, ...], now: int
     ) -> Accumulator | None:
-        size = 0
-        for sizer, value in zip(accumulator.form.sizers, objects):  # noqa: B905 - equal, and checking costs
-            size += sizer(value)
+        if accumulator.stride == 2:
+            # One object: a loop would cost more than all else here.
+            size = accumulator.form.sizers[0](objects[0])
+        else:
+            size = 0
+            for sizer, value in zip(accumulator.form.sizers, objects):  # noqa: B905 - checking costs
+                size += sizer(value)
         rows = accumulator.rows
         if size <= SMALL_BYTES:
             rows.extend((head, *objects))
