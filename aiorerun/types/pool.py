@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 MIN_BYTES: Final = 32 << 10
 """Smaller copies are left to the allocator, which keeps such memory itself."""
 MAX_POOLED_BYTES: Final = 32 << 20
-"""How much memory the pool keeps for all sizes together: a little more than what a gRPC sink keeps until it is
-confirmed and what is under way."""
+"""How much memory the pool keeps for all sizes together: a little more than what is under way and what a gRPC
+sink keeps until it is confirmed."""
 _TRIES: Final = (1, 2)
 
 _has_gil = bool(getattr(sys, "_is_gil_enabled", lambda: True)())
