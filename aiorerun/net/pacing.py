@@ -27,7 +27,13 @@ def stop_pacing(transport: Any) -> None:
     them.
     """
     sock, peer = transport.get_extra_info("socket"), transport.get_extra_info("peername")
-    if _ALGORITHM is None or sock is None or not isinstance(peer, tuple) or not is_loopback(peer[0]):
+    if sock is not None and isinstance(peer, tuple) and is_loopback(peer[0]):
+        unpace(sock)
+
+
+def unpace(sock: Any) -> None:
+    """Has a socket send what it is given at once, if the system would pace it."""
+    if _ALGORITHM is None:
         return
     # Systems may refuse it, and event loops may have sockets that are none.
     with contextlib.suppress(OSError, AttributeError, NotImplementedError):
