@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 class AsyncRecordingStream(AsyncShowing):
     """A recording, logged from asyncio.
 
-    ``log`` captures the row and returns; rows are batched, encoded in a worker thread and written by
-    sink tasks on the event loop. A new stream starts on a buffer that keeps everything for the first
-    sink (:meth:`save`, :meth:`memory_recording`, …).
+    ``log`` captures the row and returns; rows are batched, encoded (in a worker thread where that takes
+    more than a moment) and written by sink tasks on the event loop. A new stream starts on a buffer that
+    keeps everything for the first sink (:meth:`save`, :meth:`memory_recording`, …).
 
     ``async with stream:`` makes it the active recording and, on leaving, flushes and disconnects it.
     ``with stream:`` only makes it active.

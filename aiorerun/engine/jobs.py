@@ -63,12 +63,16 @@ def encode_here(
 
 
 def expected_ns(batches: Sequence[Cargo]) -> float:
-    """How much CPU time encoding will take; infinite where that is not known, or may be far more."""
+    """How much CPU time encoding will take; infinite if that is not known, or more than is quick."""
     total = 0.0
     for batch in batches:
         if not isinstance(batch, Batch) or batch.cost > QUICK_BYTES:
             return math.inf
-        total += sum([cut.source.expected_ns(cut.num_rows) for cut in batch.cuts])
+        for cut in batch.cuts:
+            total += cut.source.expected_ns(cut.num_rows)
+            if total > QUICK_NS:
+                # There may be thousands more.
+                return math.inf
     return total
 
 
