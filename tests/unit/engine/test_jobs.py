@@ -50,8 +50,9 @@ def cpu_times(monkeypatch: pytest.MonkeyPatch, *times: int) -> None:
     monkeypatch.setattr(jobs, "thread_time_ns", iter(times).__next__)
 
 
-def test_nothing_is_expected_of_what_never_was_encoded() -> None:
+def test_nothing_is_expected_of_what_never_was_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = Rows()
+    cpu_times(monkeypatch, 0, 8_000)
     assert jobs.expected_ns([rows.batch(1)]) == math.inf
     rows.encode(rows.batch(1, "a"))
     assert jobs.expected_ns([rows.batch(1, "a")]) < math.inf
