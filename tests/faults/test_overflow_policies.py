@@ -14,6 +14,7 @@ import pytest
 
 import aiorerun as rr
 import aiorerun.sync as blocking
+from aiorerun.engine import jobs
 from aiorerun.sinks.base import SinkGone
 from aiorerun.sinks.memory import encode_stream
 from tests.faults.loop_watch import long_steps
@@ -226,7 +227,11 @@ async def test_rows_that_cannot_be_encoded_in_time_are_dropped_too(
 
 @pytest.mark.parametrize("policy", DROPPING)
 @pytest.mark.may_block
-async def test_rows_before_the_worker_and_before_the_sink_share_the_limit(policy: rr.OverflowPolicy) -> None:
+async def test_rows_before_the_worker_and_before_the_sink_share_the_limit(
+    policy: rr.OverflowPolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whatever little time encoding takes.
+    monkeypatch.setattr(jobs, "QUICK_NS", -1)
     limit = 1 << 20
     rec = stream(overflow=policy, max_bytes_in_flight=limit, send_properties=False)
     sink, other = GatedSink(), GatedSink()
