@@ -23,7 +23,6 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Mount
 
 import aiorerun as rr
-from aiorerun.codec.framing import MESSAGE_HEADER, STREAM_HEADER
 from aiorerun.integrations.live_view import aiohttp as view_of_aiohttp, asgi as view_of_asgi
 from aiorerun.integrations.live_view.asgi import GRPC_PATH, LiveView
 from aiorerun.integrations.live_view.crossing import run_there
@@ -95,12 +94,9 @@ async def log(rec: rr.AsyncRecordingStream, *values: float) -> None:
     await rec.flush()
 
 
-def is_whole(stream: bytes) -> bool:
-    """Whether an RRD stream ends where a message ends."""
-    position = STREAM_HEADER.size
-    while position + MESSAGE_HEADER.size <= len(stream):
-        position += MESSAGE_HEADER.size + MESSAGE_HEADER.unpack_from(stream, position)[1]
-    return position == len(stream)
+def is_complete(answer: bytes) -> bool:
+    """Whether an answer in chunks says that there are no more."""
+    return answer.endswith(b"\r\n0\r\n\r\n")
 
 
 async def test_a_stream_over_http(served: tuple[int, LiveViewCore, rr.AsyncRecordingStream]) -> None:
@@ -141,7 +137,9 @@ async def test_grpc_web_at_the_root(served: tuple[int, LiveViewCore, rr.AsyncRec
     )
     await until(lambda: view.num_readers == 1)
     await rec.disconnect()
-    status, headers, body = parse_answer(await reading)
+    answer = await reading
+    assert is_complete(answer)
+    status, headers, body = parse_answer(answer)
     assert (status, headers["content-type"]) == (200, "application/grpc-web+proto")
     assert b"/value" in body
     assert body.endswith(b"grpc-status:0\r\n")
@@ -175,7 +173,11 @@ async def test_a_reader_that_stands_still_is_cut_off_and_nobody_waits(
             with contextlib.suppress(ConnectionError):
                 while piece := await reader.read(1 << 20):
                     data += piece
-        assert not is_whole(parse_answer(bytes(data))[2])
+        # Where the recording ends does not tell: it may have been cut off between two messages.
+        assert len(data) < number * noise.nbytes
+        if rec._store.recording_id != "wrapped":
+            # A middleware that wraps answers ends them in order, whatever is raised within.
+            assert not is_complete(bytes(data))
     finally:
         writer.close()
         with contextlib.suppress(ConnectionError):
