@@ -199,10 +199,11 @@ class GrpcSink:
         """
         # In the worker: it takes a tenth of a second.
         await context.run_blocking(_load)
+        from aiorerun.net.hosts import is_loopback
         from aiorerun.sinks.resident import RESIDENT_BYTES, Resident
 
         self._context = context
-        if self._token is not None and not self.endpoint.is_tls and not _is_loopback(self.endpoint.host):
+        if self._token is not None and not self.endpoint.is_tls and not is_loopback(self.endpoint.host):
             logger.warning("%r sends its token over a connection that is not encrypted", self)
         if self.endpoint.is_tls:
             await self._read_certificates(context)
@@ -485,7 +486,3 @@ def _check_bytes(name: str, value: int) -> int:
     if value < 0:
         raise ValueError(f"{name}: {value!r} is negative; pass a number of bytes")
     return value
-
-
-def _is_loopback(host: str) -> bool:
-    return host in ("localhost", "::1") or host.startswith("127.")

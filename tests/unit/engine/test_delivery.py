@@ -47,6 +47,12 @@ def stream() -> rr.AsyncRecordingStream:
     )
 
 
+async def attached() -> tuple[rr.AsyncRecordingStream, ListSink]:
+    rec, sink = stream(), ListSink()
+    await rec.set_sinks(sink)
+    return rec, sink
+
+
 @pytest.fixture
 def threads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Where batches were encoded: the name of the thread for each."""
@@ -61,6 +67,15 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each batch is encoded alone, and on the loop however slow this machine is."""
+    monkeypatch.setattr(jobs, "QUICK_NS", FAR)
+    monkeypatch.setattr(delivery, "QUICK_JOB_BYTES", 1)
+    monkeypatch.setattr(delivery, "JOB_BYTES", 1)
+    monkeypatch.setattr(delivery, "TURN_NS", 1)
+
+
 async def flushed(rec: rr.AsyncRecordingStream, *values: float) -> None:
     for value in values:
         await rec.log("a", rr.Scalars(value))
@@ -72,8 +87,7 @@ async def test_the_first_rows_go_to_the_worker_and_the_next_few_stay(
 ) -> None:
     # However slow this machine is.
     monkeypatch.setattr(jobs, "QUICK_NS", FAR)
-    rec, sink = stream(), ListSink()
-    await rec.set_sinks(sink)
+    rec, sink = await attached()
     for value in range(3):
         await flushed(rec, float(value))
     assert threads == ["aiorerun-worker", "MainThread", "MainThread"]
@@ -84,8 +98,7 @@ async def test_the_first_rows_go_to_the_worker_and_the_next_few_stay(
 
 async def test_what_took_long_goes_to_the_worker(threads: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "QUICK_NS", -1)
-    rec, sink = stream(), ListSink()
-    await rec.set_sinks(sink)
+    rec, _ = await attached()
     for value in range(3):
         await flushed(rec, float(value))
     assert threads == ["aiorerun-worker"] * 3
@@ -94,8 +107,7 @@ async def test_what_took_long_goes_to_the_worker(threads: list[str], monkeypatch
 
 async def test_large_rows_go_to_the_worker(threads: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "QUICK_NS", FAR)
-    rec, sink = stream(), ListSink()
-    await rec.set_sinks(sink)
+    rec, sink = await attached()
     for _ in range(3):
         await rec.log("points", rr.Points3D(np.zeros((200_000, 3), np.float32)))
         await rec.flush()
@@ -104,13 +116,9 @@ async def test_large_rows_go_to_the_worker(threads: list[str], monkeypatch: pyte
     assert len(rows_of(encode_stream(sink.messages))) == 3
 
 
-async def test_the_order_is_kept_between_both(threads: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "QUICK_NS", FAR)
-    # Each batch alone.
-    monkeypatch.setattr(delivery, "QUICK_JOB_BYTES", 1)
-    monkeypatch.setattr(delivery, "JOB_BYTES", 1)
-    rec, sink = stream(), ListSink()
-    await rec.set_sinks(sink)
+@pytest.mark.usefixtures("alone")
+async def test_the_order_is_kept_between_both(threads: list[str]) -> None:
+    rec, sink = await attached()
     await flushed(rec, 0.0)
     for value in range(1, 40):
         await rec.log("a", rr.Scalars(float(value)))
@@ -127,8 +135,7 @@ async def test_an_error_on_the_loop_loses_its_own_rows_only(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(jobs, "QUICK_NS", FAR)
-    rec, sink = stream(), ListSink()
-    await rec.set_sinks(sink)
+    rec, sink = await attached()
     await flushed(rec, 0.0)
     encode: Callable[..., Any] = jobs._messages
 
@@ -147,14 +154,9 @@ async def test_an_error_on_the_loop_loses_its_own_rows_only(
     assert (stats.rows_delivered, stats.rows_dropped, stats.rows_pending) == (2, 1, 0)
 
 
-async def test_others_have_their_turns_while_much_is_encoded_on_the_loop(
-    threads: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(jobs, "QUICK_NS", FAR)
-    monkeypatch.setattr(delivery, "QUICK_JOB_BYTES", 1)
-    monkeypatch.setattr(delivery, "TURN_NS", 1)
-    rec, sink = stream(), ListSink()
-    await rec.set_sinks(sink)
+@pytest.mark.usefixtures("alone")
+async def test_others_have_their_turns_while_much_is_encoded_on_the_loop(threads: list[str]) -> None:
+    rec, _ = await attached()
     await flushed(rec, 0.0)
     for value in range(10):
         await rec.log("a", rr.Scalars(float(value)))
@@ -169,10 +171,8 @@ async def test_others_have_their_turns_while_much_is_encoded_on_the_loop(
     await rec.disconnect()
 
 
-async def test_cancelling_everything_in_the_middle_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "QUICK_NS", FAR)
-    monkeypatch.setattr(delivery, "TURN_NS", 1)
-    monkeypatch.setattr(delivery, "QUICK_JOB_BYTES", 1)
+@pytest.mark.usefixtures("alone")
+async def test_cancelling_everything_in_the_middle_loses_nothing() -> None:
     rec, sink = stream(), ListSink()
 
     async def program() -> None:

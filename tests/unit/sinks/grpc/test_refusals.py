@@ -158,6 +158,8 @@ async def test_the_token_is_sent_and_never_shown(caplog: pytest.LogCaptureFixtur
     [
         ("rerun+http://127.0.0.1:1/proxy", False),
         ("rerun+http://localhost:1/proxy", False),
+        ("rerun+http://[::1]:1/proxy", False),
+        ("rerun+http://127.example.invalid:1/proxy", True),
         ("rerun+http://192.0.2.7:1/proxy", True),
     ],
 )
