@@ -24,15 +24,19 @@ class Batch:
     Args:
         cuts: The rows.
         max_rows_if_unsorted: See :class:`aiorerun.ChunkBatcherConfig`.
+
+    Attributes:
+        is_taken: Whether it has left the queue in front of the worker.
     """
 
-    __slots__ = ("cost", "cuts", "max_rows_if_unsorted", "rows")
+    __slots__ = ("cost", "cuts", "is_taken", "max_rows_if_unsorted", "rows")
 
     def __init__(self, cuts: Sequence[Cut], max_rows_if_unsorted: int) -> None:
         self.cuts: Sequence[Cut] = cuts
         self.max_rows_if_unsorted = max_rows_if_unsorted
         self.cost = sum(cut.cost for cut in cuts)
         self.rows = sum(cut.num_rows for cut in cuts)
+        self.is_taken = False
 
     @property
     def is_empty(self) -> bool:

@@ -121,6 +121,7 @@ class Engine:
         self._release_timer: asyncio.Handle | None = None
         self.before_cut: list[Callable[[], None]] = []
         self._tick_ns = 0
+        self._last_tick: Batch | None = None
         self.inheritance = Inheritance(store.recording_id)
 
     # --- from any thread -----------------------------------------------------------------------
@@ -198,9 +199,12 @@ class Engine:
         if self.inheritance.sinks:
             self._use_first()
 
-    def _push(self, cuts: Sequence[Cut]) -> None:
-        if cuts:
-            self.conveyor.push(Batch(cuts, self.config.chunk_max_rows_if_unsorted))
+    def _push(self, cuts: Sequence[Cut]) -> Batch | None:
+        if not cuts:
+            return None
+        batch = Batch(cuts, self.config.chunk_max_rows_if_unsorted)
+        self.conveyor.push(batch)
+        return batch
 
     def _cut_all(self) -> None:
         limiter = self.capture.limiter
@@ -268,7 +272,7 @@ class Engine:
         self.conveyor = self._make_conveyor()
         self.room.make_room = self.conveyor.make_room
         self.room.overflow = "wait"
-        self._timer = self._release_timer = None
+        self._timer = self._release_timer = self._last_tick = None
 
     # --- on the loop ---------------------------------------------------------------------------
 
@@ -344,12 +348,17 @@ class Engine:
         if not self.conveyor.sinks.runners:
             self.capture.due = NEVER
             return
+        last = self._last_tick
+        if last is not None and not (last.is_taken or last.is_empty):
+            # Nothing would be encoded sooner, and rows that are gathered meanwhile make larger chunks.
+            self._arm()
+            return
         cuts = self.capture.cut_all()
         if not cuts:
             # Idle: the next row asks for attention at once and is flushed without waiting.
             self.capture.due = 0
             return
-        self._push(cuts)
+        self._last_tick = self._push(cuts)
         self._arm()
 
     def _arm(self) -> None:

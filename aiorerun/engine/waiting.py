@@ -89,7 +89,10 @@ class Waiting:
     def take(self) -> Cargo | Order:
         """Takes the first command off the queue."""
         with self._lock:
-            return self._queue.popleft()
+            command = self._queue.popleft()
+        if isinstance(command, Batch):
+            command.is_taken = True
+        return command
 
     def take_rows(self, taken: list[Cargo], nbytes: int) -> None:
         """Adds what goes together with ``taken``, up to about so many bytes; nothing behind an order."""
@@ -102,6 +105,8 @@ class Waiting:
                 self._queue.popleft()
                 cost += command.cost
                 taken.append(command)
+                if isinstance(command, Batch):
+                    command.is_taken = True
 
     def take_orders(self) -> list[Order]:
         """Takes all orders out of the queue."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ import aiorerun as rr
 from aiorerun.engine.engine import NEVER, retrieve
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     from aiorerun.codec.messages import Message
 
@@ -191,6 +193,64 @@ async def test_rows_of_another_thread_are_ticked_too() -> None:
     while sum(sink.rows) < 4:
         await sink.wait()
     await rec.disconnect()
+
+
+@contextlib.contextmanager
+def busy_worker(rec: rr.AsyncRecordingStream) -> Generator[None]:
+    """Keeps the worker from encoding anything."""
+    go_on = threading.Event()
+
+    def wait() -> None:
+        go_on.wait(10)
+
+    rec._engine.conveyor._worker.worker.submit(wait)
+    try:
+        yield
+    finally:
+        go_on.set()
+
+
+async def nothing_waits_to_be_cut_off(rec: rr.AsyncRecordingStream) -> None:
+    async with asyncio.timeout(10):
+        while rec._capture.waiting_rows:  # noqa: ASYNC110 - it is about the inside of the pipeline
+            await asyncio.sleep(0.001)
+
+
+async def test_rows_gather_while_those_of_the_last_tick_wait_to_be_encoded() -> None:
+    sink = ListSink()
+    rec = stream(batcher_config=rr.ChunkBatcherConfig(flush_tick=0.001))
+    await rec.set_sinks(sink)
+    with busy_worker(rec):
+        # The first row of a kind is encoded in the worker; what the next tick cuts off waits behind it.
+        for _ in range(20):
+            await rec.log("a", rr.Scalars(1.0))
+            await asyncio.sleep(0.005)
+        assert sink.rows == []
+        gathered = rec._capture.waiting_rows
+        assert gathered >= 10
+    while sum(sink.rows) < 20:
+        await sink.wait()
+    # Nothing waits for a flush: the ticks have gone on.
+    assert max(sink.rows) >= gathered
+    assert rec.stats().rows_delivered == 20
+    await rec.disconnect()
+
+
+async def test_rows_of_other_entities_hold_no_tick_up() -> None:
+    sink = ListSink()
+    rec = stream(batcher_config=rr.ChunkBatcherConfig(flush_tick=0.001, flush_num_rows=4))
+    await rec.set_sinks(sink)
+    with busy_worker(rec):
+        await rec.log("busy", rr.Scalars(1.0))
+        await nothing_waits_to_be_cut_off(rec)
+        # These are cut off by their number, and then wait to be encoded.
+        for _ in range(40):
+            await rec.log("busy", rr.Scalars(1.0))
+        await rec.log("rare", rr.Scalars(2.0))
+        await nothing_waits_to_be_cut_off(rec)
+        assert sink.rows == []
+    await rec.disconnect()
+    assert sum(sink.rows) == 42
 
 
 async def test_without_a_tick_only_flushing_counts() -> None:
