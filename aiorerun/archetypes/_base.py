@@ -55,6 +55,28 @@ def fields(archetype: str, *rows: tuple[str, str, Encoding]) -> tuple[Field, ...
     )
 
 
+class _Value:
+    """Gives a field back: what was captured, as a batch, or ``None``.
+
+    One for each field: with ``__getattr__`` the interpreter would look everything up the slow way, the row
+    of what is logged included.
+    """
+
+    __slots__ = ("_field",)
+
+    def __init__(self, field: Field) -> None:
+        self._field = field
+
+    def __get__(self, archetype: Archetype | None, owner: type[Archetype]) -> Any:
+        if archetype is None:
+            return self
+        field = self._field
+        captured = archetype._captured(field)
+        if captured is None:
+            return None
+        return _batch_class(field.descriptor.component_type).of(field.encoding, captured)
+
+
 class Archetype:
     """A thing that can be logged: a fixed set of components that mean something together.
 
@@ -69,14 +91,15 @@ class Archetype:
 
     _row: Row
     _plans: ClassVar[dict[tuple[type, ...], Plan]]
-    _by_name: ClassVar[dict[str, Field]]
 
     def __init_subclass__(cls) -> None:
         cls._plans = {}
         if "FIELDS" in cls.__dict__:
-            cls._by_name = {field.name: field for field in cls.FIELDS}
             for field in cls.FIELDS:
                 setattr(cls, f"descriptor_{field.name}", staticmethod(partial(_itself, field.descriptor)))
+                # A method of the same name wins.
+                if isinstance(getattr(cls, field.name, None), _Value | None):
+                    setattr(cls, field.name, _Value(field))
 
     @classmethod
     def archetype(cls) -> str:
@@ -197,24 +220,12 @@ class Archetype:
             for spec, data in zip(form.columns, form.split(fixed, objects), strict=True)
         ]
 
-    def __getattr__(self, name: str) -> Any:
-        field = type(self)._by_name.get(name) if self.FIELDS else None
-        if field is None:
-            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}", name=name, obj=self)
-        captured = self._captured(field)
-        if captured is None:
-            return None
-        return _batch_class(field.descriptor.component_type).of(field.encoding, captured)
-
     def _captured(self, field: Field) -> Captured | None:
         form, fixed, objects = self._row
         for spec, data in zip(form.columns, form.split(fixed, objects), strict=True):
             if spec.descriptor is field.descriptor:
                 return spec.shape, data
         return None
-
-    def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self._by_name]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Archetype):
@@ -241,7 +252,7 @@ def _itself(descriptor: ComponentDescriptor) -> ComponentDescriptor:
 def _converter(encoding: Encoding, kind: type) -> Converter:
     if issubclass(kind, Batch):
         return DYNAMIC, partial(capture, encoding)
-    return encoding.converter(kind)
+    return encoding.row_converter(kind)
 
 
 def told_of(where: str, error: Exception) -> Exception:

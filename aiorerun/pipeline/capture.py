@@ -149,20 +149,22 @@ class Capture:
         tick = next(self._tick)
         if layout.keep is not None:
             values = tuple([values[position] for position in layout.keep])
-        now = self._clock()
+        # Called as methods, what slots hold would be looked up the slow way.
+        clock, wall = self._clock, self._wall
+        now = clock()
         inject = layout.inject
         pack = accumulator.pack
         # One timeline is by far the most common case, and cheaper to pass than any number of them.
         if inject == BOTH:
             if len(values) == 1:
-                row = pack(now, self._wall(), tick, values[0], fixed)
+                row = pack(now, wall(), tick, values[0], fixed)
             else:
-                row = pack(now, self._wall(), tick, *values, fixed)
+                row = pack(now, wall(), tick, *values, fixed)
         elif inject == LOG_TIME:
             if len(values) == 1:
-                row = pack(now, self._wall(), values[0], fixed)
+                row = pack(now, wall(), values[0], fixed)
             else:
-                row = pack(now, self._wall(), *values, fixed)
+                row = pack(now, wall(), *values, fixed)
         elif inject == LOG_TICK:
             row = pack(now, tick, *values, fixed)
         else:

@@ -73,9 +73,20 @@ def test_fields_are_batches_or_none() -> None:
     assert points.positions == c.Position3DBatch([[1, 2, 3]])
     assert points.labels == c.TextBatch("a")
     assert points.radii is None
-    with pytest.raises(AttributeError, match="Points3D has no attribute 'position'"):
-        _ = points.position
+    with pytest.raises(AttributeError, match="'Points3D' object has no attribute 'position'"):
+        _ = points.position  # type: ignore[attr-defined]
     assert {"positions", "radii", "as_component_batches"} <= set(dir(points))
+
+
+def test_fields_do_not_hide_methods_nor_slow_rows_down() -> None:
+    # With `__getattr__` the interpreter would look up the row of each call the slow way.
+    for archetype in (Points3D, Scalars, TextLog, Image):
+        assert not hasattr(archetype, "__getattr__")
+        for field in archetype.FIELDS:
+            assert field.name in dir(archetype)
+            with pytest.raises(AttributeError):
+                setattr(archetype.cleared(), field.name, 1)
+    assert callable(Points3D.columns)
 
 
 def test_batches_can_be_passed_on() -> None:
