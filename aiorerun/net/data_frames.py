@@ -30,7 +30,7 @@ _PLAIN_DATA: Final = b"\0\0"
 """The type of a DATA frame, and no flags."""
 
 
-def blocks(messages: Iterable[Framed]) -> Iterator[memoryview]:
+def blocks(messages: Iterable[Framed]) -> Iterator[Segment]:
     """The bytes of messages in pieces worth cutting: small ones joined, big ones as they are, not copied."""
     small: list[Segment] = []
     size = 0
@@ -45,14 +45,14 @@ def blocks(messages: Iterable[Framed]) -> Iterator[memoryview]:
                     size += len(segment)
                     continue
                 if small:
-                    yield memoryview(b"".join(small))
+                    yield b"".join(small)
                     small, size = [], 0
-                yield segment if type(segment) is memoryview else memoryview(segment)
+                yield segment
         if size >= WRITE_SIZE:
-            yield memoryview(b"".join(small))
+            yield b"".join(small)
             small, size = [], 0
     if small:
-        yield memoryview(b"".join(small))
+        yield b"".join(small)
 
 
 class FrameCutter:
@@ -67,7 +67,7 @@ class FrameCutter:
 
     def __init__(self, messages: Iterable[Framed], stream_id: int) -> None:
         self._blocks = blocks(messages)
-        self._pending: deque[memoryview] = deque()
+        self._pending: deque[Segment] = deque()
         # Where in the first pending block the next frame begins.
         self._at = 0
         self._left = 0
@@ -87,12 +87,13 @@ class FrameCutter:
         return self._left
 
     def take(self, limit: int, max_frame: int) -> tuple[list[Segment], int, int]:
-        """Takes frames for at most ``limit`` bytes of the messages.
+        """Takes frames for at most ``limit`` bytes of messages, and not much more than :data:`WRITE_SIZE`.
 
-        No frame is shorter than ``MIN_FRAME`` as long as more follows and the limit allows it.
+        No frame is shorter than ``MIN_FRAME`` as long as more follows and the limit allows it. Within a limit
+        of ``max_frame`` there is one frame.
 
         Args:
-            limit: Bytes that the windows allow, and that should be written at once.
+            limit: Bytes that the windows allow.
             max_frame: The longest frame that the peer takes.
 
         Returns:
@@ -101,16 +102,25 @@ class FrameCutter:
         """
         pieces: list[Segment] = []
         taken = frames = 0
-        left = self.ready(limit + MIN_FRAME)
-        while taken < limit and left:
+        # A window that allows not much more is used up: the rest would need a write of its own.
+        wanted = limit if limit < WRITE_SIZE + WRITE_SIZE // 4 else WRITE_SIZE
+        left = self.ready(wanted + max_frame + MIN_FRAME)
+        while taken < wanted and left:
+            if limit > max_frame and (size := self._whole_block(left, limit - taken, max_frame, pieces)):
+                frames += 1
+                taken += size
+                left -= size
+                continue
             size = _frame_size(left, limit - taken, max_frame)
             if taken and size < MIN_FRAME and size < left:
                 # What is left of the limit is not worth a frame: it comes with the next ones.
                 break
-            if size != self._header_size:
-                self._header, self._header_size = size.to_bytes(3, "big") + self._stream, size
-            # Long messages are a run of the longest frames, which takes much less when cut at once.
-            count = max(1, min(limit - taken, left - MIN_FRAME) // size) if size == max_frame else 1
+            self._set_header(size)
+            count = 1
+            if size == max_frame:
+                # Long messages are a run of the longest frames, which takes much less when cut at once.
+                whole = min(wanted - taken, left - MIN_FRAME, len(self._pending[0]) - self._at) // size
+                count = max(1, whole)
             self._cut(count, size, pieces)
             frames += count
             taken += count * size
@@ -119,10 +129,26 @@ class FrameCutter:
         self.taken += taken
         return pieces, taken, taken + frames * FRAME_HEADER
 
+    def _set_header(self, size: int) -> None:
+        if size != self._header_size:
+            self._header, self._header_size = size.to_bytes(3, "big") + self._stream, size
+
+    def _whole_block(self, left: int, room: int, max_frame: int, pieces: list[Segment]) -> int:
+        """Moves the first block, or the rest of it, if it makes a good frame uncut; gives its size or 0."""
+        block, at = self._pending[0], self._at
+        size = len(block) - at
+        if not max_frame // 2 < size <= max_frame or size > room or 0 < left - size < MIN_FRAME:
+            return 0
+        self._set_header(size)
+        pieces += (self._header, memoryview(block)[at:] if at else block)
+        self._pending.popleft()
+        self._at = 0
+        return size
+
     def _cut(self, count: int, size: int, pieces: list[Segment]) -> None:
         """Moves so many frames of one size from the front of what is pending, which holds as much."""
         pending, at, header = self._pending, self._at, self._header
-        first = pending[0]
+        first = memoryview(pending[0])
         left = len(first) - at
         while count:
             if whole := min(count, (left - 1) // size):
@@ -143,7 +169,7 @@ class FrameCutter:
                 if not pending:
                     # It was the last frame.
                     break
-                first = pending[0]
+                first = memoryview(pending[0])
                 left = len(first)
             else:
                 if need:

@@ -213,7 +213,7 @@ def _room(inner: Any, state: Any) -> int:
 def _write_frames(inner: Any, state: Any, cutter: FrameCutter, room: int, descriptor: int | None) -> int:
     """Makes frames and hands them to the transport; the result is how many bytes of messages they hold."""
     connection, h2 = inner.connection, inner._h2_connection
-    pieces, size, nbytes = cutter.take(min(room, WRITE_SIZE), h2.max_outbound_frame_size)
+    pieces, size, nbytes = cutter.take(room, h2.max_outbound_frame_size)
     # From here to the write nothing may come between: the windows belong to these frames.
     h2.outbound_flow_control_window -= size
     state.outbound_flow_control_window -= size

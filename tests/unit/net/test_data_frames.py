@@ -74,8 +74,8 @@ def test_big_segments_are_not_copied() -> None:
     big = bytes(100_000)
     pieces = list(blocks([framed(b"a", b"b"), framed(b"head", big, b"tail"), framed(b"c")]))
     assert [bytes(piece[:4]) for piece in pieces] == [b"abhe", b"\0\0\0\0", b"tail"]
-    assert pieces[1].obj is big
-    assert bytes(pieces[2]) == b"tailc"
+    assert pieces[1] is big
+    assert pieces[2] == b"tailc"
 
 
 def test_no_more_is_looked_at_than_needed() -> None:
@@ -88,3 +88,49 @@ def test_no_more_is_looked_at_than_needed() -> None:
 
     FrameCutter(endless(), 7).take(1000, MAX_FRAME)  # type: ignore[arg-type]
     assert len(seen) < 1000
+
+
+def rows_of_a_chunk(count: int, size: int = 12_000) -> Framed:
+    return framed(b"head" * 300, *[bytes([number % 256]) * size for number in range(count)], b"tail" * 10)
+
+
+def test_blocks_that_make_good_frames_are_not_cut() -> None:
+    message = rows_of_a_chunk(30)
+    pieces, size, nbytes = FrameCutter([message], 7).take(WRITE_SIZE, MAX_FRAME)
+    whole = {id(piece) for piece in pieces} & {id(segment) for segment in message.segments}
+    # The frame of the head takes the first and a part of the second, the last one takes the tail along.
+    assert len(whole) == 27
+    assert size == message.nbytes
+    assert nbytes == sum(map(len, pieces))
+    frames = frames_in(b"".join(pieces))
+    assert b"".join(frames) == b"".join(message.segments)
+    assert [len(frame) for frame in frames] == [16_384, 8_816, *[12_000] * 27, 12_040]
+
+
+@pytest.mark.parametrize("size", [8_192, 8_193, 12_000, 16_383, 16_384, 16_385, 20_000, 24_577])
+@pytest.mark.parametrize("limit", [3_000, 12_000, 16_384, 16_385, 65_535, 100_000, WRITE_SIZE, 1 << 20])
+def test_whatever_the_window_every_byte_comes_once(size: int, limit: int) -> None:
+    message = rows_of_a_chunk(60, size)
+    frames = [frame for turn in cut([message, message], limit) for frame in turn]
+    assert b"".join(frames) == b"".join(message.segments) * 2
+    assert all(min(MIN_FRAME, limit) <= len(frame) <= MAX_FRAME for frame in frames)
+
+
+def test_a_window_that_ends_within_a_block_is_used_up() -> None:
+    first, second, *_ = cut([rows_of_a_chunk(30)], 100_000)
+    assert sum(map(len, first)) == 100_000
+    assert len(first[-1]) < 12_000
+    # What is left of the block is a frame by itself or fills the next one; then come whole blocks again.
+    assert [len(frame) for frame in second[1:6]] == [12_000] * 5
+
+
+def test_within_the_limit_of_one_frame_there_is_one() -> None:
+    for limit in (12_000, MAX_FRAME):
+        assert {len(turn) for turn in cut([rows_of_a_chunk(30)], limit)} == {1}
+
+
+def test_a_window_of_little_more_than_one_write_is_used_up_at_once() -> None:
+    messages = [framed(bytes(4 << 20))]
+    little, much = WRITE_SIZE + WRITE_SIZE // 4 - 1, 2 * WRITE_SIZE
+    assert FrameCutter(messages, 7).take(little, MAX_FRAME)[1] == little
+    assert WRITE_SIZE <= FrameCutter(messages, 7).take(much, MAX_FRAME)[1] < WRITE_SIZE + MAX_FRAME

@@ -48,6 +48,9 @@ class CountingTransport:
         self.transport = transport
         self.sizes: list[int] = []
 
+    def get_extra_info(self, name: str) -> None:
+        """No socket, which would be written to past the transport."""
+
     def write(self, data: bytes) -> None:
         self.sizes.append(len(data))
         self.transport.write(data)
