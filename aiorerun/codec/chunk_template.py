@@ -40,6 +40,8 @@ _BIG: Final = 16 << 10
 _BIG_PIECE: Final = 2 << 10
 """The same for the pieces of a buffer that is not joined yet."""
 
+_BYTE: Final = np.dtype(np.uint8)
+
 _TEMPLATES: Final = 512
 
 _ALIGNMENT: Final = 8
@@ -182,15 +184,16 @@ def _put_pieces(pieces: Pieces, runs: list[Any]) -> int:
     """Adds a buffer that comes in pieces; gives its size. The last of the runs is a list again."""
     size = 0
     for piece in pieces:
-        view = memoryview(piece)
-        nbytes = view.nbytes
+        is_bytes = type(piece) is bytes
+        nbytes = len(piece) if is_bytes else piece.nbytes
         size += nbytes
         if nbytes >= _BIG_PIECE:
-            runs.append(view.cast("B"))
-        elif type(runs[-1]) is list:
-            runs[-1].append(view.tobytes())
-        else:
-            runs.append([view.tobytes()])
+            # A view of bytes would be one more thing that the garbage collector looks at.
+            runs.append(piece if is_bytes else memoryview(piece).cast("B"))
+            continue
+        if type(runs[-1]) is not list:
+            runs.append([])
+        runs[-1].append(piece if is_bytes else piece.tobytes())
     if type(runs[-1]) is not list:
         runs.append([])
     return size
@@ -230,6 +233,8 @@ def _small_or_view(buffer: Any) -> Any:
     if isinstance(buffer, np.ndarray):
         if buffer.nbytes < _BIG:
             return buffer.tobytes()
+        if buffer.dtype is _BYTE and buffer.ndim == 1 and buffer.flags.c_contiguous:
+            return buffer.data
         return np.ascontiguousarray(buffer).reshape(-1).view(np.uint8).data
     if isinstance(buffer, pa.Buffer):
         return buffer.to_pybytes() if buffer.size < _BIG else memoryview(buffer).cast("B")

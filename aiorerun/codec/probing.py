@@ -83,7 +83,7 @@ def is_worth_compressing(segments: Sequence[Segment]) -> bool:
         if size < _PROBED:
             # Tables, offsets and names, which shrink to about a half.
             gain += size / 2
-        elif size < _WINDOW and type(segment) is memoryview:
+        elif size < _WINDOW and segment is not segments[0]:
             rows.append(segment)
         else:
             gain += size * sampled_gain(segment)
@@ -91,7 +91,8 @@ def is_worth_compressing(segments: Sequence[Segment]) -> bool:
             return True
     if not rows:
         return False
-    # Views of middling size are what rows logged, much alike: probing all would be compressing everything.
+    # Pieces of middling size behind the head are what rows logged, much alike: to probe all of them would be
+    # to compress everything.
     probed = rows[:: len(rows) // _ROWS + 1]
     share = sum(map(len, probed)) / sum(map(len, rows))
     for segment in probed:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from aiorerun.pipeline.accumulator import Accumulator, Cut
 from aiorerun.pipeline.chunk import Chunk, ComponentData, IndexColumn
-from aiorerun.types.encoding import ARRAY, ARROW, BLOB, FIXED, PACKED, TEXT, TEXTS
+from aiorerun.types.encoding import ARRAY, ARROW, BLOB, FIXED, PACKED, RAW, TEXT, TEXTS
 from aiorerun.types.flat import FlatArray, Pieces
 from aiorerun.types.flat_arrow import flatten, unflatten
 from aiorerun.types.timepoint import STATIC
@@ -158,6 +158,8 @@ def _values_of_one(spec: ColumnSpec, data: Any) -> FlatArray:
     shape = spec.shape
     if shape == ARRAY:
         return spec.encoding.array_column(data)
+    if shape == RAW:
+        return spec.encoding.raw_column((data,))
     if shape == TEXT:
         text = data.encode()
         return FlatArray(pa.utf8(), 1, _ONE_NODE, [None, np.array((0, len(text)), np.int32), text])
@@ -372,6 +374,9 @@ def _values(spec: ColumnSpec, data: Any) -> tuple[npt.NDArray[np.int32] | None, 
         return None, encoding.fixed_column(np.ascontiguousarray(data).view(np.uint8))
     if shape == ARRAY:
         return _lengths(data), data_column(encoding, data)
+    if shape == RAW:
+        width = spec.encoding.width
+        return np.array([len(raw) // width for raw in data], np.int32), spec.encoding.raw_column(data)
     if shape == TEXT:
         return None, text_column(data)
     if shape == TEXTS:

@@ -11,7 +11,7 @@ from aiorerun.pipeline.assemble import no_pause, text_column, unit_offsets
 from aiorerun.pipeline.chunk import Chunk, ComponentData, IndexColumn, RunColumn
 from aiorerun.pipeline.columns import CapturedColumn, ColumnBlock
 from aiorerun.types.coerce.arrow import captured_to_arrow
-from aiorerun.types.encoding import ARRAY, ARROW, BLOB, FIXED, PACKED, TEXT, TEXTS
+from aiorerun.types.encoding import ARRAY, ARROW, BLOB, FIXED, PACKED, RAW, TEXT, TEXTS
 from aiorerun.types.flat_arrow import flatten
 from aiorerun.types.numpy_arrow import numbers_array
 from aiorerun.types.time_run import TimeRun
@@ -159,6 +159,8 @@ def flat_values(column: CapturedColumn) -> FlatArray:
         return text_column((data,))
     if shape == TEXTS:
         return text_column(data)
+    if shape == RAW:
+        return encoding.raw_column((data,))
     if shape == BLOB:
         return encoding.blob_column((data,))
     assert shape == PACKED

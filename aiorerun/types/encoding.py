@@ -40,6 +40,10 @@ PACKED: Final[Shape] = 7
 """Any number of instances as an object of the encoding's own, which has ``len()`` (the number of
 instances) and ``nbytes``. For instances of varying size that are too frequent for ARROW."""
 
+RAW: Final[Shape] = 8
+"""Any number of instances, each as in FIXED, one behind the other: ``bytes``, or a 1-D uint8 array nobody
+else writes to. What arrays in rows become: the quickest to capture and to write."""
+
 DYNAMIC: Final[Shape] = 0
 """Not a shape: a converter that answers with the shape and the data together."""
 
@@ -92,6 +96,10 @@ class Encoding:
         """
         return DYNAMIC, self.capture
 
+    def row_converter(self, kind: type) -> Converter:
+        """The same for values of rows, which may also become RAW."""
+        return self.converter(kind)
+
     def packer(self, kind: type) -> Callable[..., bytes] | None:
         """What packs the items of a sequence of type ``kind`` that is one FIXED instance.
 
@@ -117,6 +125,10 @@ class Encoding:
 
     def array_column(self, array: npt.NDArray[Any]) -> FlatArray:
         """Values of ARRAY instances, those of all rows joined along the first axis."""
+        raise NotImplementedError
+
+    def raw_column(self, parts: Sequence[bytes | npt.NDArray[np.uint8]]) -> FlatArray:
+        """Values of RAW instances, those of all rows; they are not copied."""
         raise NotImplementedError
 
     def blob_column(self, blobs: Sequence[bytes | npt.NDArray[np.uint8]]) -> FlatArray:

@@ -18,6 +18,11 @@ class Pieces(tuple[Any, ...]):
     __slots__ = ()
 
 
+def joined_later(parts: Sequence[Any]) -> Any:
+    """Parts of one buffer, as a buffer."""
+    return parts[0] if len(parts) == 1 else Pieces(parts)
+
+
 Buffer: TypeAlias = Union[bytes, memoryview, "np.ndarray[Any, Any]", "pa.Buffer"]
 """Anything with the buffer protocol, C-contiguous; its bytes are written as they are."""
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from aiorerun.types.flat import FlatArray, Pieces
-from aiorerun.types.pool import MIN_BYTES, copied_bytes
+from aiorerun.types.pool import raw_copy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,8 +61,7 @@ def copied_array(array: pa.Array[Any]) -> pa.Array[Any]:
 
 
 def _copied(buffer: Any) -> Buffer:
-    view = np.frombuffer(buffer, np.uint8)
-    return view.tobytes() if view.nbytes < MIN_BYTES else copied_bytes(view)
+    return raw_copy(np.frombuffer(buffer, np.uint8))
 
 
 def _one_of(kind: pa.DataType) -> pa.DataType:

@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeAlias
 from weakref import WeakValueDictionary
 
-from aiorerun.types.encoding import ARRAY, ARROW, BLOB, FIXED, PACKED, TEXT, TEXTS, Encoding, Shape
+from aiorerun.types.encoding import ARRAY, ARROW, BLOB, FIXED, PACKED, RAW, TEXT, TEXTS, Encoding, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,6 +33,7 @@ _SIZERS: Final[dict[Shape, Callable[[Any], int]]] = {
     ARRAY: attrgetter("nbytes"),
     ARROW: attrgetter("nbytes"),
     PACKED: attrgetter("nbytes"),
+    RAW: len,
 }
 """About how many bytes captured data holds on to, by its shape."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
-from aiorerun.types.encoding import DYNAMIC, FIXED, PACKED, Encoding, Shape
+from aiorerun.types.encoding import DYNAMIC, FIXED, RAW, Encoding, Shape
 from aiorerun.types.form import ColumnSpec, Form, Row
 
 if TYPE_CHECKING:
@@ -166,8 +166,7 @@ def _dynamic_plan(steps: Sequence[Step]) -> Plan:
 def _dynamic_plan_of_one(step: Step) -> Plan:
     """The same without loops."""
     forms = {
-        shape: Form.of([ColumnSpec(step.descriptor, step.encoding, shape)])
-        for shape in range(FIXED, PACKED + 1)
+        shape: Form.of([ColumnSpec(step.descriptor, step.encoding, shape)]) for shape in range(FIXED, RAW + 1)
     }
     position, convert = step.position, step.convert
 

@@ -98,6 +98,16 @@ def copied(value: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     return copy
 
 
+def raw_copy(value: npt.NDArray[Any]) -> bytes | npt.NDArray[np.uint8]:
+    """A copy of the bytes of an array in C order; nobody else ever writes to it."""
+    return value.tobytes() if value.nbytes < MIN_BYTES else copied_bytes(value)
+
+
+def own_raw(array: npt.NDArray[Any]) -> bytes | npt.NDArray[np.uint8]:
+    """The bytes of a C-contiguous array that nobody else has."""
+    return array.tobytes() if array.nbytes < MIN_BYTES else array.reshape(-1).view(np.uint8)
+
+
 def copied_bytes(value: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """A copy of the bytes of a large array in C order; nobody else ever writes to it."""
     nbytes = value.nbytes

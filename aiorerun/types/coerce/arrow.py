@@ -11,6 +11,7 @@ from aiorerun.types.encoding import (
     BLOB,
     FIXED,
     PACKED,
+    RAW,
     TEXT,
     TEXTS,
     Captured,
@@ -80,6 +81,8 @@ def captured_to_arrow(encoding: Encoding, shape: Shape, data: Any) -> pa.Array[A
         return unflatten(encoding.fixed_column(np.frombuffer(data, np.uint8).reshape(1, -1)))
     if shape == ARRAY:
         return unflatten(encoding.array_column(data))
+    if shape == RAW:
+        return unflatten(encoding.raw_column((data,)))
     if shape == BLOB:
         return unflatten(encoding.blob_column((data,)))
     assert shape == PACKED

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aiorerun.types.coerce.foreign import plain_array
 from aiorerun.types.coerce.values import is_arrow_array, is_numpy, refusal
 from aiorerun.types.encoding import BLOB, DYNAMIC, PACKED, Captured, Converter, Encoding
-from aiorerun.types.flat import FlatArray, Pieces
+from aiorerun.types.flat import FlatArray, joined_later
 from aiorerun.types.native import Native, captured, is_of
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class BlobEncoding(Encoding):
 
         offsets = np.zeros(len(blobs) + 1, np.int32)
         np.cumsum(np.fromiter(map(len, blobs), np.int64, len(blobs)), out=offsets[1:])
-        data = blobs[0] if len(blobs) == 1 else Pieces(blobs)
+        data = joined_later(blobs)
         nodes = [(len(blobs), 0), (int(offsets[-1]), 0)]
         return FlatArray(self.arrow_type(), len(blobs), nodes, [None, offsets, None, data])
 

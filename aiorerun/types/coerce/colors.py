@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 from aiorerun import errors
 from aiorerun.types.coerce.foreign import plain_array
 from aiorerun.types.coerce.values import first_axis, is_arrow_array, is_numpy, numbers_of, refusal
-from aiorerun.types.encoding import ARRAY, ARROW, DYNAMIC, FIXED, Captured, Converter, Encoding
-from aiorerun.types.flat import FlatArray
+from aiorerun.types.encoding import ARRAY, ARROW, DYNAMIC, FIXED, RAW, Captured, Converter, Encoding
+from aiorerun.types.flat import FlatArray, joined_later
 from aiorerun.types.native import Native, captured, is_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     import numpy.typing as npt
@@ -67,6 +67,19 @@ class ColorEncoding(Encoding):
             return self.capture(value)
 
         return from_array
+
+    def row_converter(self, kind: type) -> Converter:
+        """The quickest way to capture values of one type in a row: arrays become RAW."""
+        shape, convert = self.converter(kind)
+        if not (is_numpy(kind) and kind.__name__ == "ndarray"):
+            return shape, convert
+        from aiorerun.types.pool import own_raw
+
+        def from_array(value: npt.NDArray[Any]) -> Captured:
+            shape, data = convert(value)
+            return (RAW, own_raw(data)) if shape == ARRAY else (shape, data)
+
+        return DYNAMIC, from_array
 
     def rows_of(self, value: Any, size: int) -> int:
         """Over how many rows ``Archetype.columns`` spreads the instances."""
@@ -132,6 +145,11 @@ class ColorEncoding(Encoding):
     def array_column(self, array: npt.NDArray[Any]) -> FlatArray:
         """Values of ARRAY instances."""
         return FlatArray(self.arrow_type(), len(array), [(len(array), 0)], [None, array])
+
+    def raw_column(self, parts: Sequence[bytes | npt.NDArray[np.uint8]]) -> FlatArray:
+        """Values of RAW instances, those of all rows; they are not copied."""
+        length = sum(map(len, parts)) // self.width
+        return FlatArray(self.arrow_type(), length, [(length, 0)], [None, joined_later(parts)])
 
     def _from_int(self, value: int) -> Captured:
         try:

@@ -37,6 +37,10 @@ class ViewCoordinatesEncoding(VectorEncoding):
     def _array_converter(self) -> Callable[[npt.NDArray[Any]], Captured]:
         return self.capture
 
+    def row_converter(self, kind: type) -> Converter:
+        """The same in a row: the directions in arrays are looked at."""
+        return self.converter(kind)
+
     def rows_of(self, value: Any, size: int) -> int:
         """Over how many rows ``Archetype.columns`` spreads the instances: one each."""
         return size

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiorerun.types.coerce.foreign import plain_array
 from aiorerun.types.coerce.values import first_axis, is_arrow_array, is_numpy, refusal
-from aiorerun.types.encoding import ARRAY, ARROW, DYNAMIC, FIXED, Captured, Converter, Encoding
-from aiorerun.types.flat import FlatArray
+from aiorerun.types.encoding import ARRAY, ARROW, DYNAMIC, FIXED, RAW, Captured, Converter, Encoding
+from aiorerun.types.flat import FlatArray, joined_later
 from aiorerun.types.native import Native
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     import numpy.typing as npt
@@ -61,6 +61,25 @@ class NumberEncoding(Encoding):
         if is_numpy(kind) and kind.__name__ == "ndarray":
             return DYNAMIC, self._array_converter()
         return DYNAMIC, self.capture
+
+    def row_converter(self, kind: type) -> Converter:
+        """The quickest way to capture values of one type in a row: arrays as they are become RAW."""
+        shape, convert = self.converter(kind)
+        if not (is_numpy(kind) and kind.__name__ == "ndarray"):
+            return shape, convert
+        import numpy as np
+
+        from aiorerun.types.pool import raw_copy
+
+        dtype = np.dtype(self.dtype)
+
+        def from_array(value: npt.NDArray[Any]) -> Captured:
+            if value.ndim and value.dtype == dtype:
+                return RAW, raw_copy(value)
+            captured: Captured = convert(value)
+            return captured
+
+        return DYNAMIC, from_array
 
     def check(self, value: int) -> None:
         """Tells whether a whole number fits.
@@ -123,6 +142,11 @@ class NumberEncoding(Encoding):
     def array_column(self, array: npt.NDArray[Any]) -> FlatArray:
         """Values of ARRAY instances."""
         return FlatArray(self.arrow_type(), len(array), [(len(array), 0)], [None, array])
+
+    def raw_column(self, parts: Sequence[bytes | npt.NDArray[np.uint8]]) -> FlatArray:
+        """Values of RAW instances, those of all rows; they are not copied."""
+        length = sum(map(len, parts)) // self.width
+        return FlatArray(self.arrow_type(), length, [(length, 0)], [None, joined_later(parts)])
 
 
 class BoolEncoding(Encoding):

@@ -14,16 +14,17 @@ from aiorerun.types.encoding import (
     ARROW,
     DYNAMIC,
     FIXED,
+    RAW,
     Captured,
     Converter,
     Encoding,
     once_per_encoding,
 )
-from aiorerun.types.flat import FlatArray
+from aiorerun.types.flat import FlatArray, joined_later
 from aiorerun.types.native import Native, captured, is_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     import numpy.typing as npt
@@ -88,6 +89,25 @@ class VectorEncoding(Encoding):
             # A native of numbers holds the bytes of its one instance.
             return (FIXED, attrgetter("_data")) if hasattr(kind, "_data") else (DYNAMIC, kind._captured)
         return DYNAMIC, self.capture
+
+    def row_converter(self, kind: type) -> Converter:
+        """The quickest way to capture values of one type in a row: arrays as they are become RAW."""
+        shape, convert = self.converter(kind)
+        if not (is_numpy(kind) and kind.__name__ == "ndarray"):
+            return shape, convert
+        import numpy as np
+
+        from aiorerun.types.pool import raw_copy
+
+        dtype, size = np.dtype(self.dtype), self.size
+
+        def from_array(value: npt.NDArray[Any]) -> Captured:
+            if value.ndim == 2 and value.shape[1] == size and value.dtype == dtype:
+                return RAW, raw_copy(value)
+            captured: Captured = convert(value)
+            return captured
+
+        return DYNAMIC, from_array
 
     def packer(self, kind: type) -> Callable[..., bytes] | None:
         """What packs the items of a sequence that is one instance."""
@@ -167,7 +187,12 @@ class VectorEncoding(Encoding):
         """Values of ARRAY instances."""
         return self._column(len(array), array)
 
-    def _column(self, length: int, data: npt.NDArray[Any]) -> FlatArray:
+    def raw_column(self, parts: Sequence[bytes | npt.NDArray[np.uint8]]) -> FlatArray:
+        """Values of RAW instances, those of all rows; they are not copied."""
+        length = sum(map(len, parts)) // self.width
+        return self._column(length, joined_later(parts))
+
+    def _column(self, length: int, data: Any) -> FlatArray:
         nodes = [(length, 0), (length * self.size, 0)]
         return FlatArray(self.arrow_type(), length, nodes, [None, None, data])
 
@@ -284,6 +309,10 @@ class MatrixEncoding(VectorEncoding):
 
     def _array_converter(self) -> Callable[[npt.NDArray[Any]], Captured]:
         return self.capture
+
+    def row_converter(self, kind: type) -> Converter:
+        """The same in a row: an array is not as matrices are stored, by columns."""
+        return self.converter(kind)
 
     def capture(self, value: Any) -> Captured:
         """Copies a value into one of the shapes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 import aiorerun as rr
+from aiorerun.codec.chunk import encode_batch
 from aiorerun.config import ChunkBatcherConfig
 from aiorerun.pipeline.assemble import _bounds, assemble, single_row_chunk, text_column
 from aiorerun.pipeline.capture import Capture
@@ -83,6 +85,56 @@ def test_rows_of_mixed_shapes_are_split_as_well() -> None:
     assert [chunk.num_rows for chunk in chunks] == [2, 2]
     values = [unflatten(chunk.components[0].values).to_pylist() for chunk in chunks]
     assert values == [[3.0, 2.0, 0.5], [1.0, 0.0, 0.5]]
+
+
+def test_arrays_and_lists_share_chunks() -> None:
+    clock = itertools.count(1)
+    capture = Capture(
+        ChunkBatcherConfig.NEVER(), clock=lambda: next(clock), wall=lambda: 0, max_waiting_bytes=1 << 30
+    )
+    capture.inject = 0
+    points = np.arange(12, dtype=np.float32).reshape(4, 3)
+    huge = np.arange(30_000, dtype=np.float32).reshape(-1, 3)
+    given = [
+        points, points.tolist(), points[0], points[:0], huge, points.astype(np.float64), points[::2],
+        points.T[:, :3], huge[::-1],
+    ]  # fmt: skip
+    for frame, positions in enumerate(given):
+        times = with_time(NO_TIMES, "frame", TimelineKind.SEQUENCE, frame)
+        colors = np.full((max(len(positions), 1), 4), frame, np.uint8)
+        capture.add(
+            "a", rr.Points3D(positions, colors=colors, radii=np.full(2, frame, np.float32)), (), times
+        )
+    (chunk,) = assemble(capture.cut_all(), ids, 100)
+    values = {column.descriptor.component: column for column in chunk.components}
+
+    def rows(component: str) -> list[list[object]]:
+        column = values[component]
+        instances = unflatten(column.values).to_pylist()
+        return [instances[start:end] for start, end in itertools.pairwise(column.offsets.tolist())]
+
+    expected = [np.asarray(positions, np.float32).reshape(-1, 3).tolist() for positions in given]
+    assert rows("Points3D:positions") == expected
+    assert [row[0] for row in rows("Points3D:colors")] == [frame * 0x01010101 for frame in range(len(given))]
+    assert rows("Points3D:radii") == [[float(frame)] * 2 for frame in range(len(given))]
+
+
+def test_arrays_of_rows_are_written_as_they_were_captured() -> None:
+    points = np.ones((1000, 3), np.float32)
+    rows = [rr.Points3D(points) for _ in range(5)]
+    captured = [row._row[2][0] for row in rows]
+    capture = Capture(
+        ChunkBatcherConfig.NEVER(), clock=iter(range(5)).__next__, wall=lambda: 0, max_waiting_bytes=1 << 30
+    )
+    for row in rows:
+        capture.add("a", row, (), None)
+    (chunk,) = assemble(capture.cut_all(), ids, 100)
+    segments = encode_batch(chunk).segments
+    assert [segment for segment in segments if len(segment) == points.nbytes] == captured
+    # Of so many things as rows are logged, none is one that the garbage collector has to look at.
+    kept = [segment for segment in segments if any(segment is data for data in captured)]
+    assert len(kept) == 5
+    assert not any(map(gc.is_tracked, kept))
 
 
 def test_row_ids_ascend_and_are_unique() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 import aiorerun as rr
 from aiorerun import errors
-from aiorerun.types.encoding import ARRAY, FIXED
+from aiorerun.types.encoding import ARRAY, FIXED, RAW
 
 POSE = (1.0, 2.0, 3.0), (0.0, 0.0, 0.0, 1.0)
 
@@ -87,3 +87,55 @@ def test_sequences_of_other_items_are_still_looked_at() -> None:
     with pytest.warns(rr.RerunWarning, match="converted"):
         (batch,) = rr.AnyValues(plan_mixed=[1, 2]).as_component_batches()
     assert batch.as_arrow_array().to_pylist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 5000])
+def test_arrays_of_rows_are_kept_as_bytes(count: int) -> None:
+    points = np.arange(3 * count, dtype=np.float32).reshape(count, 3)
+    colors = np.arange(count, dtype=np.uint32)
+    quick: Any = rr.Points3D(points, radii=points[:, 0], colors=colors)
+    assert shapes(quick) == [RAW] * 3
+    expected = careful(rr.Points3D, positions=points, radii=points[:, 0], colors=colors)
+    assert quick == expected
+    assert len(quick.positions) == len(quick.radii) == len(quick.colors) == count
+    assert rr.Points3D(quick.positions, radii=quick.radii, colors=quick.colors) == expected
+
+
+@pytest.mark.parametrize("count", [4, 5000])
+def test_what_happens_to_an_array_later_changes_no_row(count: int) -> None:
+    points = np.ones((count, 3), np.float32)
+    colors, radii = np.full((count, 4), 7, np.uint8), np.ones(count, np.float32)
+    rows: list[Any] = [
+        rr.Points3D(points, colors=colors, radii=radii),
+        rr.Points3D(points[::-1], colors=colors[:, ::-1], radii=radii[::-1]),
+    ]
+    for array in (points, colors, radii):
+        array[:] = 0
+    for row in rows:
+        assert row.positions.as_arrow_array().to_pylist() == [[1.0] * 3] * count
+        assert row.radii.as_arrow_array().to_pylist() == [1.0] * count
+        assert row.colors.as_arrow_array().to_pylist() == [0x07070707] * count
+
+
+@pytest.mark.parametrize(
+    "positions",
+    [
+        np.ones((4, 3), ">f4"),
+        np.ones((4, 3), np.float64),
+        np.ones(12, np.float32),
+        np.ones((4, 3, 1), np.float32)[..., 0],
+        np.ones((1, 4, 3), np.float32),
+        np.ma.masked_array(np.ones((4, 3), np.float32)),
+    ],
+)
+def test_arrays_of_other_kinds_are_converted(positions: Any) -> None:
+    points: Any = rr.Points3D(positions)
+    assert points.positions.as_arrow_array().to_pylist() == [[1.0] * 3] * 4
+
+
+def test_directions_and_matrices_in_arrays_are_not_taken_as_they_are() -> None:
+    with errors.strict_scope(True), pytest.raises(ValueError, match="xyz"):
+        rr.ViewCoordinates(xyz=np.array([[9, 9, 9]], np.uint8))
+    matrix = np.arange(9, dtype=np.float32).reshape(3, 3)
+    shown: Any = rr.Transform3D(mat3x3=matrix).mat3x3
+    assert shown.as_arrow_array().to_pylist() == [matrix.T.ravel().tolist()]
