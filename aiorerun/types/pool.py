@@ -22,6 +22,11 @@ MAX_POOLED_BYTES: Final = 32 << 20
 """How much memory the pool keeps for all sizes together: a little more than what is under way and what a gRPC
 sink keeps until it is confirmed."""
 _TRIES: Final = (1, 2)
+_SLAB_BYTES: Final = 8 << 20
+"""Blocks that many are needed of are made together. For so much memory numpy asks for huge pages, so that the
+system brings it in a few steps instead of one for every 4 KiB."""
+_FEW: Final = 2
+"""With so many blocks of a size in use, more are expected to be needed."""
 
 _has_gil = bool(getattr(sys, "_is_gil_enabled", lambda: True)())
 
@@ -58,12 +63,25 @@ class Pool:
             # Referred to by the deque, by `block` and by the argument of getrefcount; by a view otherwise.
             if sys.getrefcount(block) == _UNUSED:
                 return block
-        block = np.empty(size, np.uint8)
         if self._pooled_bytes + size <= self._max_bytes and _has_gil:
-            self._pooled_bytes += size
-            blocks.append(block)
+            return self._grow(size, blocks)
+        self._forget_unused()
+        return np.empty(size, np.uint8)
+
+    def _grow(self, size: int, blocks: deque[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
+        """A new block, or the first of several that lie side by side. They are freed together, too."""
+        count = _SLAB_BYTES // size
+        if len(blocks) < _FEW or count < 2 or self._pooled_bytes + _SLAB_BYTES > self._max_bytes:
+            new = [np.empty(size, np.uint8)]
         else:
-            self._forget_unused()
+            slab = np.empty(_SLAB_BYTES, np.uint8).data
+            # Over a memoryview: a part of an array would not be what parts of it refer to.
+            new = [np.frombuffer(slab[at : at + size], np.uint8) for at in range(0, count * size, size)]
+        self._pooled_bytes += size * len(new)
+        block, *others = new
+        # Those in front are looked at first.
+        blocks.extendleft(others)
+        blocks.append(block)
         return block
 
     def _forget_unused(self) -> None:

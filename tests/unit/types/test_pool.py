@@ -33,6 +33,27 @@ def test_copies_are_cast(dtype: str) -> None:
         assert np.array_equal(copy, array)
 
 
+@pytest.mark.parametrize("nbytes", [40_000, 1_200_000, 3_000_000, 5_000_000])
+def test_blocks_that_were_made_together_are_used_one_by_one(nbytes: int) -> None:
+    pool = Pool()
+    views = []
+    for number in range(30_000_000 // nbytes):
+        block = pool.take(nbytes)
+        assert len(block) >= nbytes
+        block[:] = number % 251
+        # What refers to a part of it only, of another type, keeps it as well.
+        views.append(block[8:nbytes:8].view(np.uint8))
+        del block
+    for number, view in enumerate(views):
+        assert (view == number % 251).all()
+    assert pool._pooled_bytes <= pool._max_bytes
+    pooled = pool._pooled_bytes
+    views.clear()
+    again = [pool.take(nbytes) for _ in range(30_000_000 // nbytes)]
+    assert len({block.__array_interface__["data"][0] for block in again}) == len(again)
+    assert pool._pooled_bytes == pooled
+
+
 def test_a_block_in_use_is_not_given_again() -> None:
     pool = Pool()
     first = pool.take(100_000)
