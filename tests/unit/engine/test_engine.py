@@ -210,12 +210,6 @@ def busy_worker(rec: rr.AsyncRecordingStream) -> Generator[None]:
         go_on.set()
 
 
-async def nothing_waits_to_be_cut_off(rec: rr.AsyncRecordingStream) -> None:
-    async with asyncio.timeout(10):
-        while rec._capture.waiting_rows:  # noqa: ASYNC110 - it is about the inside of the pipeline
-            await asyncio.sleep(0.001)
-
-
 async def test_rows_gather_while_those_of_the_last_tick_wait_to_be_encoded() -> None:
     sink = ListSink()
     rec = stream(batcher_config=rr.ChunkBatcherConfig(flush_tick=0.001))
@@ -236,21 +230,34 @@ async def test_rows_gather_while_those_of_the_last_tick_wait_to_be_encoded() -> 
     await rec.disconnect()
 
 
-async def test_rows_of_other_entities_hold_no_tick_up() -> None:
+async def test_only_rows_of_the_last_tick_hold_the_next_one_up() -> None:
     sink = ListSink()
-    rec = stream(batcher_config=rr.ChunkBatcherConfig(flush_tick=0.001, flush_num_rows=4))
+    # Ticks come when they are called here.
+    config = rr.ChunkBatcherConfig(flush_tick=1e12, flush_num_rows=4)
+    rec = stream(batcher_config=config)
     await rec.set_sinks(sink)
+    engine, capture = rec._engine, rec._capture
     with busy_worker(rec):
         await rec.log("busy", rr.Scalars(1.0))
-        await nothing_waits_to_be_cut_off(rec)
-        # These are cut off by their number, and then wait to be encoded.
+        engine._on_tick()
+        first = engine._last_tick
+        assert first is not None
+        async with asyncio.timeout(10):
+            while not first.is_taken:  # noqa: ASYNC110 - it is about the inside of the pipeline
+                await asyncio.sleep(0)
+        # These are cut off by their number, and wait to be encoded.
         for _ in range(40):
             await rec.log("busy", rr.Scalars(1.0))
         await rec.log("rare", rr.Scalars(2.0))
-        await nothing_waits_to_be_cut_off(rec)
+        assert capture.waiting_rows == 1
+        engine._on_tick()
+        assert capture.waiting_rows == 0
+        await rec.log("rare", rr.Scalars(3.0))
+        engine._on_tick()
+        assert capture.waiting_rows == 1
         assert sink.rows == []
     await rec.disconnect()
-    assert sum(sink.rows) == 42
+    assert sink.rows == [1, *[4] * 10, 1, 1]
 
 
 async def test_without_a_tick_only_flushing_counts() -> None:
