@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import json
 import statistics
 import subprocess
@@ -148,6 +149,8 @@ async def _child(way: str, direction: str, size: int, nbytes: int, port: int) ->
     function = _FUNCTIONS[direction, way]
     figures: runner.Figures = {}
     for amount in (max(size, _WARM_UP_BYTES), nbytes):
+        # A collection of all that was imported takes as long as sending 20 MB, and would fall into some runs.
+        gc.collect()
         start, cpu = time.perf_counter(), time.process_time()
         async with _call(way, direction, port) as stream:
             await function(stream, size, amount)

@@ -23,6 +23,9 @@ Each write may wake a peer on another core, which costs more than copying 64 KiB
 _JOINED: Final = 8 << 10
 """Pieces up to this size are joined before they are cut."""
 
+_FRAME: Final = 16 << 10
+"""Pieces that are not joined, and not longer than frames are as a rule, make good frames as they are."""
+
 FRAME_HEADER: Final = 9
 """Bytes in front of the data of each frame."""
 
@@ -63,7 +66,9 @@ class FrameCutter:
         stream_id: The HTTP/2 stream of the frames.
     """
 
-    __slots__ = ("_at", "_blocks", "_header", "_header_size", "_left", "_pending", "_stream", "taken")
+    __slots__ = (
+        "_at", "_blocks", "_has_frames", "_header", "_header_size", "_left", "_pending", "_stream", "taken",
+    )  # fmt: skip
 
     def __init__(self, messages: Iterable[Framed], stream_id: int) -> None:
         self._blocks = blocks(messages)
@@ -71,6 +76,8 @@ class FrameCutter:
         # Where in the first pending block the next frame begins.
         self._at = 0
         self._left = 0
+        # Whether there was a block that is a good frame.
+        self._has_frames = False
         self._stream = _PLAIN_DATA + stream_id.to_bytes(4, "big")
         # Nearly all frames are as long as the one before.
         self._header, self._header_size = b"", -1
@@ -82,8 +89,11 @@ class FrameCutter:
             block = next(self._blocks, None)
             if block is None:
                 break
+            size = len(block)
             self._pending.append(block)
-            self._left += len(block)
+            self._left += size
+            if _JOINED < size <= _FRAME:
+                self._has_frames = True
         return self._left
 
     def take(self, limit: int, max_frame: int) -> tuple[list[Segment], int, int]:
@@ -105,8 +115,9 @@ class FrameCutter:
         # A window that allows not much more is used up: the rest would need a write of its own.
         wanted = limit if limit < WRITE_SIZE + WRITE_SIZE // 4 else WRITE_SIZE
         left = self.ready(wanted + max_frame + MIN_FRAME)
+        whole = self._has_frames and max_frame < limit
         while taken < wanted and left:
-            if limit > max_frame and (size := self._whole_block(left, limit - taken, max_frame, pieces)):
+            if whole and (size := self._whole_block(left, limit - taken, max_frame, pieces)):
                 frames += 1
                 taken += size
                 left -= size
@@ -119,8 +130,10 @@ class FrameCutter:
             count = 1
             if size == max_frame:
                 # Long messages are a run of the longest frames, which takes much less when cut at once.
-                whole = min(wanted - taken, left - MIN_FRAME, len(self._pending[0]) - self._at) // size
-                count = max(1, whole)
+                run = min(wanted - taken, left - MIN_FRAME)
+                if whole:
+                    run = min(run, len(self._pending[0]) - self._at)
+                count = max(1, run // size)
             self._cut(count, size, pieces)
             frames += count
             taken += count * size
