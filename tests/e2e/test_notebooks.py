@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 BLUE: Final = (30, 60, 220)
 GREEN: Final = (30, 200, 70)
 
+UUID: Final = "-".join(f"[0-9a-f]{{{digits}}}" for digits in (8, 4, 4, 4, 12))
+
 SETUP: Final = """
 import json, os, pathlib, socket, threading
 import numpy as np
@@ -98,8 +100,8 @@ async def facts_of(path: Path) -> dict[str, Any]:
 
 
 def kinds_of_threads(facts: dict[str, Any]) -> list[str]:
-    """The names of its threads, without numbers."""
-    return sorted(re.sub(r"[0-9a-f]*[0-9][0-9a-f]*", "", name) for name in facts["threads"])
+    """The names of its threads, without identifiers and numbers, which differ from run to run."""
+    return sorted(re.sub(rf"{UUID}|[0-9]+", "", name) for name in facts["threads"])
 
 
 def listening_ports() -> set[int]:
