@@ -22,6 +22,10 @@ logger = logging.getLogger("aiorerun")
 _MAX_SEGMENTS: Final = 512
 """Buffers handed to one system call; Linux allows 1024."""
 
+_MAX_BYTES: Final = 512 << 10
+"""Bytes handed to one system call. For larger writes Linux looks for larger pages to keep them in, which it
+may have to gather first, or get from a host: copying can take several times as long then."""
+
 _SMALL: Final = 4 << 10
 """Buffers below this size are joined,"""
 _RUN_BYTES: Final = 64 << 10
@@ -141,8 +145,20 @@ def _joined(segments: Sequence[Segment]) -> list[Any]:
     return joined
 
 
+def _next(pending: Sequence[Any], first: int) -> Sequence[Any]:
+    """What the next system call gets: not too many buffers, the last one cut if they are too many bytes."""
+    room = _MAX_BYTES
+    batch = pending[first : first + _MAX_SEGMENTS]
+    for number, buffer in enumerate(batch):
+        nbytes = len(buffer)
+        if nbytes > room:
+            return [*batch[:number], memoryview(buffer)[:room]] if room else batch[:number]
+        room -= nbytes
+    return batch
+
+
 def write_all(fd: int, segments: Sequence[Segment], wait: Callable[[int], None] | None = None) -> int:
-    """Writes all buffers with as few system calls as possible; returns the number of bytes.
+    """Writes all buffers with few system calls; returns the number of bytes.
 
     Args:
         fd: Where to.
@@ -154,7 +170,7 @@ def write_all(fd: int, segments: Sequence[Segment], wait: Callable[[int], None] 
     first = 0
     while first < len(pending):
         try:
-            written = _writev(fd, pending[first : first + _MAX_SEGMENTS])
+            written = _writev(fd, _next(pending, first))
         except BlockingIOError:
             if wait is None:
                 raise

@@ -55,6 +55,28 @@ def test_small_buffers_are_joined_and_large_ones_are_not_copied(monkeypatch: pyt
     assert [len(each) for each in buffers[2:]] == [66_000, 34_001]
 
 
+@pytest.mark.parametrize("size", [1 << 20, (1 << 20) - 1, (1 << 20) + 1])
+def test_no_system_call_gets_more_than_the_kernel_writes_cheaply(
+    monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    calls: list[int] = []
+    written = bytearray()
+
+    def writev(fd: int, buffers: Sequence[Any]) -> int:
+        data = b"".join(buffers)
+        calls.append(len(data))
+        written.extend(data)
+        return len(data)
+
+    monkeypatch.setattr(rrd_file, "_writev", writev)
+    given = [b"head", random.Random(7).randbytes(size), b"tail", bytes(300_000)]
+    assert write_all(-1, given) == sum(map(len, given))
+    assert written == b"".join(given)
+    assert max(calls) == rrd_file._MAX_BYTES
+    # It is not cut more often than that asks for.
+    assert len(calls) == -(-len(written) // rrd_file._MAX_BYTES)
+
+
 def test_without_anything_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rrd_file, "_writev", lambda fd, buffers: pytest.fail("called"))
     assert write_all(-1, []) == 0
