@@ -21,6 +21,7 @@ from aiorerun.engine.delivery import Delivery
 from aiorerun.engine.sink_set import SinkSet
 from aiorerun.engine.waiting import Flush, Switch, Waiting
 from aiorerun.engine.watched_worker import WatchedWorker
+from aiorerun.interrupts import INTERRUPTS, pass_on
 from aiorerun.pipeline.overflow import QUIET_SECS
 
 if TYPE_CHECKING:
@@ -218,8 +219,11 @@ class Conveyor:
         own_task = asyncio.current_task()
         try:
             while (self.sinks.runners or self._waiting) and self._is_current():
-                await self._step()
-                await self._make_way()
+                try:
+                    await self._step()
+                    await self._make_way()
+                except INTERRUPTS as interrupt:
+                    pass_on(interrupt)
         except asyncio.CancelledError:
             if not self._is_current():
                 raise
@@ -269,7 +273,10 @@ class Conveyor:
             finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self.switch((), finished, at_exit=True)
             while not finished.done():
-                await self._step()
+                try:
+                    await self._step()
+                except INTERRUPTS as interrupt:
+                    pass_on(interrupt)
 
     async def _wait(self) -> None:
         """Waits for something to do, and meanwhile for the end of a run of losses."""
@@ -291,6 +298,10 @@ class Conveyor:
         command = self._waiting.take()
         try:
             await self._handle(command)
+        except INTERRUPTS:
+            if isinstance(command, Flush | Switch):
+                command.future.cancel()
+            raise
         except Exception as error:
             # None of the errors that are expected: whoever waits learns of it, and the rest goes on.
             logger.exception("recording %r: unexpected error", self.name)

@@ -7,12 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from aiorerun.engine.cargo import Batch, Encoded
+from aiorerun.interrupts import INTERRUPTS
 from aiorerun.sinks.parcel import Parcel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aiorerun.codec.messages import Message
+    from aiorerun.engine.jobs import Outcome
     from aiorerun.engine.room import Room
     from aiorerun.engine.sink_set import SinkSet
     from aiorerun.engine.waiting import Cargo, Waiting
@@ -86,15 +88,28 @@ class Delivery:
         return True
 
     async def deliver(self, first: Cargo) -> None:
-        """Encodes rows, and what waits behind them and goes together; queues the messages for all sinks."""
+        """Encodes rows, and what waits behind them and goes together; queues the messages for all sinks.
+
+        Raises:
+            KeyboardInterrupt, SystemExit: The handler of a signal raised them in the middle of this; what is
+                not under way is queued again.
+        """
+        batches = [first]
         try:
-            await self._deliver(first)
+            await self._deliver(batches)
+        except INTERRUPTS as interrupt:
+            self._queue_again(batches, interrupt)
+            raise
+        except Exception as error:
+            # None that is expected: those that were not handed over are counted all the same.
+            for batch in batches:
+                self._lose(batch.rows, batch.cost, error)
+            raise
         finally:
             # Only now, and so behind the sinks: a caller that goes on logging would keep these waiting.
             self._room.end_encoding()
 
-    async def _deliver(self, first: Cargo) -> None:
-        batches = [first]
+    async def _deliver(self, batches: list[Cargo]) -> None:
         self._waiting.take_rows(batches, QUICK_JOB_BYTES)
         if self._worker.is_late:
             for batch in batches:
@@ -106,26 +121,37 @@ class Delivery:
         except TimeoutError as error:
             # The worker hangs, in the system call of a sink as a rule; or busy threads leave it no time.
             for batch in batches:
-                self._lose(batch, error)
+                self._lose(batch.rows, batch.cost, error)
             return
         waited_for = self._sinks.count_waited_for()
         chunks = 0
-        for batch, outcome in zip(batches, encoded, strict=True):
-            if isinstance(outcome, Exception):
-                self._lose(batch, outcome)
-            elif isinstance(batch, Batch):
-                chunks += len(outcome)
-                self._send(outcome, waited_for, batch.cost, batch.rows)
-            elif isinstance(batch, Encoded):
-                self._put(outcome[0], waited_for, batch.rows, batch.cost, batch.lost_because)
-            else:
-                # Blueprints have messages besides their chunks.
-                chunks += sum(message.index is not None for message in outcome)
-                self._send(outcome, waited_for, batch.cost, batch.rows)
+        for messages, failures in encoded:
+            # What is handed over is no longer this one's to take care of.
+            batch = batches.pop(0)
+            cost, rows = batch.cost, batch.rows
+            for lost, why in failures:
+                share = cost * lost // max(rows, 1) if messages else cost
+                self._lose(lost, share, why)
+                cost, rows = cost - share, rows - lost
+            if isinstance(batch, Encoded):
+                self._put(messages[0], waited_for, rows, cost, batch.lost_because)
+                continue
+            # Blueprints have messages besides their chunks.
+            is_chunks = isinstance(batch, Batch)
+            chunks += len(messages) if is_chunks else sum(each.index is not None for each in messages)
+            self._send(messages, waited_for, cost, rows)
         self._room.ledger.count_chunks(chunks)
 
-    async def _encode(self, batches: list[Cargo]) -> list[list[Message] | Exception]:
-        """The messages of each batch, or the error that it met. It never takes a cancellation in the middle.
+    def _queue_again(self, batches: list[Cargo], interrupt: BaseException) -> None:
+        """Puts rows back in front; those that the worker has are lost, and nobody knows of its answer."""
+        whole = [batch for batch in batches if not isinstance(batch, Batch) or batch.cuts or not batch.rows]
+        for batch in batches:
+            if batch not in whole:
+                self._lose(batch.rows, batch.cost, interrupt)
+        self._waiting.put_first(whole)
+
+    async def _encode(self, batches: list[Cargo]) -> list[Outcome]:
+        """What becomes of each batch. It never takes a cancellation in the middle.
 
         What goes to the worker takes more along of what waits.
 
@@ -178,7 +204,7 @@ class Delivery:
         for runner in runners:
             runner.put(parcel)
 
-    def _lose(self, batch: Cargo, error: Exception) -> None:
+    def _lose(self, rows: int, cost: int, error: BaseException) -> None:
         reason = f"could not be encoded: {type(error).__name__}"
-        logger.error("%d rows of %r %s: %s", batch.rows, self._store.recording_id, reason, error)
-        self._room.settle(batch.cost, batch.rows, reason)
+        logger.error("%d rows of %r %s: %s", rows, self._store.recording_id, reason, error)
+        self._room.settle(cost, rows, reason)

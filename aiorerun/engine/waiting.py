@@ -108,6 +108,11 @@ class Waiting:
                 if isinstance(command, Batch):
                     command.is_taken = True
 
+    def put_first(self, taken: Sequence[Cargo]) -> None:
+        """Puts back, at the front of the queue, what was taken."""
+        with self._lock:
+            self._queue.extendleft(reversed(taken))
+
     def take_orders(self) -> list[Order]:
         """Takes all orders out of the queue."""
         with self._lock:

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from aiorerun.config import MAX_BYTES_IN_FLIGHT
+from aiorerun.interrupts import INTERRUPTS, pass_on
 from aiorerun.pipeline.overflow import QUIET_SECS, Backlog, Losses, check_policy
 from aiorerun.sinks.base import SinkGone, SinkUnavailable
 from aiorerun.sinks.counters import SinkCounters
@@ -317,6 +318,8 @@ class SinkRunner:
                 await self._step()
             except _Finished:
                 break
+            except INTERRUPTS as interrupt:
+                pass_on(interrupt)
             except asyncio.CancelledError:
                 # Only `close` may end this task early. The event loop cancels all tasks when it
                 # shuts down; the stream then closes its sinks in order.

@@ -45,7 +45,7 @@ def encoded(wanted: Batch) -> Encoded:
     config = rr.ChunkBatcherConfig.DEFAULT()
     capture = Capture(config, clock=lambda: 0, wall=lambda: 0, max_waiting_bytes=1 << 20)
     room = Room(capture, 1 << 20, 5.0, "room")
-    ((message,),) = encode([wanted], STORE, ids, room)  # type: ignore[misc]
+    (((message,), _),) = encode([wanted], STORE, ids, room)
     return Encoded(message, 1, 10)
 
 

@@ -57,13 +57,13 @@ async def attached() -> tuple[rr.AsyncRecordingStream, ListSink]:
 def threads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Where batches were encoded: the name of the thread for each."""
     names: list[str] = []
-    encode = jobs._messages
+    encode = jobs._outcome
 
-    def noted(*arguments: Any) -> list[Message]:
+    def noted(*arguments: Any) -> jobs.Outcome:
         names.append(threading.current_thread().name)
         return encode(*arguments)
 
-    monkeypatch.setattr(jobs, "_messages", noted)
+    monkeypatch.setattr(jobs, "_outcome", noted)
     return names
 
 
@@ -137,14 +137,14 @@ async def test_an_error_on_the_loop_loses_its_own_rows_only(
     monkeypatch.setattr(jobs, "QUICK_NS", FAR)
     rec, sink = await attached()
     await flushed(rec, 0.0)
-    encode: Callable[..., Any] = jobs._messages
+    encode: Callable[..., Any] = jobs._outcome
 
     def fail(*arguments: Any) -> Any:
-        monkeypatch.setattr(jobs, "_messages", encode)
+        monkeypatch.setattr(jobs, "_outcome", encode)
         assert threading.current_thread() is threading.main_thread()
         raise MemoryError("no memory")
 
-    monkeypatch.setattr(jobs, "_messages", fail)
+    monkeypatch.setattr(jobs, "_outcome", fail)
     await flushed(rec, 1.0)
     await flushed(rec, 2.0)
     await rec.disconnect()

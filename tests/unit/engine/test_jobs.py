@@ -7,8 +7,10 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 
 import aiorerun as rr
+from aiorerun.codec.messages import chunk_message
 from aiorerun.engine import jobs
 from aiorerun.engine.cargo import Batch, Ready
 from aiorerun.engine.room import Room
@@ -18,7 +20,11 @@ from aiorerun.types.timepoint import NO_TIMES
 from tests.unit.codec.building import STORE
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Callable
+
+    from aiorerun.codec.messages import Message
+    from aiorerun.pipeline.chunk import Chunk
+    from aiorerun.types.store import StoreId
 
 
 class Rows:
@@ -41,8 +47,8 @@ class Rows:
                 self.capture.add(path, rr.Scalars(value), (), NO_TIMES)
         return Batch(self.capture.cut_all(), 256)
 
-    def encode(self, *batches: Batch | Ready) -> list[Any]:
-        return list(jobs.encode(batches, STORE, ids, self.room))
+    def encode(self, *batches: Batch | Ready) -> list[jobs.Outcome]:
+        return jobs.encode(batches, STORE, ids, self.room)
 
 
 def cpu_times(monkeypatch: pytest.MonkeyPatch, *times: int) -> None:
@@ -62,33 +68,33 @@ def test_nothing_is_expected_of_what_never_was_encoded(monkeypatch: pytest.Monke
 
 def test_more_rows_take_longer_and_fewer_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = Rows()
-    cpu_times(monkeypatch, 0, 8_000)
+    cpu_times(monkeypatch, 0, 80_000)
     rows.encode(rows.batch(4))
-    assert jobs.expected_ns([rows.batch(4)]) == 8_000
-    assert jobs.expected_ns([rows.batch(1)]) == 8_000
-    assert jobs.expected_ns([rows.batch(40)]) == 80_000
-    assert jobs.expected_ns([rows.batch(4), rows.batch(8)]) == 24_000
+    assert jobs.expected_ns([rows.batch(4)]) == 80_000
+    assert jobs.expected_ns([rows.batch(1)]) == 80_000
+    assert jobs.expected_ns([rows.batch(40)]) == 800_000
+    assert jobs.expected_ns([rows.batch(4), rows.batch(8)]) == 240_000
 
 
 def test_kinds_that_were_encoded_together_share_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = Rows()
     mixed = [*rows.batch(30, "large").cuts, *rows.batch(10, "small").cuts]
     # Of one batch, whose time is counted for the tick as well.
-    cpu_times(monkeypatch, 0, 0, 8_000, 8_000)
+    cpu_times(monkeypatch, 0, 0, 80_000, 80_000)
     rows.encode(Batch(mixed, 256))
     # Half of it equally, half by rows.
-    assert jobs.expected_ns([rows.batch(30, "large")]) == 2_000 + 3_000
-    assert jobs.expected_ns([rows.batch(10, "small")]) == 2_000 + 1_000
-    assert rows.room.batch_ns == 2_000
+    assert jobs.expected_ns([rows.batch(30, "large")]) == 20_000 + 30_000
+    assert jobs.expected_ns([rows.batch(10, "small")]) == 20_000 + 10_000
+    assert rows.room.batch_ns == 20_000
 
 
 def test_the_last_time_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = Rows()
-    cpu_times(monkeypatch, 0, 5_000_000, 10, 2_010)
+    cpu_times(monkeypatch, 0, 5_000_000, 10, 20_010)
     rows.encode(rows.batch(1))
     assert jobs.expected_ns([rows.batch(1)]) == math.inf
     jobs.encode_here([rows.batch(1)], STORE, ids, rows.room)
-    assert jobs.expected_ns([rows.batch(1)]) == 2_000
+    assert jobs.expected_ns([rows.batch(1)]) == 20_000
 
 
 def test_large_rows_and_what_others_make_may_take_any_time() -> None:
@@ -103,10 +109,12 @@ def test_both_ways_make_the_same() -> None:
     rows = Rows()
     (in_worker,) = rows.encode(rows.batch(3))
     (here,) = jobs.encode_here([rows.batch(3)], STORE, ids, rows.room)
-    assert not isinstance(here, Exception)
-    assert [message.rows for message in here] == [message.rows for message in in_worker] == [3]
-    assert here[0].index is not None
-    assert here[0].index.group == in_worker[0].index.group
+    assert not here.failures
+    (message,), (other,) = here.messages, in_worker.messages
+    assert message.rows == other.rows == 3
+    assert message.index is not None
+    assert other.index is not None
+    assert message.index.group == other.index.group
 
 
 def test_an_error_is_the_batch_s_own() -> None:
@@ -114,9 +122,49 @@ def test_an_error_is_the_batch_s_own() -> None:
         raise ValueError("cannot be made")
 
     rows = Rows()
-    good, bad, other = rows.encode(rows.batch(1), Ready(fail, 1, 1), rows.batch(2))
-    assert len(good) == len(other) == 1
-    assert isinstance(bad, ValueError)
+    good, bad, other = rows.encode(rows.batch(1), Ready(fail, 3, 1), rows.batch(2))
+    assert len(good.messages) == len(other.messages) == 1
+    assert not bad.messages
+    assert [(lost, type(error)) for lost, error in bad.failures] == [(3, ValueError)]
+
+
+@pytest.mark.parametrize("way", [jobs.encode, jobs.encode_here])
+def test_rows_that_cannot_be_encoded_take_no_others_with_them(
+    way: Callable[..., list[jobs.Outcome]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def encoded(store: StoreId, chunk: Chunk) -> Message:
+        if chunk.entity_path == "/bad":
+            raise OverflowError("too much")
+        return chunk_message(store, chunk)
+
+    monkeypatch.setattr(jobs, "chunk_message", encoded)
+    rows = Rows()
+    ((messages, failures),) = way([rows.batch(3, "a", "bad", "b")], STORE, ids, rows.room)
+    assert [message.rows for message in messages] == [3, 3]
+    assert [(lost, str(error)) for lost, error in failures] == [(3, "too much")]
+
+
+def test_rows_are_there_again_when_the_handler_of_a_signal_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    def encoded(store: StoreId, chunk: Chunk) -> Message:
+        if chunk.entity_path == "/b":
+            raise SystemExit
+        return chunk_message(store, chunk)
+
+    rows = Rows()
+    batches = [rows.batch(3), rows.batch(2, "b", "c")]
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "chunk_message", encoded)
+        with pytest.raises(SystemExit):
+            jobs.encode_here(batches, STORE, ids, rows.room)
+    outcomes = jobs.encode_here(batches, STORE, ids, rows.room)
+    assert [[message.rows for message in outcome.messages] for outcome in outcomes] == [[3], [2, 2]]
+
+
+def test_no_chunk_takes_no_time_where_the_clock_is_coarse(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = Rows()
+    cpu_times(monkeypatch, 0, 0, 0, 0)
+    rows.encode(rows.batch(1, "a", "b"))
+    assert jobs.expected_ns([rows.batch(1, "a", "b")]) == 20_000
 
 
 def test_what_nobody_waits_for_is_left() -> None:

@@ -13,12 +13,13 @@ from hypothesis import given, strategies as st
 import aiorerun as rr
 from aiorerun.codec.chunk import encode_batch
 from aiorerun.config import ChunkBatcherConfig
-from aiorerun.pipeline.assemble import _bounds, assemble, single_row_chunk, text_column
+from aiorerun.pipeline.assemble import _bounds, single_row_chunk, text_column
 from aiorerun.pipeline.capture import Capture
 from aiorerun.types.flat_arrow import unflatten
 from aiorerun.types.ids import ids
 from aiorerun.types.timeline import TimelineKind
 from aiorerun.types.timepoint import NO_TIMES, with_time
+from tests.unit.pipeline.assembling import assemble_cuts
 
 if TYPE_CHECKING:
     from aiorerun.pipeline.chunk import Chunk
@@ -33,7 +34,7 @@ def chunks_of(frames: list[int], max_rows: int, *, instances: int = 1) -> list[C
     for frame in frames:
         values = float(frame) if instances == 1 else [float(frame)] * instances
         capture.add("a", rr.Scalars(values), (), with_time(NO_TIMES, "frame", TimelineKind.SEQUENCE, frame))
-    return list(assemble(capture.cut_all(), ids, max_rows))
+    return list(assemble_cuts(capture.cut_all(), ids, max_rows))
 
 
 def test_unsorted_rows_are_split_as_in_the_reference_example() -> None:
@@ -81,7 +82,7 @@ def test_rows_of_mixed_shapes_are_split_as_well() -> None:
     for frame in [3, 2, 1, 0]:
         times = with_time(NO_TIMES, "frame", TimelineKind.SEQUENCE, frame)
         capture.add("a", rr.Scalars(float(frame) if frame % 2 else [float(frame), 0.5]), (), times)
-    chunks = list(assemble(capture.cut_all(), ids, 2))
+    chunks = list(assemble_cuts(capture.cut_all(), ids, 2))
     assert [chunk.num_rows for chunk in chunks] == [2, 2]
     values = [unflatten(chunk.components[0].values).to_pylist() for chunk in chunks]
     assert values == [[3.0, 2.0, 0.5], [1.0, 0.0, 0.5]]
@@ -105,7 +106,7 @@ def test_arrays_and_lists_share_chunks() -> None:
         capture.add(
             "a", rr.Points3D(positions, colors=colors, radii=np.full(2, frame, np.float32)), (), times
         )
-    (chunk,) = assemble(capture.cut_all(), ids, 100)
+    (chunk,) = assemble_cuts(capture.cut_all(), ids, 100)
     values = {column.descriptor.component: column for column in chunk.components}
 
     def rows(component: str) -> list[list[object]]:
@@ -128,7 +129,7 @@ def test_arrays_of_rows_are_written_as_they_were_captured() -> None:
     )
     for row in rows:
         capture.add("a", row, (), None)
-    (chunk,) = assemble(capture.cut_all(), ids, 100)
+    (chunk,) = assemble_cuts(capture.cut_all(), ids, 100)
     segments = encode_batch(chunk).segments
     assert [segment for segment in segments if len(segment) == points.nbytes] == captured
     # Of so many things as rows are logged, none is one that the garbage collector has to look at.
@@ -150,7 +151,7 @@ def test_rows_that_threads_interleaved_are_ordered_by_their_clock() -> None:
     )
     for text in ("last", "first", "middle"):
         capture.add("a", rr.TextLog(text), (), NO_TIMES)
-    (chunk,) = assemble(capture.cut_all(), ids, 100)
+    (chunk,) = assemble_cuts(capture.cut_all(), ids, 100)
     assert unflatten(chunk.components[0].values).to_pylist() == ["first", "middle", "last"]
 
 
@@ -167,7 +168,7 @@ def test_values_of_all_widths_stay_with_their_rows(readings: list[int]) -> None:
             [[reading, 0.5, -reading]], show_labels=reading > 2, class_ids=reading, colors=reading, radii=0.25
         )
         capture.add("a", row, (rr.Scalars(reading + 0.5),), times)
-    (chunk,) = assemble(capture.cut_all(), ids, 100)
+    (chunk,) = assemble_cuts(capture.cut_all(), ids, 100)
     values = {
         column.descriptor.component: unflatten(column.values).to_pylist() for column in chunk.components
     }
@@ -189,7 +190,7 @@ def test_columns_are_sorted_by_descriptor_and_timelines_by_name() -> None:
     )
     times = with_time(NO_TIMES, "a_frame", TimelineKind.SEQUENCE, 1)
     capture.add("a", rr.TextLog("x", level="INFO"), (rr.AnyValues(zz=1.0, aa=2.0),), times)
-    (chunk,) = assemble(capture.cut_all(), ids, 100)
+    (chunk,) = assemble_cuts(capture.cut_all(), ids, 100)
     assert [column.timeline.name for column in chunk.indexes] == ["a_frame", "log_tick", "log_time"]
     names = [column.descriptor.component for column in chunk.components]
     assert names == ["aa", "zz", "TextLog:level", "TextLog:text"]
@@ -204,7 +205,7 @@ def test_the_rows_are_let_go() -> None:
         capture.add("a", rr.Scalars(1.0), (), NO_TIMES)
     pauses: list[int] = []
     (cut,) = capture.cut_all()
-    list(assemble([cut], ids, 100, lambda: pauses.append(1)))
+    list(assemble_cuts([cut], ids, 100, lambda: pauses.append(1)))
     assert cut.rows == []
     assert len(pauses) >= 6
 

@@ -14,12 +14,12 @@ from hypothesis import given, settings, strategies as st
 import aiorerun as rr
 from aiorerun.config import ChunkBatcherConfig
 from aiorerun.pipeline import capture as capture_module
-from aiorerun.pipeline.assemble import assemble
 from aiorerun.pipeline.capture import IDLE_CUTS, Capture
 from aiorerun.types.flat_arrow import unflatten
 from aiorerun.types.ids import ids
 from aiorerun.types.timeline import TimelineKind
 from aiorerun.types.timepoint import NO_TIMES, with_time
+from tests.unit.pipeline.assembling import assemble_cuts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,7 +44,7 @@ def make(config: ChunkBatcherConfig | None = None, *, max_waiting_bytes: int = 1
 def scalars(cuts: Iterable[Cut]) -> list[float]:
     """The values of all rows, in chunk order; each chunk must hold one Float64 column."""
     values: list[float] = []
-    for chunk in assemble(cuts, ids, 1 << 20):
+    for chunk in assemble_cuts(cuts, ids, 1 << 20):
         (column,) = chunk.components
         values.extend(unflatten(column.values).to_pylist())
     return values
@@ -64,7 +64,7 @@ def test_spellings_of_one_path_share_a_chunk() -> None:
     capture = make()
     for path in ("a/b", "/a/b", ["a", "b"], "a//b/"):
         capture.add(path, rr.Scalars(1.0), (), NO_TIMES)
-    (chunk,) = assemble(capture.cut_all(), ids, 100)
+    (chunk,) = assemble_cuts(capture.cut_all(), ids, 100)
     assert (chunk.entity_path, chunk.num_rows) == ("/a/b", 4)
 
 
@@ -74,7 +74,7 @@ def test_one_and_many_instances_share_a_chunk_in_order() -> None:
     capture.add("a", rr.Scalars([2.0, 3.0]), (), NO_TIMES)
     capture.add("a", rr.Scalars(4.0), (), NO_TIMES)
     capture.add("a", rr.Scalars([]), (), NO_TIMES)
-    (chunk,) = assemble(capture.cut_all(), ids, 100)
+    (chunk,) = assemble_cuts(capture.cut_all(), ids, 100)
     (column,) = chunk.components
     assert column.offsets.tolist() == [0, 1, 3, 4, 4]
     assert unflatten(column.values).to_pylist() == [1, 2, 3, 4]
@@ -87,7 +87,7 @@ def test_rows_with_other_timelines_or_components_get_other_chunks() -> None:
     for times in (NO_TIMES, framed, as_duration, None, framed):
         capture.add("a", rr.Scalars(1.0), (), times)
     capture.add("a", rr.TextLog("x"), (), framed)
-    chunks = list(assemble(capture.cut_all(), ids, 100))
+    chunks = list(assemble_cuts(capture.cut_all(), ids, 100))
     assert sorted(chunk.num_rows for chunk in chunks) == [1, 1, 1, 1, 2]
     assert sum(chunk.is_static for chunk in chunks) == 1
 
@@ -98,7 +98,7 @@ def test_log_tick_counts_every_call_static_ones_too() -> None:
     capture.add("a", rr.Scalars(1.0), (), None)
     capture.add("a", rr.Scalars(1.0), (), NO_TIMES)
     ticks: list[int] = []
-    for chunk in assemble(capture.cut_all(), ids, 100):
+    for chunk in assemble_cuts(capture.cut_all(), ids, 100):
         ticks.extend(
             t for column in chunk.indexes if column.timeline.name == "log_tick" for t in column.values
         )
@@ -239,7 +239,7 @@ def test_threads_lose_nothing_while_rows_are_cut_off(guarded: bool, monkeypatch:
         sys.setswitchinterval(interval)
     rows: dict[str, list[float]] = {}
     for batch in batches:
-        for chunk in assemble(batch, ids, 1 << 20):
+        for chunk in assemble_cuts(batch, ids, 1 << 20):
             rows.setdefault(chunk.entity_path, []).extend(unflatten(chunk.components[0].values).to_pylist())
     assert rows == {f"/t{number}": list(range(count)) for number in range(threads)}
     assert capture.accepted_rows == count * threads
@@ -258,7 +258,7 @@ def test_any_interleaving_of_logging_and_cutting_keeps_every_row(
     value = 0.0
 
     def collect(cuts: Iterable[Cut]) -> None:
-        for chunk in assemble(cuts, ids, 1 << 20):
+        for chunk in assemble_cuts(cuts, ids, 1 << 20):
             (column,) = chunk.components
             seen[chunk.entity_path].extend(unflatten(column.values).to_pylist())
 

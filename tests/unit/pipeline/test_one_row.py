@@ -11,13 +11,14 @@ import pytest
 
 import aiorerun as rr
 from aiorerun.config import ChunkBatcherConfig
-from aiorerun.pipeline.assemble import assemble, single_row_chunk
+from aiorerun.pipeline.assemble import single_row_chunk
 from aiorerun.pipeline.capture import Capture
 from aiorerun.types.flat_arrow import unflatten
 from aiorerun.types.ids import ids
 from aiorerun.types.rows import row_of
 from aiorerun.types.timeline import TimelineKind
 from aiorerun.types.timepoint import NO_TIMES, with_time
+from tests.unit.pipeline.assembling import assemble_cuts
 
 TIMES = with_time(with_time(NO_TIMES, "step", TimelineKind.SEQUENCE, 7), "a", TimelineKind.DURATION, -3)
 
@@ -47,7 +48,7 @@ def rows_of(entity: Any, count: int) -> list[tuple[Any, ...]]:
     for _ in range(count):
         capture.add("entity", entity, (), TIMES)
     (cut,) = capture.cut_all()
-    (chunk,) = assemble([cut], ids, 256)
+    (chunk,) = assemble_cuts([cut], ids, 256)
     assert chunk.num_rows == count
     assert not cut.rows
     assert all(index.is_sorted for index in chunk.indexes)
