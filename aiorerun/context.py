@@ -33,6 +33,9 @@ _NO_STATE: Final[_State] = (0, NO_TIMES, sparse.EMPTY, 0)
 
 _times: ContextVar[_State] = ContextVar("aiorerun_times", default=_NO_STATE)
 
+scopes: Final[ContextVar[Any]] = ContextVar("aiorerun_scopes", default=None)
+"""The time scopes that were entered, as an immutable linked list, innermost first."""
+
 
 # The range of a 64-bit number, without its least value, which is reserved.
 _MIN: Final = -(1 << 63)
@@ -195,13 +198,14 @@ class ActiveRecordings(Generic[RecordingT]):
 class _Suspended(Generic[RecordingT]):
     """The context values of a generator while it is not running."""
 
-    __slots__ = ("_active", "_node", "_state")
+    __slots__ = ("_active", "_node", "_scopes", "_state")
 
     def __init__(self, active: ActiveRecordings[RecordingT]) -> None:
         self._active = active
         self._node = active.swap(None)
         active.swap(self._node)
         self._state = _times.get()
+        self._scopes = scopes.get()
 
     def swap(self) -> None:
         """Exchanges the values of the context with the stored ones."""
@@ -209,6 +213,9 @@ class _Suspended(Generic[RecordingT]):
         state = _times.get()
         _times.set(self._state)
         self._state = state
+        entered = scopes.get()
+        scopes.set(self._scopes)
+        self._scopes = entered
 
 
 def isolate_generator(active: ActiveRecordings[Any], func: Callable[..., Any]) -> Callable[..., Any]:
