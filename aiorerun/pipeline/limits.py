@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
 
 from aiorerun.pipeline.accumulator import DROP, HOLD, PASS
+from aiorerun.types.encoding import ARRAY, RAW
+from aiorerun.types.form import Form
 from aiorerun.types.path_filter import PathFilter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aiorerun.types.form import Form
     from aiorerun.types.path_filter import Specificity
     from aiorerun.types.timepoint import RowLayout
 
@@ -99,6 +100,7 @@ class Gate:
     Attributes:
         limit: The limit in force; ``None`` for rows that are only watched, since they clear others.
         path: The entity.
+        form: What kind of values are compared.
         held: The newest row that has to wait, as the capture wants it back.
         next_ns: From when on a row may pass.
         period_ns: How long it is from row to row; 0 for any number of rows.
@@ -115,7 +117,7 @@ class Gate:
     def __init__(self, limit: Limit | None, path: str, form: Form, layout: RowLayout) -> None:
         self.limit = limit
         self.path = path
-        self.form = form
+        self.form = _compared(form)
         self.layout = layout
         self.held: Any = None
         self.next_ns = 0
@@ -313,15 +315,26 @@ class Limiter:
 
 
 def _mark(value: Any) -> Any:
-    if isinstance(value, str | tuple) or (isinstance(value, bytes) and len(value) <= COMPARED_BYTES):
+    if isinstance(value, str) or type(value) is tuple:
         return value
-    shape = getattr(value, "shape", None)
-    if shape is None and not isinstance(value, bytes):
+    if isinstance(value, tuple):
+        # Several blobs.
+        return tuple(map(_mark, value))
+    is_bytes = isinstance(value, bytes)
+    if not is_bytes and not hasattr(value, "shape"):
         # What cannot be compared is different.
         return value
+    # Arrays by their bytes: dtype and shape are those of the column.
+    if (len(value) if is_bytes else value.nbytes) <= COMPARED_BYTES:
+        return value if is_bytes else value.tobytes()
     from xxhash import xxh3_128_digest
 
-    return (shape, getattr(getattr(value, "dtype", None), "str", None), xxh3_128_digest(value))
+    return (xxh3_128_digest(value),)
+
+
+def _compared(form: Form) -> Form:
+    """The same form for equal values: arrays in rows have one of two shapes, by how they were given."""
+    return Form.of([spec._replace(shape=ARRAY) if spec.shape == RAW else spec for spec in form.columns])
 
 
 def _components(form: Form) -> frozenset[str]:

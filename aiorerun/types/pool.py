@@ -7,6 +7,7 @@ anything back.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
@@ -73,11 +74,12 @@ class Pool:
         count = _SLAB_BYTES // size
         if len(blocks) < _FEW or count < 2 or self._pooled_bytes + _SLAB_BYTES > self._max_bytes:
             new = [np.empty(size, np.uint8)]
+            self._pooled_bytes += size
         else:
             slab = np.empty(_SLAB_BYTES, np.uint8).data
             # Over a memoryview: a part of an array would not be what parts of it refer to.
             new = [np.frombuffer(slab[at : at + size], np.uint8) for at in range(0, count * size, size)]
-        self._pooled_bytes += size * len(new)
+            self._pooled_bytes += _SLAB_BYTES
         block, *others = new
         # Those in front are looked at first.
         blocks.extendleft(others)
@@ -87,12 +89,38 @@ class Pool:
     def _forget_unused(self) -> None:
         """Makes room for sizes that are in use now: drops blocks of other sizes that nobody uses."""
         for blocks in list(self._blocks.values()):
-            if blocks and sys.getrefcount(blocks[0]) == _UNUSED - 1:
-                try:
-                    dropped = blocks.popleft()
-                except IndexError:
-                    continue
-                self._pooled_bytes -= len(dropped)
+            # Taken out first, as in `take`.
+            together = _take_together(blocks)
+            if together and max(map(sys.getrefcount, together)) == _UNUSED_IN_LIST:
+                is_slab = _slab_of(together[0]) is not None
+                self._pooled_bytes -= _SLAB_BYTES if is_slab else len(together[0])
+            else:
+                # Others are looked at next time.
+                blocks.extend(together)
+
+
+def _take_together(blocks: deque[npt.NDArray[np.uint8]]) -> list[npt.NDArray[np.uint8]]:
+    """Takes out the first block, and those whose memory can only be freed with it."""
+    taken: list[npt.NDArray[np.uint8]] = []
+    slab: object | None = None
+    with contextlib.suppress(IndexError):
+        for position in range(len(blocks)):
+            block = blocks.popleft()
+            if position == 0:
+                slab = _slab_of(block)
+            if position == 0 or _slab_of(block) is slab:
+                taken.append(block)
+            else:
+                blocks.append(block)
+            if slab is None:
+                break
+    return taken
+
+
+def _slab_of(block: npt.NDArray[np.uint8]) -> object | None:
+    """The memory that a block shares with others."""
+    base: Any = block.base
+    return None if base is None else base.obj
 
 
 def _count_unused() -> int:
@@ -103,6 +131,7 @@ def _count_unused() -> int:
 
 
 _UNUSED: Final = _count_unused()
+_UNUSED_IN_LIST: Final = max(map(sys.getrefcount, [np.empty(1, np.uint8)]))
 _pool: Final = Pool()
 
 
