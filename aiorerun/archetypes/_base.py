@@ -14,11 +14,15 @@ from aiorerun.types.batches import (
     ComponentColumnList,
     DescribedComponentBatch,
     capture,
+    portable,
+    unpacked,
 )  # fmt: skip
+from aiorerun.types.coerce.foreign import holds_arrow
 from aiorerun.types.descriptors import ComponentDescriptor
 from aiorerun.types.encoding import DYNAMIC, FIXED, Captured, Converter, Encoding
 from aiorerun.types.form import ColumnSpec, Form, Row
 from aiorerun.types.plan import Step, plan_of
+from aiorerun.types.rows import captured_for_row, row_from_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,7 +176,7 @@ class Archetype:
             if value is None:
                 continue
             try:
-                shape, data = capture(field.encoding, value)
+                shape, data = captured_for_row(field.encoding, value)
             except Exception as error:
                 self._report(told_of(field.name, error))
                 shape, data = field.encoding.empty()
@@ -220,10 +224,21 @@ class Archetype:
             for spec, data in zip(form.columns, form.split(fixed, objects), strict=True)
         ]
 
+    def __reduce__(self) -> tuple[Callable[..., Archetype], tuple[Any, ...], dict[str, Any] | None]:
+        """For pickles and copies: what is captured by the names of the fields, which each process knows."""
+        names = {field.descriptor: field.name for field in self.FIELDS}
+        form, fixed, objects = self._row
+        captured = {
+            names[spec.descriptor]: portable((spec.shape, data))
+            for spec, data in zip(form.columns, form.split(fixed, objects), strict=True)
+        }
+        # Classes derived from an archetype may have attributes of their own.
+        return _restored, (type(self), captured), getattr(self, "__dict__", None)
+
     def _captured(self, field: Field) -> Captured | None:
         form, fixed, objects = self._row
         for spec, data in zip(form.columns, form.split(fixed, objects), strict=True):
-            if spec.descriptor is field.descriptor:
+            if spec.descriptor == field.descriptor:
                 return spec.shape, data
         return None
 
@@ -245,13 +260,23 @@ class Archetype:
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
+def _restored(cls: type[Archetype], captured: dict[str, Captured]) -> Archetype:
+    new = cls.__new__(cls)
+    new._row = row_from_columns(
+        (field.descriptor, field.encoding, unpacked(captured[field.name]))
+        for field in cls.FIELDS
+        if field.name in captured
+    )
+    return new
+
+
 def _itself(descriptor: ComponentDescriptor) -> ComponentDescriptor:
     return descriptor
 
 
 def _converter(encoding: Encoding, kind: type) -> Converter:
-    if issubclass(kind, Batch):
-        return DYNAMIC, partial(capture, encoding)
+    if issubclass(kind, Batch) or holds_arrow(kind):
+        return DYNAMIC, partial(captured_for_row, encoding)
     return encoding.row_converter(kind)
 
 

@@ -184,7 +184,7 @@ def _put_pieces(pieces: Pieces, runs: list[Any]) -> int:
     """Adds a buffer that comes in pieces; gives its size. The last of the runs is a list again."""
     size = 0
     for piece in pieces:
-        is_bytes = type(piece) is bytes
+        is_bytes = isinstance(piece, bytes)
         nbytes = len(piece) if is_bytes else piece.nbytes
         size += nbytes
         if nbytes >= _BIG_PIECE:

@@ -161,7 +161,10 @@ def _compress_large(segments: Sequence[Segment], nbytes: int) -> Segment | None:
     if len(segments) == 1:
         return _compressed(segments[0])
     # Taken out and put back, so that two threads never share one.
-    scratch = _scratch.pop() if _scratch else bytearray()
+    try:
+        scratch = _scratch.pop()
+    except IndexError:
+        scratch = bytearray()
     if len(scratch) < nbytes:
         scratch = bytearray(-(-nbytes // _SCRATCH_STEP) * _SCRATCH_STEP)
     with memoryview(scratch) as view:

@@ -31,7 +31,8 @@ def short_archetype(descriptor: ComponentDescriptor) -> str:
 def component_parts(descriptor: ComponentDescriptor) -> tuple[str, str]:
     """Archetype and field, as parts of a column name."""
     archetype = short_archetype(descriptor)
-    return archetype, descriptor.component.removeprefix(f"{archetype}:")
+    component = descriptor.component
+    return archetype, component.removeprefix(f"{archetype}:") if archetype else component
 
 
 def schema_name(entity_path: str, component: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiorerun import errors
 from aiorerun.types.batches import (
@@ -20,7 +20,7 @@ from aiorerun.types.plan import Step, plan_of
 from aiorerun.types.rows import row_from_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Self
 
     import pyarrow as pa
@@ -73,10 +73,10 @@ class DynamicArchetype:
             drop_untyped_nones = True
         values = tuple(components.values())
         key = (self._archetype, *components, *map(type, values))
-        plan = _plans.get(key)
-        if plan is None:
-            plan = self._plan(key, components)
         try:
+            plan = _plans.get(key)
+            if plan is None:
+                plan = self._plan(key, components)
             self._row = (plan or _no_plan)(values)
         except Exception:
             self._fill_each(drop_untyped_nones, components)
@@ -86,8 +86,18 @@ class DynamicArchetype:
         self._set(
             captured
             for name, value in components.items()
-            if (captured := _capture(self._descriptor(name), value, drop_untyped_nones)) is not None
+            if (captured := self._capture_named(name, value, drop_untyped_nones)) is not None
         )
+
+    def _capture_named(
+        self, name: Any, value: Any, drop: bool
+    ) -> tuple[ComponentDescriptor, Encoding, Captured] | None:
+        try:
+            descriptor = self._descriptor(name)
+        except (TypeError, ValueError) as error:
+            errors.report(type(self).__name__, error)
+            return None
+        return _capture(descriptor, value, drop)
 
     @property
     def _how(self) -> str:
@@ -119,8 +129,9 @@ class DynamicArchetype:
         plan = _plans[key] = plan_of(steps)
         return plan
 
-    def _descriptor(self, name: str | ComponentDescriptor) -> ComponentDescriptor:
-        descriptor = ComponentDescriptor(name) if isinstance(name, str) else name
+    def _descriptor(self, name: Any) -> ComponentDescriptor:
+        is_name = isinstance(name, str) or not hasattr(name, "component")
+        descriptor: ComponentDescriptor = ComponentDescriptor(name) if is_name else name
         if self._archetype is None or descriptor.archetype is not None:
             return descriptor
         return descriptor.with_builtin_archetype(self._archetype)
@@ -138,15 +149,19 @@ class DynamicArchetype:
         for spec, data in zip(form.columns, form.split(fixed, objects), strict=True):
             yield spec.descriptor, spec.encoding, (spec.shape, data)
 
+    def __reduce__(self) -> tuple[Callable[..., DynamicArchetype], tuple[Any, ...], dict[str, Any] | None]:
+        """For pickles and copies."""
+        made_of = (type(self), self._archetype, self.component_batches)
+        return _restored, made_of, getattr(self, "__dict__", None)
+
     def with_component_from_data(
         self, descriptor: str | ComponentDescriptor, value: Any, *, drop_untyped_nones: bool = True
     ) -> Self:
         """Adds one more component, or replaces it; returns itself, so calls can be chained."""
-        own = self._descriptor(descriptor)
-        captured = _capture(own, value, drop_untyped_nones)
+        captured = self._capture_named(descriptor, value, drop_untyped_nones)
         if captured is not None:
             columns = {column[0].component: column for column in self._columns()}
-            columns[own.component] = captured
+            columns[captured[0].component] = captured
             self._set(iter(columns.values()))
         return self
 
@@ -272,6 +287,18 @@ class AnyBatchValue:
         return _column(own, value, drop_untyped_nones)
 
 
+def _restored(
+    cls: type[DynamicArchetype], archetype: str | None, batches: list[DescribedComponentBatch]
+) -> DynamicArchetype:
+    new = cls.__new__(cls)
+    new._archetype = archetype
+    new._set(
+        (described.component_descriptor(), *cast("UntypedBatch", described.batch).captured())
+        for described in batches
+    )
+    return new
+
+
 def _no_plan(values: tuple[Any, ...]) -> Row:
     raise LookupError(values)
 
@@ -279,9 +306,13 @@ def _no_plan(values: tuple[Any, ...]) -> Row:
 def _columns_of(archetype: str | None, drop: bool, components: Mapping[str, Any]) -> ComponentColumnList:
     columns: list[ComponentColumn] = []
     for name, value in components.items():
-        descriptor = ComponentDescriptor(name)
-        if archetype is not None:
-            descriptor = descriptor.with_builtin_archetype(archetype)
+        try:
+            descriptor = ComponentDescriptor(name)
+            if archetype is not None:
+                descriptor = descriptor.with_builtin_archetype(archetype)
+        except (TypeError, ValueError) as error:
+            errors.report("columns", error)
+            continue
         column = _column(descriptor, value, drop)
         if column is not None:
             columns.append(column)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, runtime_checka
 
 from aiorerun import errors
 from aiorerun.types.descriptors import ComponentDescriptor
-from aiorerun.types.encoding import ARRAY, DYNAMIC, FIXED, Captured, Converter, Encoding
+from aiorerun.types.encoding import ARRAY, ARROW, DYNAMIC, FIXED, Captured, Converter, Encoding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Self
 
     import numpy as np
@@ -111,6 +111,9 @@ class Batch:
         batch._shape, batch._data = captured
         return batch
 
+    def __reduce__(self) -> tuple[Callable[..., Batch], tuple[Any, ...]]:
+        return _restored, (type(self), self._encoding, portable((self._shape, self._data)))
+
     def captured(self) -> tuple[Encoding, Captured]:
         """The encoding, and the data in one of its shapes."""
         return self._encoding, (self._shape, self._data)
@@ -200,6 +203,11 @@ class ArrowBatch:
 
     def __init__(self, array: pa.Array[Any]) -> None:
         self._array = array
+
+    def __reduce__(self) -> tuple[Callable[..., ArrowBatch], tuple[bytes]]:
+        from aiorerun.types.coerce.arrow import to_ipc
+
+        return _arrow_batch_in, (to_ipc(self._array),)
 
     def as_arrow_array(self) -> pa.Array[Any]:
         """The values, one element per instance."""
@@ -378,3 +386,25 @@ def _offsets(
     result = np.zeros(len(counts) + 1, np.int32)
     np.cumsum(counts, out=result[1:])
     return result
+
+
+def portable(captured: Captured) -> Captured:
+    """Captured data, so that it can be pickled."""
+    shape, data = captured
+    return shape, ArrowBatch(data) if shape == ARROW else data
+
+
+def unpacked(captured: Captured) -> Captured:
+    """Captured data that was made portable, as it was."""
+    shape, data = captured
+    return shape, data.as_arrow_array() if shape == ARROW else data
+
+
+def _restored(cls: type[Batch], encoding: Encoding, captured: Captured) -> Batch:
+    return cls.of(encoding, unpacked(captured))
+
+
+def _arrow_batch_in(data: bytes) -> ArrowBatch:
+    from aiorerun.types.coerce.arrow import from_ipc
+
+    return ArrowBatch(from_ipc(data))

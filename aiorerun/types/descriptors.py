@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 _BUILTIN_PREFIX: Final = "rerun.archetypes."
 
@@ -17,7 +17,13 @@ class ComponentDescriptor:
         component_type: Full name of the semantic type, e.g. ``"rerun.components.Position3D"``,
             or ``None`` where the values carry no known meaning.
 
-    Descriptors are immutable, hashable and compare by value; ``str()`` gives the identifier.
+    Descriptors are immutable, hashable and compare by value; ``str()`` gives the identifier. An empty name of
+    an archetype or a type is none.
+
+    Raises:
+        TypeError: Something is no ``str``.
+        ValueError: The identifier is empty, or something is no valid Unicode; readers would refuse all that
+            is recorded beside it.
     """
 
     __slots__ = ("_archetype", "_component", "_component_type", "_hash")
@@ -25,10 +31,17 @@ class ComponentDescriptor:
     def __init__(
         self, component: str, archetype: str | None = None, component_type: str | None = None
     ) -> None:
+        _check_name("component", component)
+        if not component:
+            raise ValueError("component: an identifier must not be empty; pass for example 'confidence'")
+        if archetype is not None:
+            _check_name("archetype", archetype)
+        if component_type is not None:
+            _check_name("component_type", component_type)
         self._component = component
-        self._archetype = archetype
-        self._component_type = component_type
-        self._hash = hash((component, archetype, component_type))
+        self._archetype = archetype or None
+        self._component_type = component_type or None
+        self._hash = hash((component, self._archetype, self._component_type))
 
     @property
     def component(self) -> str:
@@ -68,9 +81,13 @@ class ComponentDescriptor:
     def with_builtin_archetype(self, archetype: str) -> ComponentDescriptor:
         """A copy that belongs to ``archetype``, with its short name put before the identifier.
 
-        ``ComponentDescriptor("conf").with_builtin_archetype("MyArch")`` identifies ``MyArch:conf``.
+        ``ComponentDescriptor("conf").with_builtin_archetype("MyArch")`` identifies ``MyArch:conf``. Nothing
+        changes if it is empty.
         """
+        _check_name("archetype", archetype)
         short = archetype.removeprefix(_BUILTIN_PREFIX)
+        if not short:
+            return self
         return ComponentDescriptor(f"{short}:{self._component}", archetype, self._component_type)
 
     def __eq__(self, other: object) -> bool:
@@ -84,6 +101,10 @@ class ComponentDescriptor:
             and self._component_type == other._component_type
         )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The hash is another one in each process.
+        return ComponentDescriptor, (self._component, self._archetype, self._component_type)
+
     def __hash__(self) -> int:
         return self._hash
 
@@ -95,3 +116,13 @@ class ComponentDescriptor:
             f"ComponentDescriptor({self._component!r}, archetype={self._archetype!r}, "
             f"component_type={self._component_type!r})"
         )
+
+
+def _check_name(argument: str, name: object) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"{argument} must be a str, got {type(name).__name__}")
+    if not name.isascii():
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f"{argument} must be valid Unicode, got {name!r} ({error})") from None

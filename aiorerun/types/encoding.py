@@ -7,6 +7,7 @@ case, are plain bytes that are packed into the row itself.
 
 from __future__ import annotations
 
+import importlib
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
@@ -34,7 +35,8 @@ TEXTS: Final[Shape] = 4
 BLOB: Final[Shape] = 5
 """One instance that is a list of bytes: ``bytes``, or a 1-D uint8 array nobody else writes to."""
 ARROW: Final[Shape] = 6
-"""Any number of instances: a ``pa.Array`` of the encoding's type."""
+"""Any number of instances: a ``pa.Array`` of the encoding's type. Unlike data of the other shapes it may be
+somebody else's: rows and columns copy it."""
 
 PACKED: Final[Shape] = 7
 """Any number of instances as an object of the encoding's own, which has ``len()`` (the number of
@@ -56,6 +58,9 @@ Converter: TypeAlias = "tuple[Shape, Callable[[Any], Any]]"
 
 _E = TypeVar("_E", bound="Encoding")
 
+_CATALOGS: Final = ("aiorerun.types.coerce.catalog", "aiorerun.types.coerce.blueprint_catalog")
+"""The modules in which encodings have names."""
+
 
 def once_per_encoding(make: Callable[[_E], pa.DataType]) -> Callable[[_E], pa.DataType]:
     """Makes an Arrow type once: equal ones that are other objects take long to be recognised.
@@ -74,6 +79,10 @@ class Encoding:
 
     __slots__ = ()
     width: int = 0
+
+    def __reduce__(self) -> tuple[Callable[..., Encoding], tuple[Any, ...]]:
+        """How to find it again, in this process or another: encodings are compared by identity."""
+        return _encoding_at, _place_of(self)
 
     def arrow_type(self) -> pa.DataType:
         """The Arrow type of one instance."""
@@ -138,3 +147,19 @@ class Encoding:
     def packed_column(self, items: Sequence[Any]) -> FlatArray:
         """Values of PACKED instances, those of all rows joined."""
         raise NotImplementedError
+
+
+@cache
+def _place_of(encoding: Encoding) -> tuple[str, str]:
+    """The catalog an encoding is in, and its name there."""
+    for catalog in _CATALOGS:
+        for name, found in vars(importlib.import_module(catalog)).items():
+            if found is encoding:
+                return catalog, name
+    raise TypeError(f"cannot pickle {encoding!r}, which is in no catalog")
+
+
+def _encoding_at(catalog: str, name: str) -> Encoding:
+    """The encoding that a catalog has under a name."""
+    found: Encoding = getattr(importlib.import_module(catalog), name)
+    return found

@@ -76,6 +76,10 @@ class Form:
             form = cls._interned.setdefault(key, form)
         return form
 
+    def __reduce__(self) -> tuple[Callable[..., Form], tuple[tuple[ColumnSpec, ...]]]:
+        """How to find it again, or to make it in another process: forms are compared by identity."""
+        return Form.of, (self.columns,)
+
     def split(self, fixed: bytes, objects: Sequence[Any]) -> list[Any]:
         """The captured data of each column, in column order, taken out of a row."""
         data: list[Any] = []

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from aiorerun import errors
-from aiorerun.types.batches import Batch, DescribedComponentBatch
+from aiorerun.types.batches import Batch, DescribedComponentBatch, capture
 from aiorerun.types.descriptors import ComponentDescriptor
 from aiorerun.types.encoding import ARROW, FIXED, Captured, Encoding
 from aiorerun.types.form import ColumnSpec, Form, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import pyarrow as pa
 
 _MERGED_LIMIT: Final = 4096
 _merged: dict[tuple[Form, ...], tuple[Form, frozenset[int]]] = {}
@@ -60,7 +62,7 @@ def row_from_columns(columns: Iterable[tuple[ComponentDescriptor, Encoding, Capt
             continue
         seen.add(descriptor.component)
         specs.append(ColumnSpec(descriptor, encoding, shape))
-        data.append(item)
+        data.append(own_copy(item) if shape == ARROW else item)
     return _joined(Form.of(specs), data)
 
 
@@ -96,21 +98,33 @@ def _column(batch: Any) -> tuple[ComponentDescriptor, Encoding, Captured]:
             return (descriptor, *inner.captured())
     from aiorerun.types.coerce.arrow import ArrowEncoding
 
-    array = _own_copy(batch.as_arrow_array())
+    array = _checked(batch.as_arrow_array())
     return descriptor, ArrowEncoding.of(array.type), (ARROW, array)
 
 
-def _own_copy(array: Any) -> Any:
-    """A foreign array may be a view of memory that its owner changes later."""
+def _checked(array: Any) -> pa.Array[Any]:
+    import pyarrow as pa
+
+    if not isinstance(array, pa.Array):
+        raise TypeError(f"as_arrow_array() gave {type(array).__name__}, not an Arrow array")
+    return array
+
+
+def own_copy(array: pa.Array[Any]) -> pa.Array[Any]:
+    """A copy of an Arrow array: it may be a view of memory that its owner changes later."""
     import pyarrow as pa
 
     from aiorerun.types.flat_arrow import copied_array
 
     if isinstance(array, pa.ExtensionArray):
-        return pa.ExtensionArray.from_storage(array.type, _own_copy(array.storage))
-    if not isinstance(array, pa.Array):
-        raise TypeError(f"as_arrow_array() gave {type(array).__name__}, not an Arrow array")
+        return pa.ExtensionArray.from_storage(array.type, own_copy(array.storage))
     return copied_array(array)
+
+
+def captured_for_row(encoding: Encoding, value: Any) -> Captured:
+    """Captures a value of which nothing may change afterwards, whatever it is."""
+    shape, data = capture(encoding, value)
+    return shape, own_copy(data) if shape == ARROW else data
 
 
 def _joined(form: Form, data: list[Any]) -> Row:

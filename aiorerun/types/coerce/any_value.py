@@ -19,19 +19,49 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+class _LooseNumbers(NumberEncoding):
+    """Untyped numbers."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[Callable[..., Encoding], tuple[Any, ...]]:
+        """How to find it again: it is in no catalog."""
+        return number_encoding, (self.dtype,)
+
+
+class _LooseBooleans(BoolEncoding):
+    """Untyped booleans."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[Callable[..., Encoding], tuple[Any, ...]]:
+        """How to find it again."""
+        return getattr, (_Loose, "boolean")
+
+
+class _LooseTexts(TextEncoding):
+    """Untyped texts."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[Callable[..., Encoding], tuple[Any, ...]]:
+        """How to find it again."""
+        return getattr, (_Loose, "text")
+
+
 class _Loose:
     """The encodings of untyped values, one per Arrow type."""
 
     numbers: ClassVar[dict[str, NumberEncoding]] = {}
-    boolean: Final = BoolEncoding()
-    text: Final = TextEncoding()
+    boolean: Final = _LooseBooleans()
+    text: Final = _LooseTexts()
 
 
 def number_encoding(dtype: str) -> NumberEncoding:
     """The encoding of untyped numbers of a dtype; always the same object."""
     found = _Loose.numbers.get(dtype)
     if found is None:
-        found = _Loose.numbers.setdefault(dtype, NumberEncoding(dtype))
+        found = _Loose.numbers.setdefault(dtype, _LooseNumbers(dtype))
     return found
 
 

@@ -20,6 +20,8 @@ from aiorerun.types.encoding import (
 )  # fmt: skip
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pyarrow as pa
 
 
@@ -36,15 +38,17 @@ class ArrowEncoding(Encoding):
     def of(cls, arrow_type: pa.DataType) -> ArrowEncoding:
         """The encoding of this type; equal types, metadata and all, give the same object."""
         # Types compare equal whatever their metadata says, so their schema bytes are the key.
-        import pyarrow as pa
-
-        key = pa.schema([pa.field("", arrow_type)]).serialize().to_pybytes()
+        key = _schema_of(arrow_type)
         found = cls._interned.get(key)
         if found is None:
             found = cls.__new__(cls)
             found._type = arrow_type
             found = cls._interned.setdefault(key, found)
         return found
+
+    def __reduce__(self) -> tuple[Callable[..., Encoding], tuple[Any, ...]]:
+        """How to find it again, or to make it in another process."""
+        return _encoding_in, (_schema_of(self._type),)
 
     def __repr__(self) -> str:
         return f"ArrowEncoding({self._type})"
@@ -87,3 +91,41 @@ def captured_to_arrow(encoding: Encoding, shape: Shape, data: Any) -> pa.Array[A
         return unflatten(encoding.blob_column((data,)))
     assert shape == PACKED
     return unflatten(encoding.packed_column((data,)))
+
+
+def _schema_of(arrow_type: pa.DataType) -> bytes:
+    """All that a type is, as bytes."""
+    import pyarrow as pa
+
+    schema: bytes = pa.schema([pa.field("", arrow_type)]).serialize().to_pybytes()
+    return schema
+
+
+def _encoding_in(schema: bytes) -> ArrowEncoding:
+    import pyarrow as pa
+
+    return ArrowEncoding.of(pa.ipc.read_schema(pa.py_buffer(schema)).field(0).type)
+
+
+def to_ipc(array: pa.Array[Any]) -> bytes:
+    """An Arrow array as an IPC stream.
+
+    For pickles: in those that pyarrow makes, some types lose a part, and an array that is a slice of another
+    brings all of it along.
+    """
+    import pyarrow as pa
+
+    batch = pa.record_batch([array], [""])
+    stream = pa.BufferOutputStream()
+    with pa.ipc.new_stream(stream, batch.schema) as writer:
+        writer.write_batch(batch)
+    data: bytes = stream.getvalue().to_pybytes()
+    return data
+
+
+def from_ipc(data: bytes) -> pa.Array[Any]:
+    """The array in such a stream."""
+    import pyarrow as pa
+
+    with pa.ipc.open_stream(data) as reader:
+        return reader.read_next_batch().column(0)

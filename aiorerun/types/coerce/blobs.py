@@ -73,7 +73,7 @@ class BlobEncoding(Encoding):
     def capture(self, value: Any) -> Captured:
         """Copies a value into one of the shapes; ``bytes`` cannot change, so they are kept as they are."""
         if isinstance(value, bytes):
-            return BLOB, value
+            return BLOB, _plain(value)
         value = plain_array(value)
         if isinstance(value, bytearray | memoryview | OwnBytes | Native):
             return BLOB, self._one(value)
@@ -115,7 +115,7 @@ class BlobEncoding(Encoding):
         import numpy as np
 
         if isinstance(value, bytes):
-            return value
+            return _plain(value)
         if isinstance(value, bytearray | memoryview):
             return bytes(value)
         if isinstance(value, OwnBytes):
@@ -144,6 +144,11 @@ class BlobEncoding(Encoding):
 
 def _itself(value: bytes) -> bytes:
     return value
+
+
+def _plain(value: bytes) -> bytes:
+    """The same, without what a subclass makes of it."""
+    return value if type(value) is bytes else bytes.__getitem__(value, slice(None))
 
 
 def _bytes_of(values: Any) -> bytes:

@@ -15,6 +15,15 @@ def is_own(kind: type) -> bool:
     return kind.__module__.partition(".")[0] in _OWN
 
 
+def holds_arrow(kind: type) -> bool:
+    """Whether values of a type are, or share, Arrow data."""
+    return (
+        kind.__module__.partition(".")[0] == "pyarrow"
+        or hasattr(kind, "__arrow_c_array__")
+        or hasattr(kind, "__arrow_c_stream__")
+    )
+
+
 def plain_array(value: Any) -> Any:
     """An array of another library as one of numpy or Arrow; any other value as it is.
 

@@ -172,13 +172,26 @@ def tensor(shape: Sequence[int], names: Sequence[str] | None, values: npt.NDArra
     """A captured tensor of an array that nobody else writes to.
 
     Raises:
-        TypeError: Its numbers are of a type that tensors cannot have.
+        TypeError: Its numbers are of a type that tensors cannot have, or a name is ``None``.
+        ValueError: A name is not valid Unicode.
     """
     if values.dtype.name not in _CODES:
         raise refusal(
             values, "an array of numbers", TypeError(f"dtype {values.dtype} has no place in a tensor")
         )
-    return Tensor(tuple(map(int, shape)), None if names is None else tuple(map(str, names)), values.ravel())
+    return Tensor(tuple(map(int, shape)), None if names is None else tuple(map(_name, names)), values.ravel())
+
+
+def _name(name: Any) -> str:
+    """The name of a dimension."""
+    if name is None:
+        raise TypeError("dim_names: a dimension has the name None; pass '' for one without")
+    text = str(name)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"dim_names: {text!r} is not valid Unicode") from error
+    return text
 
 
 def _add_values(items: Sequence[Tensor], nodes: list[tuple[int, int]], buffers: list[Any]) -> None:

@@ -152,7 +152,7 @@ class VectorEncoding(Encoding):
         import numpy as np
 
         try:
-            array = np.array(value, self.dtype)
+            array = np.array(value, self.dtype, order="C")
         except Exception as error:
             raise refusal(value, self.accepted, error) from error
         return self._shaped(array, value)

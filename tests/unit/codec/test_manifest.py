@@ -325,3 +325,8 @@ def test_chunks_without_rows_or_components() -> None:
 def test_the_catalog_of_nothing() -> None:
     groups: list[ChunkGroup] = []
     assert Catalog(groups).schema().names == ["rerun.controls.RowId"]
+
+
+def test_colons_of_components_without_archetype_stay() -> None:
+    assert component_parts(ComponentDescriptor(":q")) == ("", ":q")
+    assert component_parts(ComponentDescriptor(":")) == ("", ":")

@@ -178,3 +178,23 @@ def test_plans_are_bounded_and_never_wrong(monkeypatch: pytest.MonkeyPatch) -> N
         # The value fits its type but not the encoding: the plan fails, the closer look tells.
         assert content(AnyValues(a=1 << 70)) == {}
         assert content(AnyValues(s="\ud800")) == {}
+
+
+@pytest.mark.parametrize("wrong", ["", "caf\udce9", 5])
+def test_a_name_that_cannot_be_costs_its_own_component_only(wrong: Any) -> None:
+    components = {wrong: 1, "good": 2}
+    with pytest.warns(errors.RerunWarning, match="component"):
+        values = DynamicArchetype("Own", components=components)
+    assert content(values) == {"Own:good": [2]}
+    with pytest.warns(errors.RerunWarning, match="component"):
+        columns = DynamicArchetype.columns("Own", components=components)
+    assert [str(column.component_descriptor()) for column in columns] == ["Own:good"]
+    with pytest.warns(errors.RerunWarning, match="component"):
+        values.with_component_from_data(wrong, 3)
+    assert content(values) == {"Own:good": [2]}
+    with errors.strict_scope(True), pytest.raises((TypeError, ValueError), match="component"):
+        DynamicArchetype("Own", components=components)
+
+
+def test_an_empty_archetype_is_none() -> None:
+    assert content(DynamicArchetype("", components={"x": 1})) == {"x": [1]}

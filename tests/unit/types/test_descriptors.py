@@ -92,3 +92,27 @@ def test_changing_a_copy_leaves_the_original() -> None:
     original.or_with_overrides("A", "T")
     original.with_builtin_archetype("A")
     assert parts(original) == ("conf", None, None)
+
+
+@pytest.mark.parametrize("parts", [(5,), (None,), (b"x",), ("x", 5), ("x", None, 5)])
+def test_names_are_texts(parts: Any) -> None:
+    with pytest.raises(
+        TypeError, match=r"(component|archetype|component_type) must be a str, got (int|NoneType|bytes)"
+    ):
+        ComponentDescriptor(*parts)
+    with pytest.raises(TypeError, match="archetype must be a str, got int"):
+        ComponentDescriptor("x").with_builtin_archetype(5)  # type: ignore[arg-type]
+
+
+def test_names_that_no_reader_takes() -> None:
+    with pytest.raises(ValueError, match="must not be empty"):
+        ComponentDescriptor("")
+    wrong: list[tuple[Any, ...]] = [("caf\udce9",), ("x", "caf\udce9"), ("x", None, "caf\udce9")]
+    for parts in wrong:
+        with pytest.raises(ValueError, match="must be valid Unicode"):
+            ComponentDescriptor(*parts)
+
+
+def test_an_empty_name_is_none() -> None:
+    assert ComponentDescriptor("x", "", "") == ComponentDescriptor("x")
+    assert ComponentDescriptor("x").with_builtin_archetype("") == ComponentDescriptor("x")

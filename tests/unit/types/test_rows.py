@@ -132,3 +132,31 @@ def test_the_merged_forms_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     from aiorerun.types import rows
 
     assert len(rows._merged) <= 2
+
+
+def test_arrow_arrays_are_copied_whatever_they_come_in() -> None:
+    numbers = np.arange(3.0)
+    array = pa.array(numbers)
+    small = np.arange(3, dtype=np.float32)
+
+    class Column:
+        """What other libraries give, over Arrow's interface."""
+
+        def __arrow_c_array__(self, requested_schema: object = None) -> Any:
+            return array.__arrow_c_array__(requested_schema)
+
+    rows = [
+        Scalars(array)._row,
+        Scalars(Column())._row,  # type: ignore[arg-type]
+        Scalars(c.ScalarBatch(array))._row,  # type: ignore[arg-type]
+        row_of([c.ScalarBatch(array).described(ComponentDescriptor("y"))]),
+        row_of([DescribedComponentBatch(ArrowBatch(array), ComponentDescriptor("x"))]),
+        AnyValues(rows_test_arrow=array)._row,
+        AnyValues().with_component_from_data("rows_test_arrow", array)._row,
+        Points3D.from_fields(radii=pa.array(small))._row,
+    ]
+    numbers[:] = 9
+    small[:] = 9
+    assert array.to_pylist() == [9, 9, 9]  # it is a view
+    for row in rows:
+        assert list(content(row).values()) == [[0, 1, 2]]
