@@ -1,4 +1,4 @@
-"""When rows become chunks, and the limits of the pipeline.
+"""When rows become chunks, the limits of the pipeline, and the checks of such settings.
 
 The settings of the batcher come from the program, else from the environment, else from the sinks.
 """
@@ -11,7 +11,8 @@ import math
 import operator
 import os
 import re
-from typing import TYPE_CHECKING, Final
+import threading
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +34,9 @@ U64_MAX: Final = (1 << 64) - 1
 
 _MIB: Final = 1 << 20
 _LONGEST_TICK: Final = dt.timedelta.max.total_seconds()
+_LONGEST_WAIT: Final = threading.TIMEOUT_MAX / 4
+"""Threads cannot wait much longer at once, and some waits are sums of several."""
+_MAX_PORT: Final = 0xFFFF
 
 logger = logging.getLogger("aiorerun")
 
@@ -167,7 +171,7 @@ def batcher_config_from_env(default: ChunkBatcherConfig) -> ChunkBatcherConfig:
     ``RERUN_FLUSH_TICK_SECS`` holds seconds, ``RERUN_FLUSH_NUM_BYTES`` an integer or a size such as
     ``10MB`` or ``2KiB``, ``RERUN_FLUSH_NUM_ROWS`` and ``RERUN_CHUNK_MAX_ROWS_IF_UNSORTED`` integers.
     ``RERUN_MAX_CHUNK_ROWS_IF_UNSORTED`` is the old name of the last one, and goes before it. If one
-    of them cannot be read, that is logged as an error and none of them counts.
+    of them cannot be read, none of them counts, and that is logged as an error: once, until it is another.
 
     Returns:
         A configuration of its own; ``default`` is not touched.
@@ -180,10 +184,81 @@ def batcher_config_from_env(default: ChunkBatcherConfig) -> ChunkBatcherConfig:
         try:
             setattr(config, attribute, read(text))
         except ValueError as error:
-            reason = f"{name}={text!r} is not understood ({error})"
-            logger.error("%s: all batcher settings of the environment are ignored", reason)  # noqa: TRY400
+            _Told.tell(f"{name}={text!r} is not understood ({error})")
             return ChunkBatcherConfig(*default._values())
+    _Told.reason = None
     return config
+
+
+class _Told:
+    """What was said last about the environment: it is read by every stream, and at each change of sinks."""
+
+    reason: str | None = None
+
+    @classmethod
+    def tell(cls, reason: str) -> None:
+        """Logs it, unless that was said last."""
+        if reason != cls.reason:
+            cls.reason = reason
+            logger.error("%s: all batcher settings of the environment are ignored", reason)
+
+
+def check_batcher_config(value: Any, argument: str) -> None:
+    """Raises ``TypeError`` for what is neither a :class:`ChunkBatcherConfig` nor ``None``."""
+    if value is not None and not isinstance(value, ChunkBatcherConfig):
+        # With its module: the official SDK has a class of the same name.
+        got = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
+        raise TypeError(
+            f"{argument} must be an aiorerun.ChunkBatcherConfig, got {got}: pass one, such as "
+            "ChunkBatcherConfig.LOW_LATENCY(), or None"
+        )
+
+
+def check_text(value: Any, argument: str, example: str) -> None:
+    """Raises ``TypeError`` for what is no text. The message does not show it: it may be a secret."""
+    if not isinstance(value, str):
+        raise TypeError(f"{argument} must be a str, got {type(value).__name__}: pass {example}")
+
+
+def check_number(value: Any, argument: str) -> None:
+    """Raises ``TypeError`` for what is no number."""
+    if isinstance(value, bool) or not hasattr(value, "__float__"):
+        raise TypeError(f"{argument} must be a number, got {type(value).__name__}")
+
+
+def check_positive(value: float, argument: str) -> None:
+    """Raises ``TypeError`` for what is no number, and ``ValueError`` for one that is not above 0."""
+    check_number(value, argument)
+    if not value > 0:
+        raise ValueError(f"{argument} must be positive, got {value!r}")
+
+
+def checked_bytes(value: int, argument: str) -> int:
+    """A number of bytes; raises ``TypeError`` for what is no integer, and ``ValueError`` below 1."""
+    number = _integer(value, argument)
+    check_positive(number, argument)
+    return number
+
+
+def checked_seconds(value: float, argument: str) -> float:
+    """Seconds to wait, with ``math.inf`` for longer than anybody waits.
+
+    Raises:
+        TypeError: It is no number.
+        ValueError: It is negative or NaN.
+    """
+    check_number(value, argument)
+    if not value >= 0:
+        raise ValueError(f"{argument} must be 0 s or more, got {value!r}; pass math.inf for no limit")
+    return float(min(value, _LONGEST_WAIT))
+
+
+def checked_port(value: int, argument: str) -> int:
+    """A TCP port; raises ``TypeError`` for what is no integer, and ``ValueError`` for what is no port."""
+    number = _integer(value, argument)
+    if not 0 <= number <= _MAX_PORT:
+        raise ValueError(f"{argument} must be from 0 to {_MAX_PORT}, got {number}; 0 takes a free one")
+    return number
 
 
 def _seconds(value: float | dt.timedelta) -> float:
@@ -203,10 +278,14 @@ def _seconds(value: float | dt.timedelta) -> float:
     return math.inf if seconds >= _LONGEST_TICK else seconds
 
 
-def _u64(value: int, name: str) -> int:
+def _integer(value: int, name: str) -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise TypeError(f"{name} must be an int, got {type(value).__name__}: pass int(...)")
-    number = operator.index(value)
+    return operator.index(value)
+
+
+def _u64(value: int, name: str) -> int:
+    number = _integer(value, name)
     if not 0 <= number <= U64_MAX:
         raise ValueError(f"{name} must be from 0 to 2**64 - 1, got {number}")
     return number

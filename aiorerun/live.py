@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from aiorerun.config import DEFAULT_GRPC_PORT
+from aiorerun.config import DEFAULT_GRPC_PORT, checked_port
 from aiorerun.pipeline.capture import DISABLED
 from aiorerun.sending import AsyncSending, BaseSending
 from aiorerun.stream_base import check_timeout, logger
@@ -39,7 +39,8 @@ class BaseLive(BaseSending):
     ) -> str:
         from aiorerun.server import GrpcServerSink
 
-        sink = GrpcServerSink(port=DEFAULT_GRPC_PORT if port is None else port, **options)
+        number = DEFAULT_GRPC_PORT if port is None else checked_port(port, "grpc_port")
+        sink = GrpcServerSink(port=number, **options)
         await self._replace_sinks((sink,), default)
         # Forced into a file, it is not attached either.
         return sink.uri if self._is_attached(sink) else SERVED_NOWHERE
@@ -137,6 +138,7 @@ class AsyncLive(BaseLive, AsyncSending):
 
         Raises:
             InvalidUrlError: The URL names no message proxy.
+            TypeError: It is no text, or the token is none.
         """
         await self._connect(url, self._captured_default("connect_grpc", default_blueprint), tls, token)
 
@@ -195,7 +197,9 @@ class AsyncLive(BaseLive, AsyncSending):
         Raises:
             SinkOpenError: The port is taken, or the address is not there; the former sinks stay.
             BadMemoryLimitError: ``server_memory_limit`` is none.
-            ValueError: The address is open to other machines, and nothing says that it may be.
+            ValueError: The address is open to other machines, and nothing says that it may be; or the port is
+                none.
+            TypeError: The port is no integer; the address, the limit or the token is no text.
         """
         options = {
             "bind_ip": bind_ip,

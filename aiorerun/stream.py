@@ -47,8 +47,9 @@ class AsyncRecordingStream(AsyncShowing):
         send_properties: Record the start time under ``/__properties``.
         batcher_config: When rows become chunks; overrides the environment and the sinks' defaults.
         max_bytes_in_flight: Over this many bytes under way, ``log`` waits.
-        max_wait: Seconds that ``log`` waits per stall before rows are refused.
-        close_timeout: Seconds that closing a sink may take before what is left is dropped and counted.
+        max_wait: Seconds that ``log`` waits per stall before rows are refused; ``math.inf`` for no limit.
+        close_timeout: Seconds that opening a sink may take, and closing it before what is left is dropped and
+            counted.
         make_context_default: Another name of ``make_thread_default``.
         overflow: What happens over ``max_bytes_in_flight``, and when too much waits for a sink that has no
             policy of its own; see :data:`aiorerun.OverflowPolicy`. With ``"wait"``, the default, ``log``
@@ -56,7 +57,9 @@ class AsyncRecordingStream(AsyncShowing):
             have their own: see :class:`aiorerun.QueuedSink`.
 
     Raises:
-        ValueError: The application id is empty, or there is no such policy.
+        ValueError: The application id is empty, there is no such policy, or a limit is negative, zero or NaN
+            (``max_wait`` may be 0: nobody waits then).
+        TypeError: A limit is no number, or ``batcher_config`` is no :class:`ChunkBatcherConfig`.
     """
 
     _active: ClassVar[ActiveRecordings[AsyncRecordingStream]] = ActiveRecordings("aiorerun_active")

@@ -14,7 +14,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from aiorerun import process
-from aiorerun.config import CLOSE_TIMEOUT_SECS, MAX_BYTES_IN_FLIGHT, MAX_WAIT_SECS
+from aiorerun.config import (
+    check_batcher_config,
+    check_number,
+    check_positive,
+    checked_bytes,
+    checked_seconds,
+)
 from aiorerun.context import ActiveRecordings, StoreTimes
 from aiorerun.engine.cargo import Ready
 from aiorerun.engine.engine import Engine, retrieve
@@ -32,7 +38,7 @@ from aiorerun.errors import (
 )
 from aiorerun.pipeline.capture import CLOSED, DISABLED, FULL, OPEN, UNOPENED
 from aiorerun.pipeline.overflow import ESSENTIAL, check_policy
-from aiorerun.sinks.queued import check_max_queued_bytes
+from aiorerun.sinks.queued import check_max_queued_bytes, check_sink
 from aiorerun.time_setting import TimeScope, checked_time, set_checked_time
 from aiorerun.types.ids import ids
 from aiorerun.types.store import StoreId, StoreKind, normalize_application_id, process_recording_id
@@ -92,6 +98,7 @@ class BaseRecordingStream:
         overflow: OverflowPolicy = "wait",
     ) -> None:
         self._prepare()
+        check_batcher_config(batcher_config, f"{type(self).__name__}: batcher_config")
         application_id = normalize_application_id(application_id)
         if recording_id is None:
             recording_id = process_recording_id(application_id)
@@ -101,10 +108,8 @@ class BaseRecordingStream:
             self._store,
             batcher_config,
             ids,
-            max_bytes_in_flight=MAX_BYTES_IN_FLIGHT if max_bytes_in_flight is None else max_bytes_in_flight,
-            max_wait=MAX_WAIT_SECS if max_wait is None else max_wait,
-            close_timeout=CLOSE_TIMEOUT_SECS if close_timeout is None else close_timeout,
             overflow=overflow,
+            **_checked_limits(type(self).__name__, max_bytes_in_flight, max_wait, close_timeout),
         )
         self._engine.room.on_refusal = _warn_about_refusal
         self._capture = self._engine.capture
@@ -496,21 +501,32 @@ class BaseRecordingStream:
         return self._engine.stats()
 
 
+def _checked_limits(
+    name: str, max_bytes_in_flight: int | None, max_wait: float | None, close_timeout: float | None
+) -> dict[str, Any]:
+    """The limits of a stream: those that were passed, checked, and the usual ones for ``None``."""
+    limits: dict[str, Any] = {}
+    if max_bytes_in_flight is not None:
+        limits["max_bytes_in_flight"] = checked_bytes(max_bytes_in_flight, f"{name}: max_bytes_in_flight")
+    if max_wait is not None:
+        limits["max_wait"] = checked_seconds(max_wait, f"{name}: max_wait")
+    if close_timeout is not None:
+        # Sinks have so long to open, too: with 0 none ever would.
+        check_positive(close_timeout, f"{name}: close_timeout")
+        limits["close_timeout"] = checked_seconds(close_timeout, f"{name}: close_timeout")
+    return limits
+
+
 def check_timeout(timeout_sec: float, argument: str = "flush: timeout_sec") -> None:
-    """Raises ``ValueError`` for a timeout that is negative or not a number."""
+    """Raises ``TypeError`` for what is no number, ``ValueError`` for one that is negative or NaN."""
+    check_number(timeout_sec, argument)
     if math.isnan(timeout_sec) or timeout_sec < 0:
         raise ValueError(f"{argument} must not be negative or NaN, got {timeout_sec!r}; 0 does not wait")
 
 
 def _check_sinks(sinks: tuple[Any, ...]) -> None:
     for sink in sinks:
-        missing = [
-            name for name in ("open", "write", "flush", "aclose") if not callable(getattr(sink, name, None))
-        ]
-        if missing:
-            raise TypeError(
-                f"set_sinks: {sink!r} is not a sink, it has no {', '.join(missing)}; see aiorerun.sinks.Sink"
-            )
+        check_sink(sink, "set_sinks")
     for position, sink in enumerate(sinks):
         if sink in sinks[:position]:
             raise ValueError(f"Duplicate sinks detected: {sink!r}")

@@ -11,13 +11,14 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from aiorerun import process
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from types import FrameType, TracebackType
 
 logger = logging.getLogger("aiorerun")
@@ -192,12 +193,28 @@ def checked_signals(given: int | Iterable[int] | None) -> tuple[signal.Signals, 
     """Signals that were given as one, several or none.
 
     Raises:
+        TypeError: Something else was given, such as a name.
         ValueError: There is no such signal, or it cannot be handled.
     """
-    numbers = () if given is None else (given,) if isinstance(given, int) else tuple(given)
-    for number in numbers:
-        if number in (getattr(signal, "SIGKILL", None), getattr(signal, "SIGSTOP", None)):
-            raise ValueError(
-                f"FlightRecorderSink: on_signal: {signal.Signals(number).name} cannot be handled"
-            )
-    return tuple(dict.fromkeys(signal.Signals(number) for number in numbers))
+    if given is None:
+        return ()
+    # A text is no iterable of signals, though it can be iterated over.
+    numbers = given if isinstance(given, Iterable) and not isinstance(given, (str, bytes)) else (given,)
+    return tuple(dict.fromkeys(_checked_signal(number) for number in numbers))
+
+
+def _checked_signal(given: Any) -> signal.Signals:
+    if isinstance(given, bool) or not isinstance(given, int):
+        name = given if isinstance(given, str) and hasattr(signal, given) else "SIGUSR1"
+        raise TypeError(
+            f"FlightRecorderSink: on_signal: {given!r} is no signal; pass signal.{name}, or several of them"
+        )
+    try:
+        number = signal.Signals(given)
+    except ValueError:
+        raise ValueError(
+            f"FlightRecorderSink: on_signal: there is no signal {given}; pass one such as signal.SIGUSR1"
+        ) from None
+    if number in (getattr(signal, "SIGKILL", None), getattr(signal, "SIGSTOP", None)):
+        raise ValueError(f"FlightRecorderSink: on_signal: {number.name} cannot be handled")
+    return number

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
 from aiorerun import lifecycle, process
+from aiorerun.config import check_positive
 from aiorerun.errors import SinkOpenError
 from aiorerun.flight.hooks import LoopHook, SignalHook, SysHook, ThreadHook, checked_signals
 from aiorerun.flight.lingering import linger, stop_lingering
@@ -85,8 +86,8 @@ class BaseFlightRecorder:
             ("max_seconds", max_seconds), ("max_bytes", max_bytes), ("max_dumps", max_dumps),
             ("max_static_bytes", max_static_bytes),
         ):  # fmt: skip
-            if value is not None and not value > 0:
-                raise ValueError(f"FlightRecorderSink: {name} must be positive, got {value!r}")
+            if value is not None:
+                check_positive(value, f"FlightRecorderSink: {name}")
         self._names = PartNames(path, "FlightRecorderSink: path", numbered=False)
         self.max_seconds = max_seconds
         self.max_bytes = max_bytes

@@ -55,6 +55,7 @@ class FlightRecorderSink(BaseFlightRecorder):
     Raises:
         ValueError: There is no limit, or one is not positive; the path has other fields; a signal cannot be
             handled.
+        TypeError: A limit is no number, or a signal is none.
     """
 
     async def dump(self, path: str | os.PathLike[str] | None = None) -> Path:

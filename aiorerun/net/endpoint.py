@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from aiorerun.config import check_text
 from aiorerun.errors import InvalidUrlError
 from aiorerun.net.hosts import parse_host
 
@@ -68,7 +69,9 @@ class Endpoint:
 
         Raises:
             InvalidUrlError: It is no URL of a message proxy.
+            TypeError: It is no text.
         """
+        check_text(url, "url", f"one such as {DEFAULT_URL!r}")
         try:
             return _parse(url)
         except ValueError as error:

@@ -8,6 +8,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Final
 
+from aiorerun.config import check_text
 from aiorerun.errors import BadMemoryLimitError
 
 if TYPE_CHECKING:
@@ -95,7 +96,9 @@ def parse_memory_limit(text: str, total_ram: Callable[[], int] = total_ram) -> i
 
     Raises:
         BadMemoryLimitError: It is none of these, or negative.
+        TypeError: It is no text.
     """
+    check_text(text, "server_memory_limit", "one such as '25%' or '4GB'")
     if text in _UNLIMITED:
         return None
     if text.endswith("%"):

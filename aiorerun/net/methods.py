@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from aiorerun.config import check_text
+
 PROXY_SERVICE: Final = "rerun.sdk_comms.v1alpha1.MessageProxyService"
 """The service that messages are written to and read from."""
 
@@ -39,9 +41,11 @@ def auth_metadata(token: str | None) -> dict[str, str]:
 
     Raises:
         ValueError: The token holds what HTTP headers cannot hold. The text does not show it.
+        TypeError: It is no text.
     """
     if token is None:
         return {}
+    check_text(token, "token", "what the server asks for, or None")
     if not token or not token.isascii() or not token.isprintable() or token != token.strip():
         raise ValueError("token: must be printable ASCII, without blanks at its ends, and not empty")
     return {"authorization": f"Bearer {token}"}

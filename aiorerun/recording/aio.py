@@ -98,6 +98,9 @@ class Recording(BaseRecording):
     ) -> pa.Table:
         """The rows of an entity that have a component: row id, times, and a list of instances per row.
 
+        What the recording does not have, an entity, a component or a timeline, has no rows: the table is
+        empty then. :meth:`schema` says what there is.
+
         Args:
             entity_path: The entity.
             component: The component, e.g. ``"Points3D:positions"``.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from typing import Final
 
+from aiorerun.config import check_text
 from aiorerun.net.hosts import is_loopback
 from aiorerun.net.methods import auth_metadata
 from aiorerun.server.rpc_error import Code, RpcError
@@ -55,7 +56,9 @@ def check_exposure(bind_ip: str, *, token: str | None, insecure: bool) -> None:
 
     Raises:
         ValueError: Other machines could reach the server, and it has no token.
+        TypeError: The address is no text.
     """
+    check_text(bind_ip, "bind_ip", "an address such as '127.0.0.1'")
     if token is None and not insecure and not is_loopback(bind_ip):
         raise ValueError(
             f"bind_ip={bind_ip!r} lets other machines read and write what is logged: pass token=... to ask "

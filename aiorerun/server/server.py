@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Final
 
+from aiorerun.config import checked_port
 from aiorerun.errors import SinkOpenError
 from aiorerun.net.endpoint import DEFAULT_PORT, Endpoint
 from aiorerun.net.hosts import is_loopback
@@ -78,11 +79,10 @@ class ProxyServer:
         timeouts: PortTimeouts | None = None,
     ) -> None:
         check_exposure(bind_ip, token=token, insecure=insecure)
-        check_port(port)
         self._authorization = Authorization(token)
         self._limit = parse_memory_limit(server_memory_limit)
         self._bind_ip = bind_ip
-        self._wanted_port = port
+        self._wanted_port = checked_port(port, "port")
         self._newest_first = newest_first
         patterns = origin_patterns(cors_allow_origin)
         self._origins = Origins(patterns, is_open=token is not None or not is_loopback(bind_ip))
@@ -215,12 +215,6 @@ def _load(tls: ServerTls) -> tuple[ModuleType, ssl.SSLContext | None]:
         # their gRPC-web is served over HTTP/1.1.
         context.set_alpn_protocols(["http/1.1", "h2"])
     return parts, context
-
-
-def check_port(port: int) -> None:
-    """Raises ``ValueError`` for what is no port."""
-    if not 0 <= port <= 0xFFFF:
-        raise ValueError(f"port: {port!r} is none; pass 0 for a free one, or a number up to 65535")
 
 
 def origin_patterns(cors_allow_origin: str | Iterable[str] | None) -> tuple[str, ...]:

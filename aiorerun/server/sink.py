@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
-from aiorerun.config import ChunkBatcherConfig
+from aiorerun.config import ChunkBatcherConfig, checked_port
 from aiorerun.errors import SinkOpenError
 from aiorerun.net.endpoint import DEFAULT_PORT
 from aiorerun.net.memory_limit import parse_memory_limit
 from aiorerun.server.auth import Authorization, check_exposure
-from aiorerun.server.server import ProxyServer, check_port, origin_patterns, proxy_uri
+from aiorerun.server.server import ProxyServer, origin_patterns, proxy_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,6 +43,7 @@ class GrpcServerSink:
 
     Raises:
         ValueError: The address is open to others without a token; a limit or the token makes no sense.
+        TypeError: The port is no integer; the address, the limit or the token is no text.
     """
 
     def __init__(
@@ -58,11 +59,10 @@ class GrpcServerSink:
         insecure: bool = False,
     ) -> None:
         check_exposure(bind_ip, token=token, insecure=insecure)
-        check_port(port)
         parse_memory_limit(server_memory_limit)
         Authorization(token)
         self.bind_ip = bind_ip
-        self.port = port
+        self.port = checked_port(port, "port")
         self.server_memory_limit = server_memory_limit
         self.newest_first = newest_first
         self.cors_allow_origin = origin_patterns(cors_allow_origin)

@@ -162,15 +162,16 @@ class PartFolder:
         self.parts.append(KeptPart(path, size))
         self.nbytes += size
 
-    def trim(self, keep: int | None, room: int | None) -> None:
+    def trim(self, keep: int | None, room: int | None, spared: int) -> None:
         """Deletes the oldest parts.
 
         Args:
             keep: So many may stay.
             room: So many bytes may stay.
+            spared: So many of the newest stay, whatever room there is.
         """
-        while self.parts and (
-            (keep is not None and len(self.parts) > keep) or (room is not None and self.nbytes > room)
+        while (keep is not None and len(self.parts) > keep) or (
+            room is not None and self.nbytes > room and len(self.parts) > spared
         ):
             oldest = self.parts.pop(0)
             self.nbytes -= oldest.size

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from aiorerun.config import check_number
 from aiorerun.pipeline.overflow import check_policy
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ class QueuedSink:
 
     Raises:
         ValueError: There is no such policy, or the limit is not positive.
-        TypeError: It is a binary stream, which takes everything at once: nothing ever waits for it.
+        TypeError: It is no sink; or a binary stream, which takes everything at once: nothing ever waits for
+            it.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class QueuedSink:
                 f"QueuedSink: nothing waits for {sink!r}, what it keeps counts towards the byte limit of the "
                 "recording; pass overflow to the recording stream"
             )
+        check_sink(sink, "QueuedSink")
         self.sink = sink
         self.overflow: OverflowPolicy = check_policy(overflow)
         self.max_queued_bytes = check_max_queued_bytes(max_queued_bytes)
@@ -84,8 +87,22 @@ class QueuedSink:
         await self.sink.aclose()
 
 
+def check_sink(sink: Any, name: str) -> None:
+    """Raises ``TypeError`` for what lacks a method of a sink; the text begins with the name of who asks."""
+    missing = [
+        method for method in ("open", "write", "flush", "aclose") if not callable(getattr(sink, method, None))
+    ]
+    if missing:
+        raise TypeError(
+            f"{name}: {sink!r} is not a sink, it has no {', '.join(missing)}; see aiorerun.sinks.Sink"
+        )
+
+
 def check_max_queued_bytes(value: int | None) -> int | None:
-    """Raises ``ValueError`` for a limit that is not positive."""
-    if value is not None and value <= 0:
+    """Raises ``TypeError`` for what is no number, and ``ValueError`` for a limit that is not positive."""
+    if value is None:
+        return None
+    check_number(value, "max_queued_bytes")
+    if not value > 0:
         raise ValueError(f"max_queued_bytes: {value!r} is not positive; pass a number of bytes, or None")
     return value

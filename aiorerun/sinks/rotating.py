@@ -14,6 +14,7 @@ from weakref import WeakSet
 
 from aiorerun import process
 from aiorerun.codec.framing import MessageKind
+from aiorerun.config import check_positive
 from aiorerun.errors import SinkOpenError
 from aiorerun.pipeline.overflow import check_policy
 from aiorerun.sinks.parcel import is_property
@@ -62,13 +63,14 @@ class RotatingFileSink:
             ``"run-{index:04}.rrd"``; ``{start}``, when the part was begun, in UTC and as ``strftime`` writes
             it, as in ``"run-{start:%Y-%m-%dT%H%M%S}.rrd"``; and ``{pid}``. With neither index nor start,
             ``-{index:06}`` is added. The directory must exist.
-        max_bytes: No part is larger, its footer left out: about a hundred bytes per chunk. A chunk is never
-            divided, and where what a part begins with takes more than half of this, parts are twice as large
-            as that.
+        max_bytes: A part that would become larger is finished first; its footer comes on top, about a hundred
+            bytes per chunk. A chunk is never divided: one that is larger makes its part larger. Where what a
+            part begins with takes more than half of this, parts are twice as large as that.
         max_seconds: So long after its first chunk a part is finished, whether more comes or not.
         keep: So many finished parts stay; the oldest are deleted. By default all do.
-        total_bytes: All parts together are no larger, the one that is being written included; the oldest are
-            deleted first. A part is at most half of this.
+        total_bytes: Above this the oldest parts are deleted, the one that is being written counted in. A part
+            is finished at half of this. The newest part with data always stays, also where one chunk alone
+            is larger than all parts may be; that is told once.
         write_footer: Whether parts end with a footer, needed for random access.
         max_static_bytes: So much is kept in memory of what parts begin with. Over that, the static data that
             was logged first is left out of new parts, with one warning.
@@ -78,6 +80,7 @@ class RotatingFileSink:
 
     Raises:
         ValueError: It would never rotate, a limit is not positive, or the pattern has other fields.
+        TypeError: A limit is no number.
     """
 
     is_file = True
@@ -102,8 +105,8 @@ class RotatingFileSink:
             ("max_bytes", max_bytes), ("max_seconds", max_seconds), ("keep", keep),
             ("total_bytes", total_bytes), ("max_static_bytes", max_static_bytes),
         ):  # fmt: skip
-            if value is not None and not value > 0:
-                raise ValueError(f"RotatingFileSink: {name} must be positive, got {value!r}")
+            if value is not None:
+                check_positive(value, f"RotatingFileSink: {name}")
         if max_bytes is not None and total_bytes is not None and total_bytes < 2 * max_bytes:
             raise ValueError("RotatingFileSink: total_bytes must have room for two parts of max_bytes")
         self._names = PartNames(path, "RotatingFileSink: path", numbered=True)
@@ -238,6 +241,7 @@ class RotatingFileSink:
         )
         self._number = 0
         self._failing = False
+        self._told_too_large = False
         try:
             self._begin()
         except OSError as error:
@@ -270,6 +274,8 @@ class RotatingFileSink:
                 for each in run:
                     self._keep(each)
                 taken += len(run)
+                # Now that this part has data, the one before may have to go.
+                self._trim(0)
         except OSError as error:
             return taken, error
         return taken, None
@@ -328,7 +334,7 @@ class RotatingFileSink:
                 part.file.finish()
             finally:
                 part.file.close()
-            if part.has_chunks:
+            if part.has_chunks and part.has_own:
                 self._folder.publish(path, part.file.nbytes)
             else:
                 path.unlink()
@@ -343,13 +349,26 @@ class RotatingFileSink:
                     self, str(path), error.strerror,
                 )  # fmt: skip
         self._trim(0)
+        self._tell_if_too_large()
 
     def _trim(self, more: int) -> None:
         """Deletes the parts that are too many, with so many bytes more to come."""
-        room = None
+        part, room = self._part, None
         if self.total_bytes is not None:
-            room = self.total_bytes - more - (0 if self._part is None else self._part.file.nbytes)
-        self._folder.trim(self.keep, room)
+            room = self.total_bytes - more - (0 if part is None else part.file.nbytes)
+        # Whatever the limits, something is left of what was logged last.
+        spared = 1 if part is None or part.since is None else 0
+        self._folder.trim(self.keep, room, spared)
+
+    def _tell_if_too_large(self) -> None:
+        """Says once that there is more than there may be, though everything but the newest part is gone."""
+        total = self.total_bytes
+        if total is not None and self._folder.nbytes > total and not self._told_too_large:
+            self._told_too_large = True
+            logger.warning(
+                "%r: the newest part alone has %d bytes, more than total_bytes; no other one stays",
+                self, self._folder.nbytes,
+            )  # fmt: skip
 
     def _close(self) -> None:
         try:
@@ -379,19 +398,22 @@ class _Part:
         begins_with: How many bytes that are.
         since: When it got the first chunk of its own that is more than a property.
         has_chunks: Whether it has any chunk.
+        has_own: Whether it has more than what it begins with, which other parts have, too.
     """
 
-    __slots__ = ("begins_with", "file", "has_chunks", "since")
+    __slots__ = ("begins_with", "file", "has_chunks", "has_own", "since")
 
     def __init__(self, file: RrdFile, first: Sequence[Message]) -> None:
         self.file = file
         self.begins_with = file.nbytes
         self.since: float | None = None
         self.has_chunks = any(message.index is not None for message in first)
+        self.has_own = False
 
     def write(self, messages: Sequence[Message]) -> None:
         """Appends messages, all or none; raises ``OSError``."""
         self.file.write(messages)
+        self.has_own = True
         for message in messages:
             if message.index is None:
                 continue

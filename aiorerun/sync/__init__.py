@@ -76,8 +76,12 @@ if TYPE_CHECKING:
         components as components,
         datatypes as datatypes,
         encodings as encodings,
+        error_utils as error_utils,
         notebook as notebook,
         recording as recording,
+        recording_stream as recording_stream,
+        sinks as sinks,
+        time as time,
     )
     from aiorerun.sync.api import (
         LoggingHandler as LoggingHandler,
@@ -268,6 +272,7 @@ _HOMES: Final[dict[str, str]] = {
     "disable_timeline": "aiorerun.sync.api",
     "disconnect": "aiorerun.sync.api",
     "encodings": "aiorerun.sync.encodings",
+    "error_utils": "aiorerun.sync.error_utils",
     "escape_entity_path_part": "aiorerun.types.entity_path",
     "flush": "aiorerun.sync.api",
     "get_application_id": "aiorerun.sync.api",
@@ -290,6 +295,7 @@ _HOMES: Final[dict[str, str]] = {
     "notebook_show": "aiorerun.sync.showing_api",
     "new_entity_path": "aiorerun.types.entity_path",
     "recording": "aiorerun.sync.recording",
+    "recording_stream": "aiorerun.sync.recording_stream",
     "recording_stream_generator_ctx": "aiorerun.sync.api",
     "register_importer": "aiorerun.importers.registry",
     "rerun_shutdown": "aiorerun.lifecycle",
@@ -318,11 +324,13 @@ _HOMES: Final[dict[str, str]] = {
     "set_thread_local_data_recording": "aiorerun.sync.api",
     "set_time": "aiorerun.sync.api",
     "shutdown_at_exit": "aiorerun.lifecycle",
+    "sinks": "aiorerun.sync.sinks",
     "spawn": "aiorerun.sync.live_api",
     "start_web_viewer_server": "aiorerun.sync.live_api",
     "stdout": "aiorerun.sync.api",
     "strict_mode": "aiorerun.errors",
     "thread_local_stream": "aiorerun.sync.api",
+    "time": "aiorerun.sync.time",
     "unregister_shutdown": "aiorerun.lifecycle",
     "version": "aiorerun.versions",
 }
@@ -455,6 +463,7 @@ __all__ = [
     "unregister_shutdown",
     "version",
 ]
+# Not among them, since a star import would hide other modules: error_utils, recording_stream, sinks, time.
 __all__ += _vocabulary.__all__
 
 __getattr__, __dir__ = lazy(__name__, _HOMES)

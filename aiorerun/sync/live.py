@@ -59,6 +59,7 @@ class Live(BaseLive, Sending):
 
         Raises:
             InvalidUrlError: The URL names no message proxy.
+            TypeError: It is no text, or the token is none.
         """
         default = self._captured_default("connect_grpc", default_blueprint)
         self._call(self._connect, url, default, tls, token)
@@ -93,7 +94,9 @@ class Live(BaseLive, Sending):
         Raises:
             SinkOpenError: The port is taken, or the address is not there; the former sinks stay.
             BadMemoryLimitError: ``server_memory_limit`` is none.
-            ValueError: The address is open to other machines, and nothing says that it may be.
+            ValueError: The address is open to other machines, and nothing says that it may be; or the port is
+                none.
+            TypeError: The port is no integer; the address, the limit or the token is no text.
         """
         options = {
             "bind_ip": bind_ip,

@@ -94,6 +94,9 @@ class Recording(BaseRecording):
     ) -> pa.Table:
         """The rows of an entity that have a component; see :meth:`aiorerun.recording.Recording.rows`.
 
+        What the recording does not have has no rows: the table is empty then. :meth:`schema` says what there
+        is.
+
         Raises:
             RrdError: The file is damaged, or the component changes its type.
         """

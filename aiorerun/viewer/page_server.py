@@ -12,6 +12,7 @@ import webbrowser
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+from aiorerun.config import checked_port
 from aiorerun.viewer.assets import compress_assets, find_assets
 from aiorerun.viewer.page_answers import Site
 
@@ -155,8 +156,7 @@ async def start_page_server(
         ValueError: ``bind_ip`` is no address.
     """
     address = ipaddress.ip_address(bind_ip)
-    if not 0 <= port <= 65535:
-        raise ValueError(f"port={port}: ports are numbers from 0 to 65535")
+    port = checked_port(port, "port")
     assets, cache = await asyncio.to_thread(_prepare, cache_dir)
     server = PageServer(Site(assets, is_local=address.is_loopback), str(address))
     # What serves for long must not keep what the caller's context refers to, such as recordings.

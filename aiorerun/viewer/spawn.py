@@ -15,6 +15,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from aiorerun import process as this_process
+from aiorerun.config import checked_port
 from aiorerun.viewer.executable import DEFAULT_NAME, ask_version, find_executable, warn_of_version
 from aiorerun.viewer.process_group import end_group, has_ended, own_group, signal_group
 
@@ -171,8 +172,9 @@ async def spawn(
         ViewerNotFoundError: There is no such program; the text says how to install it.
         OSError: It could not be started.
         ValueError: There is no such port.
+        TypeError: The port is no integer.
     """
-    _check_port(port)
+    port = checked_port(port, "port")
     # Recordings go to files then, whatever the program asks for.
     if os.environ.get("_RERUN_TEST_FORCE_SAVE") is not None:
         return SpawnedViewer(port)
@@ -209,11 +211,6 @@ async def is_listening(port: int) -> bool:
     with contextlib.suppress(OSError):
         await writer.wait_closed()
     return True
-
-
-def _check_port(port: int) -> None:
-    if not 0 <= port <= 65535:
-        raise ValueError(f"port={port}: ports are numbers from 0 to 65535")
 
 
 async def _choose_port(port: int, *, new: bool) -> tuple[int, bool]:

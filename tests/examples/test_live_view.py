@@ -14,18 +14,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.reading import rows_of
+import aiorerun as rr
+from aiorerun.files.recover import recover
+from tests.reading import assert_verified, rerun_cli, rows_of
 from tests.unit.server.peers import TIMEOUT, http, http_request, parse_answer
 from tests.unit.viewer.standin import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-DOCS = Path(__file__).parents[2] / "docs" / "live-view.md"
+TEXT = (Path(__file__).parents[2] / "docs" / "live-view.md").read_text(encoding="utf-8")
 PROGRAMS: dict[str, str] = dict(
     zip(
         ("fastapi", "aiohttp"),
-        re.findall(r'```py\n(""".*?)```', DOCS.read_text(encoding="utf-8"), re.DOTALL),
+        re.findall(r'```py\n(""".*?)```', TEXT, re.DOTALL),
         strict=True,
     )
 )
@@ -67,6 +69,25 @@ async def get(port: int, path: str, *headers: tuple[str, str]) -> tuple[int, byt
     return status, body
 
 
+def check_download(path: Path, recording: bytes) -> None:
+    """What the page says of a file that was downloaded: what it lacks, and how it is made complete."""
+    path.write_bytes(recording)
+    assert rerun_cli("rrd", "verify", path).returncode != 0
+    assert_verified([path], footers=False)
+    complete = path.with_name("complete.rrd")
+    recover(path, complete)
+    assert_verified([complete])
+    # Not a file that was meant to have a footer.
+    path.unlink()
+
+
+async def test_the_code_beside_the_programs_has_its_imports() -> None:
+    blocks = re.findall(r"```py\n(?!\"\"\")(.*?)```", TEXT, re.DOTALL)
+    assert len(blocks) == 1
+    for block in blocks:
+        exec(block, {"rec": rr.AsyncRecordingStream("documented")})
+
+
 @pytest.mark.parametrize("kind", list(PROGRAMS))
 async def test_the_service_shows_its_requests_and_nothing_secret(kind: str, tmp_path: Path) -> None:
     secrets = [("authorization", "Bearer hunter2"), ("cookie", "session=hunter2")]
@@ -81,6 +102,7 @@ async def test_the_service_shows_its_requests_and_nothing_secret(kind: str, tmp_
         assert texts == [["GET /paint/1/2/3 200"], ["GET /nothing 404"]]
         assert {row.path for row in rows} == {"/requests", "/requests/ms", "/painted"}
         assert b"hunter2" not in recording
+        await asyncio.to_thread(check_download, tmp_path / "recording.rrd", recording)
         process.send_signal(signal.SIGTERM)
         await asyncio.wait_for(process.wait(), TIMEOUT)
     said = (tmp_path / "log").read_text()

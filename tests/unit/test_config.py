@@ -3,14 +3,17 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import math
+import threading
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
 
+import aiorerun as rr
 from aiorerun import config
 from aiorerun.config import ChunkBatcherConfig, batcher_config_from_env
+from aiorerun.testing import CaptureSink
 
 U64_MAX = 18_446_744_073_709_551_615
 MIB = 1_048_576
@@ -152,8 +155,9 @@ DEPRECATED = "RERUN_MAX_CHUNK_ROWS_IF_UNSORTED"
 
 
 @pytest.fixture(autouse=True)
-def no_deprecated_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(DEPRECATED, raising=False)
+    monkeypatch.setattr(config._Told, "reason", None)
 
 
 def from_env(monkeypatch: pytest.MonkeyPatch, **variables: str) -> ChunkBatcherConfig:
@@ -270,11 +274,56 @@ def test_one_bad_variable_switches_all_of_them_off(
     assert message.endswith("all batcher settings of the environment are ignored")
 
 
+async def test_a_bad_variable_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv(TICK, "soon")
+    async with rr.AsyncRecordingStream("app", send_properties=False) as rec:
+        # The sinks are asked for their settings each time.
+        await rec.memory_recording()
+        await rec.set_sinks(CaptureSink(), CaptureSink())
+    assert caplog.text.count("is not understood") == 1
+    monkeypatch.setenv(TICK, "now")
+    batcher_config_from_env(ChunkBatcherConfig())
+    assert caplog.text.count("is not understood") == 2
+    # Mended, and broken again.
+    monkeypatch.setenv(TICK, "1")
+    batcher_config_from_env(ChunkBatcherConfig())
+    monkeypatch.setenv(TICK, "now")
+    batcher_config_from_env(ChunkBatcherConfig())
+    assert caplog.text.count("is not understood") == 3
+
+
 def test_good_variables_log_nothing(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     from_env(monkeypatch, **{TICK: "0.5", BYTES: "10MB"})
     assert not caplog.records
+
+
+def test_seconds_can_be_waited_for_by_threads() -> None:
+    for endless in (math.inf, 1e300, 10**400):
+        seconds = config.checked_seconds(endless, "x")
+        # At exit the time for opening and that for closing are waited for together, twice.
+        assert 10_000 < seconds <= threading.TIMEOUT_MAX / 2
+        threading.Event().wait(0.0 * seconds)
+    half: Any = np.float32(0.5)
+    assert config.checked_seconds(half, "x") == 0.5
+    assert config.checked_seconds(0, "x") == 0.0
+
+
+def test_ports() -> None:
+    ports: list[Any] = [0, 65535, np.int64(9876)]
+    for port in ports:
+        checked = config.checked_port(port, "port")
+        assert checked == port
+        assert type(checked) is int
+    for port in (-1, 65536):
+        with pytest.raises(ValueError, match=f"port must be from 0 to 65535, got {port}; 0 takes a free one"):
+            config.checked_port(port, "port")
+    for other in (1.0, "9876", True, None):
+        with pytest.raises(TypeError, match=f"port must be an int, got {type(other).__name__}"):
+            config.checked_port(other, "port")  # type: ignore[arg-type]
 
 
 def test_the_limits_of_the_pipeline() -> None:

@@ -10,6 +10,7 @@ import socket
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 import aiorerun as rr
@@ -107,6 +108,15 @@ class TestConnecting:
             await call(rec.connect_grpc, "http://127.0.0.1:9876/proxy")
         assert rec.stats().sinks == ()
 
+    async def test_a_url_is_a_text(self, face: Any) -> None:
+        rec = face.RecordingStream("app", send_properties=False, make_default=True)
+        for connect in (rec.connect_grpc, face.connect_grpc):
+            with pytest.raises(TypeError, match="url must be a str, got int: pass one such as 'rerun"):
+                await call(connect, 5)
+            with pytest.raises(TypeError, match="token must be a str, got int"):
+                await call(connect, token=5)
+        assert rec.stats().sinks == ()
+
     async def test_waiting_without_grpc_sinks_is_over_at_once(self, face: Any) -> None:
         rec = face.RecordingStream("app", send_properties=False)
         await asyncio.wait_for(call(rec.connected, 0.0), 5)
@@ -164,6 +174,15 @@ class TestServing:
             await call(rec.serve_grpc, grpc_port=0, server_memory_limit="much")
         with pytest.raises(ValueError, match="insecure"):
             await call(rec.serve_grpc, grpc_port=0, bind_ip="0.0.0.0")
+        for port, error in ((1.5, TypeError), ("9876", TypeError), (-1, ValueError), (1 << 16, ValueError)):
+            with pytest.raises(error, match="grpc_port must be"):
+                await call(rec.serve_grpc, grpc_port=port)
+        assert rec.stats().sinks == ()
+
+    async def test_ports_may_be_numbers_of_numpy(self, face: Any) -> None:
+        rec = face.RecordingStream("app", send_properties=False)
+        assert await call(rec.serve_grpc, grpc_port=np.int64(0)) != NOWHERE
+        await call(rec.disconnect)
 
 
 class TestWebViewer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import multiprocessing
 import threading
 import uuid
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 import aiorerun as rr
+import aiorerun.sync as blocking
 from aiorerun import errors
 from aiorerun.sinks.memory import encode_stream
 from aiorerun.types.store import process_recording_id
@@ -99,6 +101,45 @@ class TestMaking:
     def test_an_empty_application_id_is_refused(self) -> None:
         with pytest.raises(ValueError, match="application id"):
             rr.AsyncRecordingStream("")
+
+    @pytest.mark.parametrize("face", [rr.AsyncRecordingStream, blocking.RecordingStream])
+    @pytest.mark.parametrize(
+        ("options", "error", "message"),
+        [
+            (
+                {"batcher_config": 5},
+                TypeError,
+                "batcher_config must be an aiorerun.ChunkBatcherConfig, got int: pass",
+            ),
+            (
+                {"batcher_config": 0},
+                TypeError,
+                "batcher_config must be an aiorerun.ChunkBatcherConfig, got int",
+            ),
+            ({"max_bytes_in_flight": -5}, ValueError, "max_bytes_in_flight must be positive, got -5"),
+            ({"max_bytes_in_flight": 0}, ValueError, "max_bytes_in_flight must be positive, got 0"),
+            ({"max_bytes_in_flight": 1e6}, TypeError, "max_bytes_in_flight must be an int, got float"),
+            ({"max_bytes_in_flight": "1MB"}, TypeError, "max_bytes_in_flight must be an int, got str"),
+            ({"max_wait": -1}, ValueError, "max_wait must be 0 s or more, got -1"),
+            ({"max_wait": math.nan}, ValueError, "max_wait must be 0 s or more, got nan"),
+            ({"max_wait": "x"}, TypeError, "max_wait must be a number, got str"),
+            ({"max_wait": True}, TypeError, "max_wait must be a number, got bool"),
+            ({"close_timeout": -1}, ValueError, "close_timeout must be positive, got -1"),
+            ({"close_timeout": 0}, ValueError, "close_timeout must be positive, got 0"),
+            ({"close_timeout": math.nan}, ValueError, "close_timeout must be positive, got nan"),
+            ({"close_timeout": None, "max_wait": []}, TypeError, "max_wait must be a number, got list"),
+        ],
+    )
+    def test_settings_that_make_no_sense_are_refused(
+        self, face: Any, options: dict[str, Any], error: type[Exception], message: str
+    ) -> None:
+        with pytest.raises(error, match=f"^{face.__name__}: {message}"):
+            face("app", **options)
+
+    def test_settings_may_be_numbers_of_numpy_and_endless(self) -> None:
+        rec = stream(max_bytes_in_flight=np.int32(1 << 20), max_wait=np.float32(0.5), close_timeout=math.inf)
+        rec.log_nowait("a", rr.Scalars(1.0))
+        assert rec.stats().rows_pending == 1
 
     def test_making_it_active(self) -> None:
         assert rr.get_data_recording() is None

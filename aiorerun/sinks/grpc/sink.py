@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from aiorerun.config import ChunkBatcherConfig
+from aiorerun.config import ChunkBatcherConfig, check_number
 from aiorerun.errors import SinkOpenError
 from aiorerun.net.endpoint import DEFAULT_URL, Endpoint
 from aiorerun.net.methods import auth_metadata
@@ -89,6 +89,7 @@ class GrpcSink:
     Raises:
         InvalidUrlError: The URL is none of a message proxy.
         ValueError: A limit is negative, there is no such policy, or the token holds what headers cannot hold.
+        TypeError: URL or token is no text, or a limit is no number.
     """
 
     def __init__(
@@ -483,6 +484,7 @@ def _load() -> None:
 
 
 def _check_bytes(name: str, value: int) -> int:
+    check_number(value, name)
     if value < 0:
         raise ValueError(f"{name}: {value!r} is negative; pass a number of bytes")
     return value

@@ -15,6 +15,7 @@ import pytest
 
 import aiorerun as rr
 import aiorerun.blueprint as rrb
+import aiorerun.sync as blocking
 from aiorerun.flight import lingering, recorder as module
 from aiorerun.flight.hooks import SysHook, ThreadHook
 from aiorerun.sinks.rrd_file import RrdFile
@@ -519,13 +520,35 @@ async def test_signals_make_dumps_and_are_passed_on(tmp_path: Path, caplog: pyte
         ({"max_dumps": 0}, "max_dumps must be positive"),
         ({"path": "{what}.rrd"}, "path: .*fields"),
         ({"on_signal": 9}, "SIGKILL cannot be handled"),
-        ({"on_signal": 12345}, "not a valid Signals"),
+        ({"on_signal": 12345}, "on_signal: there is no signal 12345; pass one such as signal.SIGUSR1"),
         ({"overflow": "never"}, "overflow"),
     ],
 )
 def test_wrong_arguments_are_errors(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         rr.FlightRecorderSink(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"on_signal": "SIGUSR2"}, "on_signal: 'SIGUSR2' is no signal; pass signal.SIGUSR2, or several"),
+        ({"on_signal": ["USR1"]}, "on_signal: 'USR1' is no signal; pass signal.SIGUSR1, or several"),
+        ({"on_signal": True}, "on_signal: True is no signal"),
+        ({"on_signal": 1.5}, "on_signal: 1.5 is no signal"),
+        ({"max_bytes": "1MB"}, "max_bytes must be a number, got str"),
+    ],
+)
+def test_arguments_of_another_type_are_errors(arguments: dict[str, Any], message: str) -> None:
+    for recorder in (rr.FlightRecorderSink, blocking.FlightRecorderSink):
+        with pytest.raises(TypeError, match=f"^FlightRecorderSink: {message}"):
+            recorder(**arguments)
+
+
+def test_signals_may_be_one_or_several() -> None:
+    assert rr.FlightRecorderSink(on_signal=10).on_signal == (signal.SIGUSR1,)
+    several = [signal.SIGUSR1, signal.SIGUSR2, signal.SIGUSR1]
+    assert rr.FlightRecorderSink(on_signal=iter(several)).on_signal == (signal.SIGUSR1, signal.SIGUSR2)
 
 
 def test_it_says_what_it_holds() -> None:

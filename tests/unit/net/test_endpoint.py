@@ -125,6 +125,12 @@ def test_check_15_refused_urls(url: str, reason: str) -> None:
     assert isinstance(caught.value, RuntimeError)
 
 
+def test_what_is_no_text_is_refused() -> None:
+    for other in (5, None, b"localhost/proxy"):
+        with pytest.raises(TypeError, match=f"url must be a str, got {type(other).__name__}: pass one such"):
+            Endpoint.parse(other)  # type: ignore[arg-type]
+
+
 def test_passwords_are_not_shown() -> None:
     for url in ("rerun+http://me:secret@h/foo", "rerun+http://me:secret@h", "localhost://me:secret@x"):
         with pytest.raises(InvalidUrlError) as caught:

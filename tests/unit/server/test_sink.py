@@ -10,6 +10,7 @@ import pytest
 import aiorerun as rr
 from aiorerun.errors import SinkOpenError
 from aiorerun.net.logmsg import ParsedLogMsg, parse_log_msg
+from aiorerun.server.server import ProxyServer
 from aiorerun.server.sink import GrpcServerSink
 from tests.unit.server.peers import Client, serving
 
@@ -46,6 +47,17 @@ def test_equality_and_what_it_shows() -> None:
 def test_parameters_that_make_no_sense(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
         GrpcServerSink(**options)
+
+
+@pytest.mark.parametrize(
+    "options", [{"bind_ip": 5}, {"port": 1.5}, {"port": "9876"}, {"server_memory_limit": 5}, {"token": 5}]
+)
+def test_parameters_of_another_type(options: dict[str, Any]) -> None:
+    (name,) = options
+    with pytest.raises(TypeError, match=f"^{name} must be"):
+        GrpcServerSink(**options)
+    with pytest.raises(TypeError, match=f"^{name} must be"):
+        ProxyServer(**options)
 
 
 async def test_what_is_logged_is_served() -> None:

@@ -60,6 +60,14 @@ async def test_it_passes_everything_on() -> None:
     assert sink.calls == ["context", [], "flush", "aclose"]
 
 
+def test_what_is_no_sink_is_refused() -> None:
+    for other in (5, None, "a.rrd"):
+        with pytest.raises(TypeError, match=r"QueuedSink: .* is not a sink"):
+            rr.QueuedSink(other)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="max_queued_bytes must be a number, got str"):
+        rr.QueuedSink(MemorySink(), max_queued_bytes="1MB")  # type: ignore[arg-type]
+
+
 async def test_the_same_file_twice_is_still_refused(tmp_path: Path) -> None:
     file = rr.FileSink(tmp_path / "a.rrd")
     rec = rr.AsyncRecordingStream("app", recording_id="queued")

@@ -211,6 +211,57 @@ async def test_all_parts_together_stay_within_the_budget(tmp_path: Path) -> None
     assert_verified(sink.parts)
 
 
+@pytest.mark.parametrize("limits", [{"total_bytes": 20_000}, {"total_bytes": 20_000, "keep": 1}])
+async def test_the_newest_part_stays_even_if_it_alone_is_too_large(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, limits: dict[str, Any]
+) -> None:
+    sink = rr.RotatingFileSink(tmp_path / "run.rrd", **limits)
+    rec = rr.AsyncRecordingStream("rotating", recording_id="r")
+    await rec.set_sinks(sink)
+    for number in range(4):
+        await rec.log("blob", rr.AnyValues(data=os.urandom(50_000), number=number))
+        await rec.flush()
+        # The part before goes when this one has data, not when it is begun.
+        assert names(tmp_path) == [f"run-{number + 1:06}.rrd.part"]
+    await rec.disconnect()
+    assert names(tmp_path) == ["run-000004.rrd"]
+    assert rec.stats().rows_dropped == 0
+    assert caplog.text.count("more than total_bytes") == 1
+    assert_verified(sink.parts)
+
+    # Neither opening it again, nor closing it without a row, deletes that part.
+    again = rr.RotatingFileSink(tmp_path / "run.rrd", **limits)
+    async with rr.AsyncRecordingStream("rotating", recording_id="r", send_properties=False) as rec:
+        await rec.set_sinks(again)
+        assert names(tmp_path) == ["run-000004.rrd", "run-000005.rrd.part"]
+    assert names(tmp_path) == ["run-000004.rrd"]
+
+
+async def test_a_part_stays_until_the_next_one_could_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = rr.RotatingFileSink(tmp_path / "run.rrd", total_bytes=20_000)
+    rec = rr.AsyncRecordingStream("rotating", recording_id="r")
+    await rec.set_sinks(sink)
+    await rec.log("blob", rr.AnyValues(data=os.urandom(50_000)))
+    await rec.flush()
+
+    write = RrdFile.write
+
+    def fail(file: RrdFile, messages: Sequence[Message]) -> None:
+        # What parts begin with can be written, the row cannot.
+        if len(messages) == 1 and messages[0].nbytes > 20_000:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(file, messages)
+
+    monkeypatch.setattr(RrdFile, "write", fail)
+    await rec.log("blob", rr.AnyValues(data=os.urandom(50_000)))
+    with pytest.raises(OSError, match="No space left"):
+        await rec.flush()
+    await rec.disconnect()
+    assert [row.path for row in rows_of(tmp_path / "run-000001.rrd")].count("/blob") == 1
+
+
 async def test_a_new_run_goes_on_behind_the_former_one(tmp_path: Path) -> None:
     def sink() -> rr.RotatingFileSink:
         return rr.RotatingFileSink(tmp_path / "run-{index:03}.rrd", max_bytes=PART, keep=4)
@@ -462,6 +513,12 @@ def test_the_blocking_api_has_it_too(tmp_path: Path) -> None:
 def test_wrong_arguments_are_errors(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         rr.RotatingFileSink("run.rrd", **arguments)
+
+
+def test_limits_are_numbers() -> None:
+    with pytest.raises(TypeError, match="RotatingFileSink: max_bytes must be a number, got str"):
+        rr.RotatingFileSink("run.rrd", max_bytes="1MB")  # type: ignore[arg-type]
+    assert rr.RotatingFileSink("run.rrd", max_bytes=1e8).max_bytes == 1e8  # type: ignore[arg-type]
 
 
 async def test_the_directory_is_that_of_when_it_was_opened(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ import pytest
 from jupyter_client.manager import start_new_async_kernel
 
 from aiorerun.widget import kernel as module
-from tests.reading import scalars_of
+from tests.reading import rows_of, scalars_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -151,6 +152,26 @@ async def test_cells_wait_for_the_viewer_and_others_keep_their_order(cell: str, 
         # And so it is afterwards.
         await front.run("print('fourth')")
         assert front.printed[-1] == "fourth"
+
+
+WAITING: Final = "import asyncio\nawait asyncio.sleep(0)\n"
+
+
+@pytest.mark.may_block
+@pytest.mark.parametrize("name", ["aiorerun", "aiorerun.sync"])
+async def test_times_hold_as_long_as_the_documentation_says(name: str, tmp_path: Path) -> None:
+    page = (Path(ROOT) / "docs" / "notebooks.md").read_text(encoding="utf-8")
+    section = page.split("\n## Times, and cells that `await`\n")[1].split("\n## ")[0]
+    cells = re.findall(r"```py\n(.*?)```", section, re.DOTALL)
+    cells.insert(0, f"import {name} as rr\nawait rr.init('app')\nawait rr.save('a.rrd')")
+    cells.append("await rr.log('loss', rr.Scalars(0.3))\nawait rr.disconnect()")
+    if name == "aiorerun.sync":
+        cells = [WAITING * ("await" in cell) + cell.replace("await ", "") for cell in cells]
+    async with front_end(tmp_path) as front:
+        await front.run(*cells)
+    rows = [row for row in rows_of(tmp_path / "a.rrd") if row.path == "/loss"]
+    times = [(row.times.get("run"), row.times.get("step")) for row in rows]
+    assert sorted(times, key=repr) == [(3, 50), (3, 51), (3, None)]
 
 
 def test_without_a_kernel_it_is_waited_in_vain() -> None:

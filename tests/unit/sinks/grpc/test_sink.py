@@ -101,6 +101,10 @@ def test_its_url_is_complete_and_shows_no_secrets() -> None:
         ({"overflow": "never"}, ValueError),
         ({"max_queued_bytes": 0}, ValueError),
         ({"token": "line\nbreak"}, ValueError),
+        ({"url": 5}, TypeError),
+        ({"url": b"localhost/proxy"}, TypeError),
+        ({"replay_bytes": "line"}, TypeError),
+        ({"token": b"line"}, TypeError),
     ],
 )
 def test_what_makes_no_sense_is_refused(arguments: dict[str, Any], error: type[Exception]) -> None:
