@@ -28,8 +28,9 @@ def cut(
 ) -> Iterator[Message]:
     """The rows that were captured after ``begin_ns`` and not after ``end_ns``.
 
-    The time of a row is that in its id; rows that come from elsewhere count as captured when they came. A
-    chunk with rows of both sides becomes a chunk of its own, with another id; its rows keep theirs.
+    The time of a row is that in its id; rows that come from elsewhere count as captured when they came, and
+    all of them as before the end: they may have been on their way. A chunk with rows of both sides becomes a
+    chunk of its own, with another id; its rows keep theirs.
 
     Args:
         chunks: In the order in which they came.
@@ -41,10 +42,7 @@ def cut(
     for message, captured_ns, arrived_ns in chunks:
         if arrived_ns <= begin_ns or captured_ns > end_ns:
             continue
-        if not captured_ns:
-            if arrived_ns <= end_ns:
-                yield message
-        elif captured_ns > begin_ns and arrived_ns <= end_ns:
+        if not captured_ns or (captured_ns > begin_ns and arrived_ns <= end_ns):
             yield message
         else:
             part = _part(message, begin_ns, end_ns, ids)

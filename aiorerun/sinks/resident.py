@@ -56,8 +56,8 @@ class Resident:
     That is what has no time, and what is shown how.
 
     These are the announcement of each store, its properties, the blueprints in use with the commands that
-    activate them, and of static data the newest of each entity and set of columns. Over the limit, static
-    data goes first, oldest first, with one warning.
+    activate them, and of static data the newest of each entity and set of columns, and those with rows that
+    leave some of them out. Over the limit, static data goes first, oldest first, with one warning.
 
     Args:
         limit: Bytes that are kept, :data:`ENTRY_BYTES` for each message included.
@@ -147,12 +147,15 @@ class Resident:
             return None, None
         group = message.index.group
         is_static = not group.columns.timelines
-        key = (store, group.entity_path, group.columns)
+        key: Hashable = (store, group.entity_path, group.columns)
         if store.kind is StoreKind.BLUEPRINT:
             # Blueprints have a timeline, on which nothing replaces anything.
             return _Lane.BLUEPRINTS, key if is_static else (store, number)
         if not is_static:
             return None, None
+        if group.sparse or not message.rows:
+            # What it leaves out stays as it was before.
+            key = (store, group.entity_path, number)
         return _Lane.PROPERTIES if is_property(group.entity_path) else _Lane.STATICS, key
 
     def _note_activation(self, message: Message) -> list[Held]:

@@ -256,6 +256,25 @@ async def test_rows_logged_after_the_question_are_not_in_the_answer(tmp_path: Pa
         assert scalars_of(await task, "/a") == [1.0]
 
 
+async def test_what_was_passed_on_just_before_is_there_too(tmp_path: Path) -> None:
+    source = rr.AsyncRecordingStream("app", recording_id="source", send_properties=False)
+    await source.save(tmp_path / "source.rrd")
+    for number in range(5):
+        source.set_time("frame", sequence=number)
+        await source.log("passed_on", rr.Scalars(float(number)))
+    await source.disconnect()
+    recording = await rr.recording.load_recording(tmp_path / "source.rrd")
+    recorder = rr.FlightRecorderSink(max_seconds=60)
+    rec = rr.AsyncRecordingStream("app", recording_id="flight", send_properties=False)
+    await rec.set_sinks(recorder)
+    rec.set_time("frame", sequence=1)
+    await rec.log("own", rr.Scalars(1.0))
+    await rec.send_recording(recording)
+    dump = await recorder.dump(tmp_path / "dump.rrd")
+    await rec.disconnect()
+    assert sorted(row.path for row in rows_of(dump)) == ["/own", *["/passed_on"] * 5]
+
+
 async def test_it_stays_full_when_other_sinks_come_beside_it(tmp_path: Path) -> None:
     sink = rr.FlightRecorderSink(path=tmp_path / "dump.rrd")
     async with rr.AsyncRecordingStream("flight", recording_id="f") as rec:

@@ -77,6 +77,19 @@ def test_newer_static_data_replaces_the_same_columns_of_the_same_entity() -> Non
     assert kept.resident.rows_between(1, 3) == 2
 
 
+def test_what_leaves_columns_out_replaces_nothing() -> None:
+    def columns(c: list[int] | None, d: list[int] | None) -> Message:
+        values = [component("c", [c], pa.int8()), component("d", [d], pa.int8())]
+        return chunk_message(STORE, chunk("/a", 1, [], values))
+
+    kept = Kept()
+    both, only_c, only_d, other = columns([1], [2]), columns([3], None), columns(None, [4]), columns([5], [6])
+    kept.put(both, only_c, only_d)
+    assert kept.messages == [both, only_c, only_d]
+    kept.put(other)
+    assert kept.messages == [only_c, only_d, other]
+
+
 def test_what_the_outbox_sends_itself_is_left_out() -> None:
     kept = Kept()
     first, second, third = static("/a"), static("/b"), static("/c")
