@@ -137,6 +137,8 @@ class ActiveRecordings(Generic[RecordingT]):
 
     def __init__(self, name: str) -> None:
         # A linked list, innermost first: immutable, so contexts that inherit it never disturb each other.
+        # Of each scope the recording that is active in it, the scopes around it, and whose scope it is:
+        # `None` outside of all scopes.
         self._local: ContextVar[Any] = ContextVar(name, default=None)
         self._global: RecordingT | None = None
 
@@ -153,7 +155,12 @@ class ActiveRecordings(Generic[RecordingT]):
     def set_local(self, recording: RecordingT | None) -> RecordingT | None:
         """Replaces the recording of this context; returns the former one."""
         former = self.get_local()
-        self._local.set(None if recording is None else (recording, None))
+        node = self._local.get()
+        if node is None or node[2] is None:
+            self._local.set(None if recording is None else (recording, None, None))
+        else:
+            # Leaving the scope undoes that, too.
+            self._local.set((recording, node[1], node[2]))
         return former
 
     def get_global(self) -> RecordingT | None:
@@ -168,7 +175,7 @@ class ActiveRecordings(Generic[RecordingT]):
 
     def enter(self, recording: RecordingT) -> None:
         """Makes a recording the innermost active one of this context."""
-        self._local.set((recording, self._local.get()))
+        self._local.set((recording, self._local.get(), recording))
 
     def leave(self, recording: RecordingT) -> None:
         """Undoes the latest ``enter`` of a recording in this context.
@@ -176,16 +183,16 @@ class ActiveRecordings(Generic[RecordingT]):
         Where there was none (another task, a closing generator) nothing happens; out of order, the
         others stay as they are. Never raises.
         """
-        passed: list[RecordingT | None] = []
+        passed: list[Any] = []
         node = self._local.get()
-        while node is not None and node[0] is not recording:
-            passed.append(node[0])
+        while node is not None and node[2] is not recording:
+            passed.append(node)
             node = node[1]
         if node is None:
             return
         rest = node[1]
         for other in reversed(passed):
-            rest = (other, rest)
+            rest = (other[0], rest, other[2])
         self._local.set(rest)
 
     def swap(self, node: Any) -> Any:

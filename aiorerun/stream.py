@@ -287,7 +287,7 @@ class AsyncRecordingStream(AsyncShowing):
         """Like :meth:`aclose`, without anybody waiting for it."""
         if self._capture.gate != DISABLED:
             self._capture.gate = CLOSED
-        if self._engine.has_sinks:
+        if self._has_sinks_soon:
             self._closes_soon = True
             self._engine.disconnect_soon()
         else:
@@ -320,8 +320,9 @@ class AsyncRecordingStream(AsyncShowing):
         engine = getattr(self, "_engine", None)
         if engine is None or not engine.has_sinks or self._closes_soon:
             return
-        warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
+        # First of all: the warning may be an error.
         engine.disconnect_soon()
+        warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
 
 
 active: Final = AsyncRecordingStream._active

@@ -442,9 +442,14 @@ class BaseRecordingStream:
         if self._forced_path is not None:
             await self._force_save()
         self._engine.reopen()
-        if self._engine.has_sinks:
+        if self._has_sinks_soon:
             self._tell_sinks()
             await self._on_engine_loop(self._switch(()))
+
+    @property
+    def _has_sinks_soon(self) -> bool:
+        """Whether there are sinks, or a change of them is under way."""
+        return self._engine.has_sinks or self._engine.conveyor.is_running
 
     def _tell_sinks(self) -> None:
         """Tells the sinks that are about to be closed what went wrong, if that is why."""
@@ -462,7 +467,7 @@ class BaseRecordingStream:
         if self._capture.gate != DISABLED:
             self._capture.gate = CLOSED
         self._engine.reopen()
-        if self._engine.has_sinks:
+        if self._has_sinks_soon:
             self._tell_sinks()
             await self._on_engine_loop(self._switch(()))
         else:

@@ -347,9 +347,8 @@ class Conveyor:
         except Exception as error:
             _set_exception(command.future, error)
             return
-        equal = await self.sinks.close_equal(command.sinks)
         try:
-            runners = await self.sinks.open(command.sinks)
+            runners, equal = await self.sinks.open(command.sinks)
         except asyncio.CancelledError:
             # The loop is shutting down.
             command.future.cancel()

@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 class SinkSet:
     """Opens, attaches and closes sinks; methods belong to the event loop of the stream.
 
-    A change takes three steps, by the one task that also feeds the sinks: :meth:`close_equal`, :meth:`open`
-    and :meth:`attach`.
+    A change takes two steps, by the one task that also feeds the sinks: :meth:`open` and :meth:`attach`.
 
     Args:
         store: The recording.
@@ -102,29 +101,38 @@ class SinkSet:
 
     # --- a change ------------------------------------------------------------------------------
 
-    async def close_equal(self, sinks: Sequence[Sink]) -> list[SinkRunner]:
-        """Closes the sinks that equal one of these: same file or port, so the old one has to let go first."""
-        equal = [runner for runner in self.runners if runner.sink in sinks]
-        await self._close(equal)
-        return equal
-
-    async def open(self, sinks: Sequence[Sink]) -> list[SinkRunner]:
+    async def open(self, sinks: Sequence[Sink]) -> tuple[list[SinkRunner], list[SinkRunner]]:
         """Opens sinks for :meth:`attach`.
+
+        A former sink that equals a new one has the same file or port, and has to let go first. As it may be
+        missed if another one cannot be opened, these come last.
+
+        Returns:
+            What feeds the new ones; and the former ones that were closed for them.
 
         Raises:
             SinkOpenError: One did not open in time.
             Exception: What a sink raised. Those that were opened before it are closed again, in both cases.
         """
         runners = [self._make_runner(sink) for sink in sinks]
+        equal = [runner for runner in self.runners if runner.sink in sinks]
+        former = [runner.sink for runner in equal]
+        last = [runner for runner in runners if runner.sink in former]
+        opened: list[SinkRunner] = []
         try:
-            for position, runner in enumerate(runners):
-                await self._open(runner, runners[:position])
+            for runner in [runner for runner in runners if runner not in last]:
+                await self._open(runner, opened)
+                opened.append(runner)
+            await self._close(equal)
+            for runner in last:
+                await self._open(runner, opened)
+                opened.append(runner)
         except Exception:
             for runner in runners:
                 runner.discard()
             self._on_changed()
             raise
-        return runners
+        return runners, equal
 
     async def attach(
         self, runners: list[SinkRunner], equal: Sequence[SinkRunner], first: Sequence[Message] = ()

@@ -76,7 +76,7 @@ class Waiting:
         self._queue: deque[Cargo | Order] = deque()
         self._buffer: deque[Cargo] = deque()
         # Whoever takes rows out puts the others aside for a moment.
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def __bool__(self) -> bool:
         with self._lock:
@@ -140,7 +140,8 @@ class Waiting:
     def trim(self, policy: OverflowPolicy, reason: str) -> None:
         """Drops rows until what is under way keeps the limit."""
         ledger = self._room.ledger
-        if ledger.in_flight <= ledger.limit:
+        if ledger.in_flight <= ledger.limit or self._lock._is_owned():  # type: ignore[attr-defined]
+            # Or a finalizer logs while rows are taken out: whoever comes next sees to it.
             return
         with self._lock:
             # Some more than needed, so that looking through everything pays.

@@ -3,6 +3,9 @@
 A row becomes one ``bytes`` (its times and fixed-width values, packed) plus one object per other
 column, appended to the list of its accumulator. Accumulators are kept per entity, form and timeline
 set. Appending is atomic under the GIL, so threads need no lock; cutting the lists off is guarded.
+
+Finalizers and handlers of signals may log, and run in the middle of anything, also where this thread has the
+lock. What they log is taken when it is given back.
 """
 
 from __future__ import annotations
@@ -10,7 +13,10 @@ from __future__ import annotations
 import itertools
 import math
 import sys
-from threading import Lock
+from collections import deque
+from functools import partial
+from threading import RLock
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 from aiorerun.pipeline.accumulator import (
@@ -79,7 +85,7 @@ class Capture:
     """
 
     __slots__ = (
-        "_accumulators", "_clock", "_cut_rows", "_guarded", "_lock", "_max_bytes", "_max_rows",
+        "_accumulators", "_clock", "_cut_rows", "_guarded", "_late", "_lock", "_max_bytes", "_max_rows",
         "_max_waiting", "_object_bytes", "_orphans", "_tick", "_wall", "due", "gate", "inject", "limiter",
     )  # fmt: skip
 
@@ -98,7 +104,8 @@ class Capture:
         self._cut_rows = 0
         self._max_waiting = max_waiting_bytes
         self._object_bytes = 0
-        self._lock = Lock()
+        self._lock = RLock()
+        self._late: deque[Callable[[], object]] = deque()
         self._guarded = not _gil_enabled()
         self._tick = itertools.count()
         self.due = 0
@@ -142,6 +149,10 @@ class Capture:
             accumulator = self._accumulators[entity_path, form, layout]
         except (KeyError, TypeError):
             if not form.columns:
+                return None
+            if self._is_busy():
+                captured = SimpleNamespace(_row=(form, fixed, objects))
+                self._late.append(partial(self.add, entity_path, captured, (), times))
                 return None
             accumulator = self._open(entity_path, form, layout)
         if accumulator.gate is not None:
@@ -189,6 +200,9 @@ class Capture:
         gate, limiter = accumulator.gate, self.limiter
         assert gate is not None
         assert limiter is not None
+        if self._is_busy():
+            self._late.append(partial(self._add_limited, accumulator, values, fixed, objects))
+            return None
         data = limiter.fingerprint(fixed, objects) if gate.compares else ()
         with self._lock:
             now = self._clock()
@@ -267,6 +281,8 @@ class Capture:
         Returns:
             Their accumulators, each of which needs attention.
         """
+        if self._is_busy():
+            return []
         with self._lock:
             return self._release(now)
 
@@ -352,6 +368,17 @@ class Capture:
             injected.append(tick)
         return layout, layout.pack(self._clock(), *injected, *values)
 
+    def _is_busy(self) -> bool:
+        """Whether this thread is in the middle of something here, and was interrupted."""
+        return self._lock._is_owned()  # type: ignore[attr-defined,no-any-return]
+
+    def _add_late(self) -> bool:
+        """Takes what came in the middle of something; returns whether there was any."""
+        came = bool(self._late)
+        while self._late:
+            self._late.popleft()()
+        return came
+
     def _attention(self, accumulator: Accumulator) -> Accumulator:
         if accumulator.limit == 0:
             # Given up between our look-up and our append: let the next cut find the row.
@@ -392,6 +419,8 @@ class Capture:
 
         That is this accumulator if it has reached a threshold, and everything if too much waits in all.
         """
+        if self._is_busy():
+            return []
         with self._lock:
             given_up = accumulator.limit == 0
             if (
@@ -418,13 +447,21 @@ class Capture:
 
     def cut_all(self) -> list[Cut]:
         """Takes all waiting rows off, and gives up accumulators that have long been empty."""
+        if self._is_busy():
+            return []
         with self._lock:
-            return self._cut_all()
+            cuts = self._cut_all()
+        while self._add_late():
+            with self._lock:
+                cuts += self._cut_all()
+        return cuts
 
     def _cut_all(self) -> list[Cut]:
         cuts: list[Cut] = []
         idle: list[Accumulator] = []
-        for accumulator in [*self._accumulators.values(), *self._orphans]:
+        # There may be more of them before this is over.
+        orphans, self._orphans = self._orphans, []
+        for accumulator in [*self._accumulators.values(), *orphans]:
             cut = self._cut(accumulator)
             if cut is not None:
                 accumulator.idle_cuts = 0
@@ -435,7 +472,6 @@ class Capture:
                 gate = accumulator.gate
                 if gate is None or gate.is_idle(self._clock()):
                     idle.append(accumulator)
-        self._orphans.clear()
         for accumulator in idle:
             self._give_up(accumulator, cuts)
         return cuts
@@ -468,7 +504,8 @@ class Capture:
 
     def clear(self) -> None:
         """Forgets all rows and counts, for a forked child. The lock is made anew: it may be held."""
-        self._lock = Lock()
+        self._lock = RLock()
+        self._late.clear()
         self._accumulators = {}
         self._orphans = []
         self._cut_rows = 0

@@ -182,12 +182,19 @@ def _reordered(column: CapturedColumn, order: npt.NDArray[np.intp]) -> CapturedC
     shape, data = column.values
     if column.offsets is None and shape == ARRAY:
         return column._replace(values=(ARRAY, data[order]))
-    taken = numbers_array(order)
     if column.offsets is None:
-        return column._replace(values=(ARROW, _arrow(column).take(taken)))
-    lists = pa.ListArray.from_arrays(numbers_array(column.offsets), _arrow(column)).take(taken)
+        return column._replace(values=(ARROW, _taken(_arrow(column), order)))
+    lists = _taken(pa.ListArray.from_arrays(numbers_array(column.offsets), _arrow(column)), order)
     present = None if column.present is None else column.present[order]
     return CapturedColumn(column.descriptor, None, (ARROW, lists.values), lists.offsets.to_numpy(), present)
+
+
+def _taken(array: pa.Array[Any], order: npt.NDArray[np.intp]) -> pa.Array[Any]:
+    try:
+        return array.take(numbers_array(order))
+    except pa.ArrowNotImplementedError:
+        # Arrow cannot do that with views and runs, which are rare.
+        return pa.concat_arrays([array.slice(position, 1) for position in order.tolist()])
 
 
 def _rows(block: ColumnBlock, start: int, end: int) -> ColumnBlock:

@@ -195,8 +195,8 @@ def blocks_of(batch: pa.RecordBatch, plan: TablePlan) -> list[ColumnBlock]:
         captured = [_column(descriptor, batch.column(position)) for position, descriptor in columns]
         block = ColumnBlock.of(path, indexes.values(), captured, batch.num_rows)
         block.keeps_order = True
-        if plan.row_ids is not None and plan.chunk_id is not None:
-            _take_ids(block, plan.chunk_id, batch.column(plan.row_ids))
+        if plan.row_ids is not None:
+            _take_ids(block, plan, batch.column(plan.row_ids))
         blocks.append(block)
     return blocks
 
@@ -211,8 +211,11 @@ def _column(descriptor: ComponentDescriptor, array: pa.Array[Any]) -> CapturedCo
     return column
 
 
-def _take_ids(block: ColumnBlock, chunk_id: Tuid, row_ids: pa.Array[Any]) -> None:
-    """Lets a block have ids of its own. Without one for each row, ascending, it gets others."""
+def _take_ids(block: ColumnBlock, plan: TablePlan, row_ids: pa.Array[Any]) -> None:
+    """Lets a block have ids of its own. Without one for each row, ascending, it gets others.
+
+    Only one has the id of the chunk: others with the same one would be taken for repetitions of it.
+    """
     if row_ids.null_count:
         return
     data = own_array(row_ids).buffers()[1]
@@ -220,7 +223,8 @@ def _take_ids(block: ColumnBlock, chunk_id: Tuid, row_ids: pa.Array[Any]) -> Non
     before, after = ids[:-1], ids[1:]
     ascending = (before[:, 0] < after[:, 0]) | ((before[:, 0] == after[:, 0]) & (before[:, 1] <= after[:, 1]))
     if ascending.all():
-        block.chunk_id, block.row_ids = chunk_id, ids
+        block.chunk_id, block.row_ids = plan.chunk_id, ids
+        plan.chunk_id = None
 
 
 def reader_of(table: Any) -> pa.RecordBatchReader:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -104,7 +104,8 @@ class Ledger:
         self.reasons: Counter[str] = Counter()
         self._turn_taken = False
         self._waiters: deque[Callable[[], None]] = deque()
-        self._lock = Lock()
+        # Finalizers may log in the middle of it, in the same thread.
+        self._lock = RLock()
 
     @property
     def is_over(self) -> bool:

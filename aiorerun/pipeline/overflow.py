@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from heapq import heappop, heappush
 from math import inf
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Protocol, TypeAlias, TypeVar, get_args
 
 if TYPE_CHECKING:
@@ -333,7 +333,7 @@ class Losses:
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
-        self._lock = Lock()
+        self._lock = RLock()
         self._last = 0.0
         self.rows = 0
 

@@ -52,6 +52,8 @@ class RecordingStream(Showing):
         super()._prepare()
         self._lease: PortalLease | None = None
         self._lease_lock = threading.Lock()
+        self._calls = 0
+        self._is_done = False
 
     def _start(self) -> None:
         if self._capture.gate == UNOPENED:
@@ -253,10 +255,9 @@ class RecordingStream(Showing):
 
     def disconnect(self) -> None:
         """Flushes and closes all sinks; later rows wait in a buffer, bounded by the byte limit."""
-        if self._engine.has_sinks or self._imports:
+        if self._engine.has_sinks or self._imports or self._calls:
             self._call(self._disconnect_sinks)
-        if not self._engine.has_sinks:
-            self._release()
+        self._release()
 
     def close(self) -> None:
         """Disconnects and closes the stream: logging to it is an error afterwards."""
@@ -272,16 +273,32 @@ class RecordingStream(Showing):
 
                 self._lease = PortalLease()
             lease = self._lease
+            self._calls += 1
         try:
             return lease.call(function, *args)
         finally:
+            with self._lease_lock:
+                self._calls -= 1
+                unneeded = self._take_unneeded()
+            if unneeded is not None:
+                unneeded.release()
             process.run_in_main_thread()
 
     def _release(self) -> None:
+        """Lets go of the private loop; if calls of other threads or sinks need it, once these are over."""
         with self._lease_lock:
-            lease, self._lease = self._lease, None
-        if lease is not None and lease.is_valid:
-            lease.release()
+            self._is_done = True
+            unneeded = self._take_unneeded()
+        if unneeded is not None:
+            unneeded.release()
+
+    def _take_unneeded(self) -> PortalLease | None:
+        """The lease, if nothing needs it any more and somebody has asked for its end; under the lock."""
+        lease = self._lease
+        if lease is None or not self._is_done or self._calls or self._engine.has_sinks:
+            return None
+        self._lease, self._is_done = None, False
+        return lease if lease.is_valid else None
 
     # --- scopes --------------------------------------------------------------------------------
 

@@ -127,6 +127,22 @@ class TestActive:
         active.leave("b")
         assert active.get() is None
 
+    def test_leaving_a_scope_undoes_what_was_set_in_it(self, active: ActiveRecordings[str]) -> None:
+        active.set_local("bottom")
+        active.enter("a")
+        active.enter("b")
+        assert active.set_local("c") == "b"
+        assert active.get() == "c"
+        active.leave("b")
+        assert active.get() == "a"
+        assert active.set_local(None) == "a"
+        assert active.get() is None
+        active.enter("d")
+        active.leave("a")
+        assert active.get() == "d"
+        active.leave("d")
+        assert active.get() == "bottom"
+
     def test_leaving_in_another_context_does_nothing(self, active: ActiveRecordings[str]) -> None:
         active.enter("a")
         contextvars.Context().run(active.leave, "a")

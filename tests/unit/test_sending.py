@@ -412,6 +412,24 @@ class TestTables:
         assert [row.row_id for row in rows[:2]] == [b"0" * 16, b"1" * 16]
         assert not {row.row_id for row in rows[2:]} & {b"0" * 16, b"1" * 16}
 
+    async def test_the_batches_of_a_table_are_chunks_of_their_own(self) -> None:
+        fields = [
+            pa.field("r", pa.binary(16), metadata={"rerun:kind": "control"}),
+            pa.field("x", pa.int64()),
+        ]
+        schema = pa.schema(fields, metadata={"rerun:id": "chunk_18EA9056986876EB305723030e3002b0"})
+        ids = [bytes([number]) * 16 for number in range(4)]
+        whole = pa.record_batch([pa.array(ids, pa.binary(16)), pa.array([1, 2, 3, 4])], schema=schema)
+        async with stream() as rec:
+            memory = await rec.memory_recording()
+            await rec.send_dataframe(pa.Table.from_batches([whole.slice(0, 2), whole.slice(2)]))
+            data = await memory.drain_as_bytes()
+        assert [row.row_id for row in rows_of(data)] == ids
+        chunk_ids = [batch.schema.metadata[b"rerun:id"] for _, batch in read_chunks(data)]
+        # Viewers drop a second chunk with the id of the first.
+        assert len(set(chunk_ids)) == 2
+        assert chunk_ids[0].lower() == schema.metadata[b"rerun:id"].lower()
+
 
 class TestProperties:
     async def test_they_are_static_values_below_the_properties(self) -> None:

@@ -489,6 +489,17 @@ class TestClosing:
             left.clear()
         await asyncio.wait_for(sink.closed.wait(), 10)
 
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+    async def test_an_unclosed_stream_is_closed_also_where_warnings_are_errors(self) -> None:
+        rec, sink = stream(), ListSink()
+        await rec.set_sinks(sink)
+        left = [rec]
+        del rec
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            left.clear()
+        await asyncio.wait_for(sink.closed.wait(), 10)
+
     def test_a_stream_that_was_never_made_is_let_go(self) -> None:
         rr.AsyncRecordingStream.__new__(rr.AsyncRecordingStream).__del__()
 

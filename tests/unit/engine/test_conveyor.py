@@ -220,7 +220,25 @@ async def test_conveyors_with_sinks_are_known() -> None:
     assert conveyor not in conveyors
 
 
-async def test_an_unexpected_error_is_told_and_the_rest_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_unexpected_error_is_told_and_the_rest_goes_on(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise ArithmeticError("cannot be loaded")
+
+    rec, good = stream(), ListSink()
+    await rec.set_sinks(good)
+    with monkeypatch.context() as patch:
+        patch.setattr(conveyor, "_load", fail)
+        with pytest.raises(ArithmeticError, match="cannot be loaded"):
+            await rec.set_sinks(ListSink())
+    assert "unexpected error" in caplog.text
+    await rec.log("a", rr.Scalars(1.0))
+    await rec.disconnect()
+    assert good.scalars() == [1.0]
+
+
+async def test_sinks_that_cannot_be_compared_are_refused() -> None:
     class Odd(ListSink):
         __hash__ = None  # type: ignore[assignment]
 
@@ -231,7 +249,6 @@ async def test_an_unexpected_error_is_told_and_the_rest_goes_on(caplog: pytest.L
     await rec.set_sinks(good)
     with pytest.raises(ArithmeticError, match="cannot be compared"):
         await rec.set_sinks(Odd())
-    assert "unexpected error" in caplog.text
     await rec.log("a", rr.Scalars(1.0))
     await rec.disconnect()
     assert good.scalars() == [1.0]
@@ -244,3 +261,36 @@ async def test_imports_may_take_longer_than_closing(monkeypatch: pytest.MonkeyPa
     await rec.log("a", rr.Scalars(1.0))
     await rec.aclose()
     assert scalars_of(tmp_path / "slow.rrd", "/a") == [1.0]
+
+
+async def test_sinks_stay_where_others_cannot_be_opened(tmp_path: Path) -> None:
+    rec, kept = stream(), ListSink()
+    await rec.set_sinks(kept)
+    await rec.log("a", rr.Scalars(1.0))
+    with pytest.raises(rr.SinkOpenError):
+        await rec.set_sinks(kept, rr.FileSink(tmp_path / "missing" / "x.rrd"))
+    assert "aclose" not in kept.calls
+    await rec.log("a", rr.Scalars(2.0))
+    await rec.disconnect()
+    assert kept.scalars() == [1.0, 2.0]
+    assert rec.stats().rows_pending == 0
+
+
+async def test_closing_while_sinks_are_being_changed_leaves_none(tmp_path: Path) -> None:
+    for turns in range(1, 5):
+        rec = stream()
+        saving = asyncio.create_task(rec.save(tmp_path / f"{turns}.rrd"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await rec.aclose()
+        await saving
+        assert not rec._engine.has_sinks
+        cancelled = stream()
+        saving = asyncio.create_task(cancelled.save(tmp_path / f"{turns}.rrd"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        saving.cancel()
+        await cancelled.disconnect()
+        assert not cancelled._engine.has_sinks
+        assert cancelled._engine.conveyor not in conveyors
+        await asyncio.gather(saving, return_exceptions=True)

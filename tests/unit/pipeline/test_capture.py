@@ -13,8 +13,9 @@ from hypothesis import given, settings, strategies as st
 
 import aiorerun as rr
 from aiorerun.config import ChunkBatcherConfig
-from aiorerun.pipeline import capture as capture_module
+from aiorerun.pipeline import accumulator as accumulator_module, capture as capture_module
 from aiorerun.pipeline.capture import IDLE_CUTS, Capture
+from aiorerun.pipeline.limits import Limit
 from aiorerun.types.flat_arrow import unflatten
 from aiorerun.types.ids import ids
 from aiorerun.types.timeline import TimelineKind
@@ -273,3 +274,61 @@ def test_any_interleaving_of_logging_and_cutting_keeps_every_row(
             collect(capture.cut_all())
     collect(capture.cut_all())
     assert {path: sorted(values) for path, values in seen.items()} == logged
+
+
+class TestRowsThatComeInTheMiddle:
+    """Finalizers and handlers of signals log in the middle of what this very thread does."""
+
+    def test_while_an_accumulator_is_opened(self) -> None:
+        capture, hashes = make(), itertools.count()
+
+        class Path(str):
+            __slots__ = ()
+
+            def __hash__(self) -> int:
+                if next(hashes) == 1:
+                    # The second look, with the lock.
+                    capture.add("other", rr.Scalars(2.0), (), NO_TIMES)
+                    capture.add("b", rr.Scalars(3.0), (), NO_TIMES)
+                return super().__hash__()
+
+        capture.add("b", rr.Scalars(1.0), (), NO_TIMES)
+        capture.add(Path("a"), rr.Scalars(0.0), (), NO_TIMES)
+        assert next(hashes) > 1
+        assert sorted(scalars(capture.cut_all())) == [0.0, 1.0, 2.0, 3.0]
+        assert (capture.waiting_rows, capture.accepted_rows) == (0, 4)
+
+    def test_while_a_limit_is_looked_at(self) -> None:
+        ticks = itertools.count(1)
+        interrupts: list[rr.Scalars] = []
+
+        def clock() -> int:
+            if interrupts:
+                capture.add("a", interrupts.pop(), (), NO_TIMES)
+            return next(ticks)
+
+        capture = Capture(ChunkBatcherConfig.NEVER(), clock=clock, wall=lambda: 0, max_waiting_bytes=1 << 24)
+        capture.due = NEVER
+        limit = Limit("/**", None, True, False, lambda limit: None)
+        capture.set_limits(lambda limits: limits.append(limit))
+        interrupts.append(rr.Scalars(2.0))
+        capture.add("a", rr.Scalars(1.0), (), NO_TIMES)
+        assert scalars(capture.cut_all()) == [1.0, 2.0]
+
+    def test_while_rows_are_cut_off(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        capture, cut = make(), accumulator_module.Cut
+        capture.add("a", rr.Scalars(1.0), (), NO_TIMES)
+
+        def interrupted(*arguments: Any) -> Cut:
+            monkeypatch.setattr(capture_module, "Cut", cut)
+            capture.add("a", rr.Scalars(2.0), (), NO_TIMES)
+            capture.add("new", rr.Scalars(3.0), (), NO_TIMES)
+            # Nothing is cut off twice.
+            assert capture.cut_all() == []
+            assert capture.cut_full(next(iter(capture._accumulators.values()))) == []
+            assert capture.release(float("inf")) == []
+            return cut(*arguments)
+
+        monkeypatch.setattr(capture_module, "Cut", interrupted)
+        assert scalars(capture.cut_all()) == [1.0, 2.0, 3.0]
+        assert (capture.waiting_rows, capture.accepted_rows) == (0, 3)

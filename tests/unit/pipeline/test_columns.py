@@ -79,6 +79,21 @@ class TestOrder:
         assert table(chunk) == {"a": [0, 1, 1], "b": [8, 7, 9], "Scalars:scalars": [[1.0], [2.0], [0.0]]}
         assert [index.is_sorted for index in chunk.indexes] == [True, False]
 
+    @pytest.mark.parametrize(
+        "array",
+        [
+            pa.array(["a", None, "c"], pa.string_view()),
+            pa.array([["a"], None, ["b", "c"]], pa.list_(pa.string_view())),
+            pa.RunEndEncodedArray.from_arrays(pa.array([1, 3], pa.int32()), pa.array(["a", "b"])),
+        ],
+    )
+    def test_arrays_that_arrow_cannot_take_from(self, array: pa.Array[Any]) -> None:
+        (chunk,) = chunks(frames(2, 3, 1), [own("x", array)])
+        given = array.to_pylist()
+        (got,) = [column for name, column in table(chunk).items() if name == "x"]
+        expected = [given[2], given[0], given[1]]
+        assert got in (expected, [[each] for each in expected])
+
     def test_static_rows_stay_in_order(self) -> None:
         (chunk,) = chunks([], rr.Scalars.columns(scalars=[3.0, 1.0]))
         assert chunk.is_static

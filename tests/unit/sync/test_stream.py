@@ -22,7 +22,7 @@ from aiorerun.sinks.memory import encode_stream
 from tests.reading import assert_verified, rows_of, scalars_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from aiorerun.codec.messages import Message
@@ -407,3 +407,56 @@ def test_a_forked_child_starts_empty_and_works_at_once(how: str, tmp_path: Path)
     assert scalars_of(parent, "/a") == [1.0, 4.0]
     assert scalars_of(child, "/a") == [2.0, 3.0]
     assert_verified([parent, child])
+
+
+def test_threads_that_change_the_sinks_of_one_stream(tmp_path: Path) -> None:
+    rec = rr.RecordingStream("app", recording_id="changes", send_properties=False)
+    errors_seen: list[BaseException] = []
+    is_over = threading.Event()
+
+    def repeat(*steps: Callable[[], object]) -> None:
+        try:
+            while not is_over.is_set():
+                for step in steps:
+                    step()
+        except BaseException as error:
+            errors_seen.append(error)
+
+    saving = (lambda: rec.save(tmp_path / "x.rrd"), lambda: rec.log("a", rr.Scalars(1.0)), rec.flush)
+    threads = [
+        threading.Thread(target=repeat, args=steps, daemon=True)
+        for steps in (saving, saving, (rec.disconnect,))
+    ]
+    for thread in threads:
+        thread.start()
+    is_over.wait(1.0)
+    is_over.set()
+    for thread in threads:
+        thread.join(20)
+    assert not any(thread.is_alive() for thread in threads)
+    rec.disconnect()
+    assert errors_seen == []
+    # Nothing needs the private loop any more.
+    assert rec._lease is None
+    assert rec._calls == 0
+
+
+def test_the_loop_lives_as_long_as_a_call_of_another_thread() -> None:
+    rec, sink = rr.RecordingStream("app", recording_id="calls", send_properties=False), HeldSink()
+    rec.set_sinks(sink)
+    rec.log("a", rr.Scalars(1.0))
+    flushing = threading.Thread(target=rec.flush, daemon=True)
+    flushing.start()
+    while not rec._calls:
+        time.sleep(0.001)
+    closing = threading.Thread(target=rec.close, daemon=True)
+    closing.start()
+    while rec._calls < 2:
+        time.sleep(0.001)
+    sink.free.set()
+    flushing.join(20)
+    closing.join(20)
+    assert not flushing.is_alive()
+    assert not closing.is_alive()
+    assert rec._lease is None
+    assert scalars_of(encode_stream(sink.messages), "/a") == [1.0]
