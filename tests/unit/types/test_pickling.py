@@ -14,6 +14,7 @@ import pytest
 
 import aiorerun as rr
 from aiorerun import components as c, datatypes as d
+from aiorerun.types import any_values
 from aiorerun.types.batches import ArrowBatch, ComponentColumn, DescribedComponentBatch
 from aiorerun.types.coerce import blueprint_catalog, catalog
 from aiorerun.types.coerce.arrow import ArrowEncoding
@@ -41,6 +42,14 @@ ENCODINGS = {
     if isinstance(value, Encoding)
 }
 each_way = pytest.mark.parametrize("again", WAYS)
+
+
+@pytest.fixture(autouse=True)
+def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No component has a type from another test."""
+    monkeypatch.setattr(any_values, "_known", {})
+    monkeypatch.setattr(any_values, "_plans", {})
+    monkeypatch.setattr(any_values, "_warned", set())
 
 
 def pickled(value: Any, protocol: int) -> Any:
