@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from aiorerun.cli import codes
 from aiorerun.cli.notes import Notes
 from aiorerun.cli.progress import shown
-from aiorerun.cli.running import complain
+from aiorerun.cli.running import ascii_only, complain
 
 if TYPE_CHECKING:
     import argparse
@@ -122,7 +122,7 @@ def _follow(arguments: argparse.Namespace, notes: Notes, printer: _Printer) -> i
         elif not tail.has_ended:
             time.sleep(POLL_SECS)
     notes.finish()
-    return codes.DONE
+    return codes.DONE if tail.error is None else codes.FAILED
 
 
 def _outcome(name: str, arguments: argparse.Namespace, notes: Notes, printer: _Printer) -> int:
@@ -138,6 +138,7 @@ class _Printer:
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self._as_json: bool = arguments.json
+        self._ascii_only = ascii_only()
         self._recording: str | None = None
         self.count = 0
 
@@ -146,7 +147,7 @@ class _Printer:
 
         self.count += 1
         if self._as_json:
-            sys.stdout.write(row_json(row) + "\n")
+            sys.stdout.write(row_json(row, ascii_only=self._ascii_only) + "\n")
             return
         recording = row.store.recording_id
         if self._recording not in (None, recording):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiorerun.cli import codes
 from aiorerun.cli.progress import shown
-from aiorerun.cli.running import complain
+from aiorerun.cli.running import ascii_only, complain
 from aiorerun.cli.tables import table
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             sys.stdout.write(_file_text(summary))
     if arguments.json:
-        sys.stdout.write(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(found, indent=2, ensure_ascii=ascii_only()) + "\n")
     return code
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -23,6 +25,7 @@ def guarded(name: str, run: Callable[[], int]) -> int:
         name: What it is called in messages.
         run: The command; returns the exit code.
     """
+    _print_everything()
     try:
         with _terminable():
             code = run()
@@ -43,6 +46,17 @@ def guarded(name: str, run: Callable[[], int]) -> int:
 
         complain(name, "; ".join([str(error), *getattr(error, "__notes__", ())]))
         return codes.FAILED if isinstance(error, RrdError) else codes.USAGE
+
+
+def _print_everything() -> None:
+    """Lets characters that standard output lacks be printed as escapes instead of ending the command."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def ascii_only() -> bool:
+    """Whether JSON had better escape what is not ASCII: JSON knows escapes other than those of Python."""
+    return codecs.lookup(sys.stdout.encoding or "utf-8").name != "utf-8"
 
 
 def complain(name: str, text: object) -> None:

@@ -53,8 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--recording-id",
         metavar="PREFIX",
-        help="give the recordings of every part an id of their own: this and the number of the part; by "
-        "default they keep theirs, and viewers join the parts",
+        help="give the recordings of every part an id of their own: this and the number of the part, and "
+        "after a - the id they had if an application has several; by default they keep theirs, and viewers "
+        "join the parts",
     )
     add_continue(parser)
 

@@ -205,11 +205,7 @@ def _index(field: pa.Field[Any], array: pa.Array[Any]) -> IndexColumn:
 
 def _component(field: pa.Field[Any], array: pa.Array[Any]) -> ComponentData:
     metadata = field.metadata or {}
-    descriptor = ComponentDescriptor(
-        metadata.get(names.COMPONENT, field.name.encode()).decode(),
-        _text(metadata.get(names.ARCHETYPE)),
-        _text(metadata.get(names.COMPONENT_TYPE)),
-    )
+    descriptor = component_of(metadata, metadata.get(names.COMPONENT, field.name.encode()).decode())
     if not pa.types.is_list(field.type):
         # Flat columns count as one instance per row.
         offsets = np.arange(len(array) + 1, dtype=np.int32)
@@ -229,6 +225,25 @@ def _bits(array: pa.Array[Any]) -> npt.NDArray[np.bool_]:
     """The values of an array of booleans without nulls."""
     bits = np.unpackbits(np.frombuffer(array.buffers()[1], np.uint8), bitorder="little")
     return bits[array.offset : array.offset + len(array)].astype(np.bool_)
+
+
+def component_of(metadata: dict[bytes, bytes], component: str) -> ComponentDescriptor:
+    """The component that a column is about.
+
+    Args:
+        metadata: Of its field.
+        component: The identifier.
+
+    Raises:
+        RrdError: There is no component with such a name.
+    """
+    archetype, component_type = (
+        _text(metadata.get(name)) for name in (names.ARCHETYPE, names.COMPONENT_TYPE)
+    )
+    try:
+        return ComponentDescriptor(component, archetype, component_type)
+    except ValueError as error:
+        raise RrdError(f"a column with the name of no component: {error}") from error
 
 
 def _text(data: bytes | None) -> str | None:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 
 from aiorerun.codec import chunk_schema as names
-from aiorerun.codec.chunk_arrow import fixed_width_values, timeline_kind
+from aiorerun.codec.chunk_arrow import component_of, fixed_width_values, timeline_kind
 from aiorerun.codec.errors import RrdError
-from aiorerun.types.descriptors import ComponentDescriptor
 from aiorerun.types.timeline import Timeline
 from aiorerun.types.tuid import Tuid
 
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
 
     import numpy as np
     import numpy.typing as npt
+
+    from aiorerun.types.descriptors import ComponentDescriptor
 
 
 class IndexFacts(NamedTuple):
@@ -150,12 +151,7 @@ def _range(times: npt.NDArray[np.int64]) -> tuple[int, int]:
 def _component(
     field: pa.Field[Any], metadata: dict[bytes, bytes], array: pa.Array[Any], position: int
 ) -> ComponentFacts:
-    archetype, component_type = metadata.get(names.ARCHETYPE), metadata.get(names.COMPONENT_TYPE)
-    descriptor = ComponentDescriptor(
-        _named(metadata, names.COMPONENT, field),
-        None if archetype is None else archetype.decode(),
-        None if component_type is None else component_type.decode(),
-    )
+    descriptor = component_of(metadata, _named(metadata, names.COMPONENT, field))
     kind = field.type.value_type if pa.types.is_list(field.type) else field.type
     return ComponentFacts(descriptor, position, kind, len(array) - array.null_count)
 

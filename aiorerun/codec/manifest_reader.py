@@ -8,14 +8,13 @@ import numpy as np
 import pyarrow as pa
 
 from aiorerun.codec import chunk_schema as names
-from aiorerun.codec.chunk_arrow import decode_ipc, decode_schema, timeline_kind
+from aiorerun.codec.chunk_arrow import component_of, decode_ipc, decode_schema, timeline_kind
 from aiorerun.codec.compression import decompress
 from aiorerun.codec.decode_messages import decode_store_id, message_fields, number_field, view_field
 from aiorerun.codec.errors import RrdError
 from aiorerun.codec.framing import MESSAGE_HEADER, STREAM_HEADER
 from aiorerun.codec.protobuf import BYTES, fields
 from aiorerun.codec.store_index import ColumnFacts, StoreIndex, TimelineFacts
-from aiorerun.types.descriptors import ComponentDescriptor
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -205,18 +204,10 @@ def _schema_facts(
             component = metadata.get(names.COMPONENT)
             if path is None or component is None:
                 raise RrdError(f"column {field.name!r} in the footer does not say what it is")
-            descriptor = ComponentDescriptor(
-                component.decode(),
-                _text(metadata.get(names.ARCHETYPE)),
-                _text(metadata.get(names.COMPONENT_TYPE)),
-            )
+            descriptor = component_of(metadata, component.decode())
             type_ = field.type.value_type if pa.types.is_list(field.type) else field.type
             is_static = metadata.get(_IS_STATIC) == b"true"
             columns[path.decode(), component.decode()] = ColumnFacts(descriptor, type_, is_static)
     if timelines.keys() != ranges.keys():
         raise RrdError("the footer has times of a timeline that its schema lacks")
     return timelines, columns
-
-
-def _text(data: bytes | None) -> str | None:
-    return None if data is None else data.decode()

@@ -124,11 +124,10 @@ class IndexBuilder:
         path = facts.entity_path
         is_static = not facts.indexes
         timelines: tuple[str, ...] = ()
-        for index in facts.indexes:
+        # A chunk without rows is nowhere on its timelines.
+        for index in facts.indexes if facts.num_rows else ():
             name = index.timeline.name
             timelines += (name,)
-            if not facts.num_rows:
-                continue
             known = self._timelines.get(name)
             if known is None:
                 self._timelines[name] = TimelineFacts(index.timeline.kind, index.start, index.end)

@@ -7,8 +7,6 @@ import re
 from decimal import Decimal
 from typing import Final
 
-import numpy as np
-
 from aiorerun.types.timeline import TimelineKind
 
 _NUMBER: Final = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*([a-zµ]*)\s*", re.IGNORECASE)
@@ -31,6 +29,9 @@ _SECONDS: Final = {
 }
 _NANOS: Final = 1_000_000_000
 _ZERO: Final = re.compile(r"0+(?:\.0*)?[a-zµ]*")
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_FRACTION: Final = re.compile(r"[.,][0-9]{6}([0-9]+)")
+"""The digits of seconds after the sixth."""
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,19}")
 
 
@@ -54,7 +55,7 @@ def parse_interval(text: str, kind: TimelineKind) -> int:
         Steps, or nanoseconds.
 
     Raises:
-        ValueError: It is none, or not positive.
+        ValueError: It is none, not positive, or too long.
     """
     if kind is TimelineKind.SEQUENCE:
         if _INTEGER.fullmatch(text) and int(text) > 0:
@@ -64,29 +65,45 @@ def parse_interval(text: str, kind: TimelineKind) -> int:
     factor = None if match is None else _SECONDS.get(match[2].lower())
     if match is None or factor is None or not (length := int(Decimal(match[1]) * factor * _NANOS)):
         raise ValueError(f"expected a time such as 10s, 5min, 1.5h or 250ms, got {text!r}")
-    return length
+    return _in_range(length, text)
 
 
 def parse_time(text: str, kind: TimelineKind) -> int:
     """A time on a timeline: a number, a time span, or a date with time (UTC, unless it says otherwise).
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is none, or too far away.
     """
     if kind is TimelineKind.TIMESTAMP and not _INTEGER.fullmatch(text):
         try:
             moment = dt.datetime.fromisoformat(text)
         except ValueError:
             raise ValueError(f"expected a date and time such as 2026-11-25T21:30:00, got {text!r}") from None
-        if moment.tzinfo is not None:
-            moment = moment.astimezone(dt.UTC).replace(tzinfo=None)
-        return int(np.datetime64(moment, "ns").astype(np.int64))
+        return _in_range(_nanos(moment, text), text)
     if kind is TimelineKind.DURATION:
         sign, text = (-1, text[1:]) if text.startswith("-") else (1, text)
         return 0 if _ZERO.fullmatch(text) else sign * parse_interval(text, kind)
     if _INTEGER.fullmatch(text) and -(1 << 63) < int(text) < 1 << 63:
         return int(text)
     raise ValueError(f"expected a whole number, got {text!r}")
+
+
+def _nanos(moment: dt.datetime, text: str) -> int:
+    """Nanoseconds since 1970, with those digits of the text that Python's own times do not have."""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=dt.UTC)
+    since = moment - _EPOCH
+    micros = (since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds
+    fraction = _FRACTION.search(text)
+    return micros * 1000 + (0 if fraction is None else int(fraction[1][:3].ljust(3, "0")))
+
+
+def _in_range(time: int, text: str) -> int:
+    if -(1 << 63) < time < 1 << 63:
+        return time
+    raise ValueError(
+        f"{text!r} is more than 64 bits of nanoseconds hold: about 292 years, or dates from 1677 to 2262"
+    )
 
 
 def size_text(count: int) -> str:

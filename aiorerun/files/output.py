@@ -79,6 +79,11 @@ class OutputSet:
         os.close(os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
         return hidden
 
+    def drop(self, hidden: Path) -> None:
+        """Removes a file that is not to appear after all."""
+        self._files = [each for each in self._files if each[0] != hidden]
+        hidden.unlink(missing_ok=True)
+
     def publish(self) -> None:
         """Gives all files their names.
 

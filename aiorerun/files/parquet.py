@@ -12,16 +12,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from aiorerun.codec.decode_messages import ArrowMsg, Footer, decode_message
+from aiorerun.codec.errors import RrdError
 from aiorerun.files.disk_table import DiskTable
 from aiorerun.files.names import entity_file, file_name
 from aiorerun.files.output import OutputSet
-from aiorerun.files.parquet_types import storable
+from aiorerun.files.parquet_types import storable, storable_type
 from aiorerun.files.passing import Passing
 from aiorerun.files.progress import Stage, ignore
-from aiorerun.files.reading import FileReader, no_note
+from aiorerun.files.reading import FileReader, Note, no_note
 from aiorerun.recording import tables
 from aiorerun.recording.chunk import Chunk
-from aiorerun.recording.schema import ComponentColumnDescriptor, IndexColumnDescriptor, Schema
+from aiorerun.recording.schema import ComponentColumnDescriptor, IndexColumnDescriptor, Schema, free_names
 from aiorerun.types.store import StoreKind
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from aiorerun.codec.decoder import RawMessage
     from aiorerun.files.passing import ReadChunk
     from aiorerun.files.progress import OnProgress
-    from aiorerun.files.reading import Note
     from aiorerun.types.store import StoreId
 
 ROW_ID: Final = "row_id"
@@ -107,11 +107,9 @@ class _Plan:
 
     def column_names(self) -> list[str]:
         """What the columns are called: the row id, timelines, components."""
-        names = [ROW_ID]
-        for kind, found in (("timeline", self.timelines), ("component", self.components)):
-            for name in sorted(found):
-                names.append(name if name not in names else f"{kind}:{name}")
-        return names
+        taken = {ROW_ID}
+        timelines = free_names(sorted(self.timelines), "timeline", taken)
+        return [ROW_ID, *timelines, *free_names(sorted(self.components), "component", taken)]
 
 
 def to_parquet(
@@ -139,7 +137,8 @@ def to_parquet(
         folder: Where the files go; made if it does not exist.
         force: Whether files that exist are replaced.
         entity_path: Only this entity and those below it.
-        continue_on_error: Whether damaged messages are left out; by default they are raised.
+        continue_on_error: Whether damaged messages, and entities with values that no Parquet file can have,
+            are left out; by default they are raised.
         on_note: Is told of what is left out because it is incomplete or damaged.
         on_progress: Is told how far it is.
 
@@ -147,7 +146,7 @@ def to_parquet(
         The files.
 
     Raises:
-        RrdError: It is no RRD file, or damaged.
+        RrdError: It is no RRD file, or damaged, or has values that no Parquet file can have.
         OSError: It cannot be read, or a file not be written; then none of them appears.
     """
     with (
@@ -166,8 +165,16 @@ def to_parquet(
             outputs.make_folder(target.parent)
             places = table.rows("place, size", "file = ?", (number,))
             chunks = _chunks(reader, survey.passing, places, progress)
-            rows = _write(outputs.new(target), plan, chunks)
-            made.append(ParquetFile(target, plan.store, plan.entity_path, rows))
+            hidden = outputs.new(target)
+            try:
+                rows = _write(hidden, plan, chunks)
+            except RrdError as error:
+                if not continue_on_error:
+                    raise
+                outputs.drop(hidden)
+                on_note(Note(reader.source.name, 0, f"{plan.entity_path} is left out: {error}"))
+            else:
+                made.append(ParquetFile(target, plan.store, plan.entity_path, rows))
         return made
 
 
@@ -240,7 +247,18 @@ def _loaded(chunk: ReadChunk) -> tuple[pa.RecordBatch, ChunkFacts]:
 
 
 def _write(path: Path, plan: _Plan, chunks: Iterator[Chunk]) -> int:
-    """Writes a file; returns how many rows it has."""
+    """Writes a file; returns how many rows it has.
+
+    Raises:
+        RrdError: It has values that Parquet cannot have.
+    """
+    try:
+        return _write_rows(path, plan, chunks)
+    except pa.ArrowException as error:
+        raise RrdError(f"the rows of {plan.entity_path} cannot be stored as Parquet: {error}") from error
+
+
+def _write_rows(path: Path, plan: _Plan, chunks: Iterator[Chunk]) -> int:
     names = plan.column_names()
     metadata = {
         b"rerun:application_id": plan.store.application_id.encode(),
@@ -254,7 +272,7 @@ def _write(path: Path, plan: _Plan, chunks: Iterator[Chunk]) -> int:
             writer = writer or stack.enter_context(_GroupWriter(path, made.schema))
             writer.add(made)
         if writer is None:
-            schema = _stored(_empty(plan), names, metadata).schema
+            schema = _stored_schema(plan.schema().to_arrow(), names, metadata)
             writer = stack.enter_context(_GroupWriter(path, schema))
     return writer.rows
 
@@ -319,17 +337,17 @@ def _smallest(kind: pa.DataType) -> int:
     return 8
 
 
-def _empty(plan: _Plan) -> pa.RecordBatch:
-    schema = plan.schema().to_arrow()
-    return pa.RecordBatch.from_arrays([pa.array([], each.type) for each in schema], schema=schema)
+def _stored_schema(schema: pa.Schema, names: list[str], metadata: dict[bytes, bytes]) -> pa.Schema:
+    """The columns as they are in the Parquet file."""
+    fields = [
+        # Whoever reads it need not know what the extension type of row ids is.
+        pa.field(name, storable_type(each.type), each.nullable, None if name == ROW_ID else each.metadata)
+        for name, each in zip(names, schema, strict=True)
+    ]
+    return pa.schema(fields, metadata=metadata)
 
 
 def _stored(batch: pa.RecordBatch, names: list[str], metadata: dict[bytes, bytes]) -> pa.RecordBatch:
     """Rows as they are in the Parquet file."""
-    arrays = [storable(column) for column in batch.columns]
-    fields = [
-        # Whoever reads it need not know what the extension type of row ids is.
-        pa.field(name, array.type, each.nullable, None if name == ROW_ID else each.metadata)
-        for name, array, each in zip(names, arrays, batch.schema, strict=True)
-    ]
-    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields, metadata=metadata))
+    schema = _stored_schema(batch.schema, names, metadata)
+    return pa.RecordBatch.from_arrays([storable(column) for column in batch.columns], schema=schema)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -11,15 +11,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+_INTERVAL_PARTS: Final = np.dtype([("months", "<i4"), ("days", "<i4"), ("nanoseconds", "<i8")])
+_INTERVAL: Final = pa.struct({"months": pa.int32(), "days": pa.int32(), "nanoseconds": pa.int64()})
+
+
 def storable_type(kind: pa.DataType) -> pa.DataType:
     """The type that values of a type have in Parquet files.
 
     Unions become structs with a field for each of their variants, all but one of them null. Structs without
-    fields become booleans that are true. Dictionaries become what they stand for.
+    fields become booleans that are true. Dictionaries and runs become what they stand for, intervals structs
+    of their months, days and nanoseconds, and binaries of no bytes binaries of any length.
     """
     types = pa.types
-    if types.is_dictionary(kind):
+    if types.is_dictionary(kind) or types.is_run_end_encoded(kind):
         return storable_type(kind.value_type)
+    if types.is_interval(kind):
+        return _INTERVAL
+    if types.is_fixed_size_binary(kind):
+        return kind if kind.byte_width else pa.binary()
     if types.is_union(kind):
         return pa.struct([pa.field(field.name, storable_type(field.type)) for field in _fields(kind)])
     if types.is_struct(kind):
@@ -52,9 +61,15 @@ def storable(array: pa.Array[Any]) -> pa.Array[Any]:
     types = pa.types
     if types.is_dictionary(kind):
         return storable(array.dictionary_decode())
+    if types.is_run_end_encoded(kind):
+        return _without_runs(array)
+    if types.is_fixed_size_binary(kind):
+        return array.cast(wanted)
     if types.is_union(kind):
         return _variants(array, wanted)
     mask = array.is_null() if array.null_count else None
+    if types.is_interval(kind):
+        return _interval_parts(array, mask)
     if types.is_struct(kind):
         if not kind.num_fields:
             return pa.array(np.ones(len(array), np.bool_))
@@ -72,6 +87,22 @@ def storable(array: pa.Array[Any]) -> pa.Array[Any]:
         offsets = pa.array(offsets.to_numpy(zero_copy_only=False))
     make = pa.LargeListArray if types.is_large_list(kind) else pa.ListArray
     return make.from_arrays(offsets, values, type=wanted, mask=mask)
+
+
+def _without_runs(array: pa.RunEndEncodedArray) -> pa.Array[Any]:
+    """A value for each place instead of one for each run."""
+    places = np.arange(array.offset, array.offset + len(array))
+    runs = np.searchsorted(array.run_ends.to_numpy(), places, side="right")
+    return storable(array.values).take(pa.array(runs))
+
+
+def _interval_parts(array: pa.Array[Any], mask: pa.Array[Any] | None) -> pa.Array[Any]:
+    parts = np.frombuffer(
+        array.buffers()[1], _INTERVAL_PARTS, len(array), array.offset * _INTERVAL_PARTS.itemsize
+    )
+    # Their bytes lie between one another, which Arrow's do not.
+    fields = [pa.array(np.ascontiguousarray(parts[name])) for name in _INTERVAL_PARTS.names or ()]
+    return pa.StructArray.from_arrays(fields, fields=list(_fields(_INTERVAL)), mask=mask)
 
 
 def _variants(array: pa.UnionArray, wanted: pa.DataType) -> pa.Array[Any]:

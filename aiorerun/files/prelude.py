@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from aiorerun.codec.framing import MessageKind
@@ -37,6 +38,7 @@ class Prelude:
         self._table = DiskTable("store", "rank", "place", others=("size",))
         self._numbers: dict[StoreId, int] = {}
         self._blueprints: dict[str, list[StoreId]] = {}
+        self._num_recordings: Counter[str] = Counter()
         self._announced: set[StoreId] = set()
         self._temporal: set[StoreId] = set()
 
@@ -61,7 +63,13 @@ class Prelude:
             number = self._numbers[store] = len(self._numbers)
             if store.kind is StoreKind.BLUEPRINT:
                 self._blueprints.setdefault(store.application_id, []).append(store)
+            else:
+                self._num_recordings[store.application_id] += 1
         return number
+
+    def has_several(self, application_id: str) -> bool:
+        """Whether there is more than one recording of an application."""
+        return self._num_recordings[application_id] > 1
 
     def without_data(self) -> list[StoreId]:
         """The recordings and blueprints that no row of another part will call for."""

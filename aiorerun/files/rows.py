@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections import deque
@@ -25,7 +26,7 @@ from aiorerun.types.tuid import Tuid
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from aiorerun.codec.decoder import RawMessage
     from aiorerun.files.progress import OnProgress
@@ -182,13 +183,27 @@ def time_text(kind: TimelineKind, time: int) -> str:
 
 
 def row_text(row: Row, *, with_recording: bool = False) -> str:
-    """A row as one line; long values are shortened."""
+    """A row as one line; long values are shortened.
+
+    Raises:
+        RrdError: A text in it is damaged.
+    """
     parts = [f"[{row.store.recording_id}]"] if with_recording else []
     parts += [f"{timeline.name}={time_text(timeline.kind, time)}" for timeline, time in row.times]
     if not row.times:
         parts.append("static")
-    parts += [f"{name}={instances_text(array)}" for name, array in row.components.items()]
+    with _damaged_texts():
+        parts += [f"{name}={instances_text(array)}" for name, array in row.components.items()]
     return "  ".join(parts)
+
+
+@contextlib.contextmanager
+def _damaged_texts() -> Generator[None]:
+    """Arrow does not check all texts that are in runs."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise RrdError("a text in a chunk is not UTF-8") from error
 
 
 def instances_text(array: pa.Array[Any]) -> str:
@@ -231,23 +246,32 @@ def value_text(value: pa.Scalar[Any]) -> str:
 # --- for programs -----------------------------------------------------------------------------------
 
 
-def row_json(row: Row) -> str:
+def row_json(row: Row, *, ascii_only: bool = False) -> str:
     """A row as one line of JSON, with everything that is in it.
 
     Times are integers, of durations and timestamps nanoseconds. Numbers that JSON does not have (NaN,
     infinity) become null, bytes hexadecimal text.
+
+    Args:
+        row: The row.
+        ascii_only: Whether all other characters are written as escapes.
+
+    Raises:
+        RrdError: A text in it is damaged.
     """
+    with _damaged_texts():
+        components = {name: _items(array) for name, array in row.components.items()}
     content = {
         "application_id": row.store.application_id,
         "recording_id": row.store.recording_id,
         "row_id": str(row.row_id),
         "times": {timeline.name: time for timeline, time in row.times},
-        "components": {name: _items(array) for name, array in row.components.items()},
+        "components": components,
     }
     try:
-        return json.dumps(content, ensure_ascii=False, allow_nan=False, default=_other)
+        return json.dumps(content, ensure_ascii=ascii_only, allow_nan=False, default=_other)
     except ValueError:
-        return json.dumps(_without_nan(content), ensure_ascii=False, default=_other)
+        return json.dumps(_without_nan(content), ensure_ascii=ascii_only, default=_other)
 
 
 def _items(array: pa.Array[Any]) -> list[Any]:
@@ -262,6 +286,8 @@ def _items(array: pa.Array[Any]) -> list[Any]:
 def _plain(value: pa.Scalar[Any]) -> Any:
     try:
         return value.as_py()
+    except UnicodeDecodeError:
+        raise
     except (ValueError, OverflowError, pa.ArrowException):
         return _exact(value)
 

@@ -107,9 +107,24 @@ class Salvage(Generic[T]):
         Raises:
             RrdError: It is no RRD file, or one of an unreadable version.
         """
-        position = 0
         if self._size < STREAM_HEADER.size or not self._is_header(0):
             refuse_foreign(self._read(0, STREAM_HEADER.size))
+        damage: Damage | None = None
+        for found in self._everything():
+            if damage is not None:
+                if isinstance(found, Damage) and damage[1:] == (found.start, found.reason):
+                    # The same thing over and over is told once.
+                    damage = damage._replace(end=found.end)
+                    continue
+                yield damage
+            damage = found if isinstance(found, Damage) else None
+            if damage is None:
+                yield found
+        if damage is not None:
+            yield damage
+
+    def _everything(self) -> Iterator[Taken[T] | Damage | StreamEnd]:
+        position = 0
         while position < self._size:
             self.has_ended = False
             try:
@@ -134,16 +149,26 @@ class Salvage(Generic[T]):
         raw, end = self._framed(position)
         if raw.kind is not MessageKind.END:
             return Taken(position, raw.kind, self._take(raw)), end
-        # It says that what comes next belongs to another stream.
+        return self._stream_end(raw, end)
+
+    def _stream_end(self, raw: RawMessage, end: int) -> tuple[StreamEnd, int]:
+        if not self._may_follow_end(end, len(raw.payload)):
+            raise RrdError("what says to be the end of a stream is not followed by a footer")
+        # It says that what comes next belongs to another stream, so it has to be one.
         self._take(raw)
-        footer = self._read(end, STREAM_FOOTER.size)
-        if len(footer) < STREAM_FOOTER.size or STREAM_FOOTER.unpack(footer)[3] != FOOTER_MAGIC:
-            if len(footer) == STREAM_FOOTER.size and not self._is_header(end):
-                raise RrdError("what says to be the end of a stream is not followed by a footer")
+        if not self._is_footer(end):
             return StreamEnd(raw, self._stream_start, None), end
-        start, length, crc, _, _ = STREAM_FOOTER.unpack(footer)
+        start, length, crc, _, _ = STREAM_FOOTER.unpack(self._read(end, STREAM_FOOTER.size))
         self.has_ended = True
         return StreamEnd(raw, self._stream_start, (start, length, crc)), end + STREAM_FOOTER.size
+
+    def _may_follow_end(self, position: int, length: int) -> bool:
+        """Whether the end of a stream, of some length, may end at a position: zeros look like one as well."""
+        rest = self._size - position
+        # Old files have ends without contents, and no footer after them that could be cut off.
+        if rest <= 0 or (length and rest < STREAM_FOOTER.size):
+            return rest >= 0
+        return self._is_footer(position) or self._is_header(position)
 
     def _framed(self, position: int) -> tuple[RawMessage, int]:
         header = self._read(position, MESSAGE_HEADER.size)
@@ -170,7 +195,9 @@ class Salvage(Generic[T]):
         if len(header) == MESSAGE_HEADER.size:
             number, length = MESSAGE_HEADER.unpack(header)
             end = position + MESSAGE_HEADER.size + length
-            if number <= MessageKind.BLUEPRINT_ACTIVATION_COMMAND and self._is_likely(end):
+            # Zeros frame nothing: what is left of a power cut is one stretch, however long.
+            is_frame = any(header) and number <= MessageKind.BLUEPRINT_ACTIVATION_COMMAND
+            if is_frame and self._is_likely(end):
                 return Damage(position, end, reason)
         return Damage(position, self._search(position + 1), reason)
 
@@ -187,7 +214,9 @@ class Salvage(Generic[T]):
         start = position + MESSAGE_HEADER.size
         if number > MessageKind.BLUEPRINT_ACTIVATION_COMMAND or length > self._size - start:
             return False
-        return number == MessageKind.END or self._read(start, 1) == bytes((_FIRST_TAG,))
+        if number == MessageKind.END:
+            return self._may_follow_end(start + length, length)
+        return self._read(start, 1) == bytes((_FIRST_TAG,))
 
     def _search(self, position: int) -> int:
         """Where the next complete message or stream begins; the end of the file if there is none."""
@@ -230,6 +259,10 @@ class Salvage(Generic[T]):
             and (major, minor) >= OLDEST_READABLE
             and (compression <= 1 and serializer == SERIALIZER_PROTOBUF and not reserved)
         )
+
+    def _is_footer(self, position: int) -> bool:
+        footer = self._read(position, STREAM_FOOTER.size)
+        return len(footer) == STREAM_FOOTER.size and STREAM_FOOTER.unpack(footer)[3] == FOOTER_MAGIC
 
     def _read(self, position: int, size: int) -> bytes:
         """A few bytes, or fewer at the end of the file."""

@@ -59,7 +59,8 @@ class SplitOptions:
 
     Attributes:
         force: Whether files that exist are replaced.
-        recording_id: Recordings get this id and the number of the part; by default they keep theirs.
+        recording_id: Recordings get this id and the number of the part, followed by ``-`` and the id that
+            they had where an application has several; by default they keep theirs.
         continue_on_error: Whether damaged messages are left out; by default they are raised.
         on_note: Is told of what is left out because it is incomplete or damaged.
         on_progress: Is told how far it is.
@@ -183,7 +184,11 @@ class Splitting:
     def _named(self, store: StoreId) -> StoreId:
         if store.kind is StoreKind.BLUEPRINT:
             return store
-        return store._replace(recording_id=f"{self._options.recording_id}{len(self.parts.made)}")
+        name = f"{self._options.recording_id}{len(self.parts.made)}"
+        if self.prelude.has_several(store.application_id):
+            # Several with one id would become one recording.
+            name = f"{name}-{store.recording_id}"
+        return store._replace(recording_id=name)
 
     def survey(self, raw: RawMessage) -> tuple[StoreId, ReadChunk | None] | None:
         """Notes a message that belongs into every part.

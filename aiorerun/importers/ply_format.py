@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -29,6 +30,8 @@ _TYPES: Final = {
     "float": "f4", "float32": "f4",
     "double": "f8", "float64": "f8",
 }  # fmt: skip
+_END: Final = re.compile(rb"[\r\n](end_header)\b")
+"""The last line of a header; comments may hold the word as well."""
 _ORDERS: Final = {"ascii": None, "binary_little_endian": "<", "binary_big_endian": ">"}
 
 
@@ -104,9 +107,10 @@ def parse_header(data: bytes) -> Header:
     Raises:
         ValueError: It is none, or says something unknown.
     """
-    end = data.find(b"end_header", 0, MAX_HEADER_BYTES)
-    if not data.startswith(b"ply") or end < 0:
+    found = _END.search(data, 0, MAX_HEADER_BYTES)
+    if not data.startswith(b"ply") or found is None:
         raise ValueError("it has no PLY header")
+    end = found.start(1)
     order: str | None = None
     elements: list[Element] = []
     has_format = False

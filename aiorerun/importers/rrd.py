@@ -66,6 +66,19 @@ class MessageTaker:
         self._waiting = len(view)
         return messages, None
 
+    def check_end(self) -> None:
+        """Finds out whether the stream may end here. It needs no footer, but its messages to be complete.
+
+        Raises:
+            RrdError: There was nothing at all, or a message is cut off.
+        """
+        from aiorerun.codec.errors import RrdError
+
+        if self._waiting and not self._decoder.has_ended:
+            raise RrdError(f"it is cut off: its last {self._waiting} bytes are no complete message")
+        if not self._decoder.offset:
+            raise RrdError("it is empty")
+
     def _message(self, raw: RawMessage) -> Message | None:
         from aiorerun.codec.compression import MAX_BYTES
         from aiorerun.codec.decode_messages import (
@@ -136,6 +149,7 @@ class RrdImporter(FileImporter):
                 yield ImportedMessages(messages)
             if error is not None:
                 raise error
+        taker.check_end()
 
 
 def _pieces(path: Path, contents: bytes | None) -> Iterator[bytes]:
@@ -174,6 +188,7 @@ class PipeImporter:
                         raise error
                 elif piece is not None:
                     if has_begun:
+                        taker.check_end()
                         return
                     # Nobody writes to it yet.
                     await asyncio.sleep(0.05)

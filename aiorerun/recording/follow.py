@@ -38,6 +38,10 @@ class Tail:
 
     Args:
         path: The file, a pipe, or ``-`` for the standard input.
+
+    Attributes:
+        has_ended: Whether nothing more will come.
+        error: What is wrong with the file, if that is why it has ended.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -45,6 +49,7 @@ class Tail:
         self._names = StoreNames()
         self._look: _FileLook | _PipeLook | None = None
         self.has_ended = False
+        self.error: RrdError | None = None
 
     def read(self) -> list[Item]:
         """The next chunks that are complete, about a mebibyte of them; none if there are no more (yet).
@@ -77,6 +82,7 @@ class Tail:
         except RrdError as error:
             # Where the next message begins cannot be known.
             items.append(error)
+            self.error = error
             self.has_ended = True
         else:
             self.has_ended = look.has_ended

@@ -12,7 +12,7 @@ from aiorerun.codec.manifest_names import PROPERTIES, schema_name
 from aiorerun.types.timeline import Timeline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from aiorerun.codec.store_index import StoreIndex
     from aiorerun.types.timeline import TimelineKind
@@ -98,6 +98,23 @@ class ComponentColumnDescriptor:
         return pa.field(self.name, names.list_type(self.type), metadata=metadata)
 
 
+def free_names(wanted: Sequence[str], kind: str, taken: set[str]) -> list[str]:
+    """Names for columns that no other one has: with their kind before them, as often as it takes.
+
+    Args:
+        wanted: What they are called otherwise.
+        kind: Such as ``timeline``.
+        taken: The names of other columns; these join them.
+    """
+    free = list(wanted)
+    # Those that can keep their names come first, and do.
+    for position in sorted(range(len(free)), key=lambda at: wanted[at] in taken):
+        while free[position] in taken:
+            free[position] = f"{kind}:{free[position]}"
+        taken.add(free[position])
+    return free
+
+
 class Schema:
     """The timelines and components of a recording.
 
@@ -167,11 +184,17 @@ class Schema:
         )
 
     def to_arrow(self) -> pa.Schema:
-        """The schema of the table of all rows: row id, timelines, components."""
-        fields = [names.row_id_field(is_sorted=False)]
-        fields.extend(each.field() for each in self._indexes)
-        fields.extend(each.field() for each in self._components)
-        return pa.schema(fields)
+        """The schema of the table of all rows: row id, timelines, components.
+
+        What is called like a column before it has ``timeline:`` or ``component:`` before its name.
+        """
+        taken = {ROW_ID}
+        called = [
+            *free_names([each.name for each in self._indexes], "timeline", taken),
+            *free_names([each.name for each in self._components], "component", taken),
+        ]
+        fields = [each.field().with_name(name) for each, name in zip(self, called, strict=True)]
+        return pa.schema([names.row_id_field(is_sorted=False), *fields])
 
     def __iter__(self) -> Iterator[IndexColumnDescriptor | ComponentColumnDescriptor]:
         yield from self._indexes

@@ -10,13 +10,16 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 
 from aiorerun.cli import codes
 from aiorerun.cli.main import main
 from aiorerun.cli.notes import Notes
+from aiorerun.codec.decoder import iter_messages
+from aiorerun.codec.framing import MESSAGE_HEADER
 from aiorerun.files.reading import Note
-from tests.unit.codec.building import STORE, messages_of, stream_of
+from tests.unit.codec.building import FRAME, STORE, chunk, component, index, messages_of, stream_of
 from tests.unit.files.making import assert_footer_is_right, chunk_payloads, payloads, scalars
 from tests.unit.recording.making import everything, one_recording
 
@@ -130,6 +133,40 @@ def test_tail(complete: Path, cut: Path, capsys: Captured) -> None:
 def test_following_ends_with_the_stream(complete: Path, capsys: Captured) -> None:
     assert main(["tail", "-f", "-n", "3", "/points", str(complete)]) == codes.DONE
     assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+def test_following_what_is_no_file_of_rerun_fails(complete: Path, capsys: Captured) -> None:
+    other = Path("other.rrd")
+    other.write_bytes(b"no recording at all" * 10)
+    assert main(["tail", "-f", "/points", str(other)]) == codes.FAILED
+    assert "other.rrd" in capsys.readouterr().err
+    data = complete.read_bytes()
+    end = list(iter_messages(data))[-1].offset - MESSAGE_HEADER.size
+    other.write_bytes(data[:end] + b"\xff" * 400)
+    assert main(["tail", "-f", "/points", "-n", "1", str(other)]) == codes.FAILED
+    assert "label=" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_rows_are_printed_in_any_encoding(tmp_path: Path, encoding: str) -> None:
+    text = "漢字 \N{GRINNING FACE} é"
+    made = chunk("/e", 1, [index(FRAME, [1])], [component("x", [[text]], pa.string())])
+    path = one_recording(tmp_path / "one.rrd", [made])
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+
+    def printed(*arguments: str) -> str:
+        command = [sys.executable, "-m", "aiorerun", *arguments, str(path)]
+        done = subprocess.run(command, env=environment, capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (codes.DONE, b"")
+        return done.stdout.decode(encoding)
+
+    for command in ("cat", "tail"):
+        shown = text if encoding == "utf-8" else text.encode(encoding, "backslashreplace").decode(encoding)
+        assert printed(command, "/e") == f'frame=1  x="{shown}"\n'
+        row = printed(command, "--json", "/e")
+        assert json.loads(row)["components"] == {"x": [text]}
+        assert row.isascii() == (encoding != "utf-8")
+    assert json.loads(printed("info", "--json"))
 
 
 def test_following_gives_rows_as_they_come(tmp_path: Path) -> None:
@@ -264,6 +301,9 @@ def test_split_by_time(complete: Path, capsys: Captured) -> None:
         ["--every", "1"],
         ["--timeline", "frame", "--every", "1.5h"],
         ["--timeline", "clock", "--time", "soon"],
+        ["--timeline", "clock", "--time", "3000-01-01"],
+        ["--timeline", "since", "--time", "200000d"],
+        ["--timeline", "since", "--every", "200000d"],
     ],
 )
 def test_wrong_use_of_split(complete: Path, arguments: list[str], capsys: Captured) -> None:

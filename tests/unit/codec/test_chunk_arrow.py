@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from aiorerun.codec.chunk_arrow import decode_ipc, encode_reference, from_record_batch, to_record_batch
+from aiorerun.codec.chunk_facts import chunk_facts
 from aiorerun.codec.errors import RrdError
 from aiorerun.types.timeline import Timeline
 from tests.unit.codec.building import (
@@ -184,3 +185,14 @@ def test_contents_are_checked() -> None:
     with pytest.raises(RrdError, match="cannot be read"):
         decode_ipc(data)
     assert decode_ipc(data, validate=False).num_rows == 1
+
+
+def test_names_must_not_be_empty() -> None:
+    batch = to_record_batch(EXAMPLE)
+    damaged = batch.append_column(
+        pa.field("x", pa.int8(), metadata={b"rerun:component": b""}), pa.nulls(3, pa.int8())
+    )
+    with pytest.raises(RrdError, match="the name of no component"):
+        from_record_batch(damaged)
+    with pytest.raises(RrdError, match="the name of no component"):
+        chunk_facts(damaged)

@@ -78,6 +78,12 @@ def test_steps() -> None:
         ("1970-01-01T00:00:01.5", TIMESTAMP, 15 * 10**8),
         ("1970-01-01T01:00:00+01:00", TIMESTAMP, 0),
         ("1970-01-02", TIMESTAMP, 864 * 10**11),
+        ("1970-01-01T00:00:01.123456789", TIMESTAMP, 1_123_456_789),
+        ("1970-01-01T00:00:01.12345678Z", TIMESTAMP, 1_123_456_780),
+        ("1969-12-31T23:59:59.999999999+00:00", TIMESTAMP, -1),
+        ("2262-04-11T23:47:16.854775807", TIMESTAMP, (1 << 63) - 1),
+        ("1677-09-21T00:12:43.145224193", TIMESTAMP, 1 - (1 << 63)),
+        ("9223372036854775807ns", DURATION, (1 << 63) - 1),
     ],
 )
 def test_times(text: str, kind: TimelineKind, time: int) -> None:
@@ -90,6 +96,25 @@ def test_times(text: str, kind: TimelineKind, time: int) -> None:
 )
 def test_no_times(text: str, kind: TimelineKind) -> None:
     with pytest.raises(ValueError, match="expected"):
+        parse_time(text, kind)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("3000-01-01", TIMESTAMP),
+        ("0001-01-01", TIMESTAMP),
+        ("0001-01-01T00:00:00+12:00", TIMESTAMP),
+        ("9999-12-31T23:59:59-12:00", TIMESTAMP),
+        ("2262-04-11T23:47:16.854775808", TIMESTAMP),
+        ("1677-09-21T00:12:43.145224192", TIMESTAMP),
+        ("200000d", DURATION),
+        ("-200000d", DURATION),
+        ("9223372036854775808ns", DURATION),
+    ],
+)
+def test_times_too_far_away(text: str, kind: TimelineKind) -> None:
+    with pytest.raises(ValueError, match="more than 64 bits"):
         parse_time(text, kind)
 
 

@@ -9,16 +9,35 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from aiorerun.codec.chunk_arrow import to_record_batch
 from aiorerun.codec.errors import RrdError
+from aiorerun.codec.forward import forwarded_message
 from aiorerun.files import parquet
 from aiorerun.files.parquet import to_parquet
 from aiorerun.types.timeline import Timeline, TimelineKind
-from tests.unit.codec.building import FRAME, SCALARS, chunk, component, index, messages_of, stream_of
+from tests.unit.codec.building import (
+    FRAME,
+    SCALARS,
+    STORE,
+    announcement,
+    chunk,
+    component,
+    index,
+    messages_of,
+    stream_of,
+)
 from tests.unit.files.making import scalars
 from tests.unit.recording.making import OTHER, chunks, everything, one_recording
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from aiorerun.files.reading import Note
+
+
+def stored(path: Path, batch: pa.RecordBatch) -> None:
+    """Writes a file with one chunk."""
+    path.write_bytes(stream_of([announcement(), forwarded_message(STORE, batch)]))
 
 
 def files(folder: Path) -> list[str]:
@@ -93,6 +112,55 @@ def test_names_that_are_taken(tmp_path: Path) -> None:
     table = pq.read_table(file.path)
     assert table.column_names == ["row_id", "timeline:row_id", "x", "component:row_id", "component:x"]
     assert [table.column(name)[0].as_py() for name in table.column_names[1:]] == [1, 2, [4], [3]]
+
+
+def test_names_are_looked_for_until_one_is_free(tmp_path: Path) -> None:
+    times = [index(Timeline(name, TimelineKind.SEQUENCE), [1]) for name in ("C", "component:C")]
+    one_recording(tmp_path / "one.bin", [chunk("/a", 1, times, [component("C", [[3]], pa.int8())])])
+    (file,) = to_parquet(tmp_path / "one.bin", tmp_path / "out")
+    table = pq.read_table(file.path)
+    assert table.column_names == ["row_id", "C", "component:C", "component:component:C"]
+    assert [table.column(name)[0].as_py() for name in table.column_names[1:]] == [1, 1, [3]]
+
+
+def test_types_that_parquet_lacks(tmp_path: Path) -> None:
+    runs = pa.RunEndEncodedArray.from_arrays(pa.array([1], pa.int32()), pa.array(["a"]))
+    lengths = pa.array([(1, 2, 3)], pa.month_day_nano_interval())
+    rows = {"runs": runs, "lengths": lengths, "nothing": pa.array([b""], pa.binary(0))}
+    offsets = pa.array([0, 1], pa.int32())
+    made = to_record_batch(
+        chunk("/a", 1, [index(FRAME, [1])], [component(name, [[1]], pa.int8()) for name in rows])
+    )
+    for name, values in rows.items():
+        at = made.schema.get_field_index(name)
+        field = made.schema.field(at).with_type(pa.list_(values.type))
+        made = made.set_column(at, field, pa.ListArray.from_arrays(offsets, values))
+    stored(tmp_path / "one.bin", made)
+    (file,) = to_parquet(tmp_path / "one.bin", tmp_path / "out")
+    table = pq.read_table(file.path)
+    assert {name: table.column(name)[0].as_py() for name in rows} == {
+        "runs": ["a"],
+        "lengths": [{"months": 1, "days": 2, "nanoseconds": 3}],
+        "nothing": [b""],
+    }
+    stored(tmp_path / "none.bin", made.slice(0, 0))
+    (file,) = to_parquet(tmp_path / "none.bin", tmp_path / "none")
+    assert pq.read_table(file.path).schema.types == table.schema.types
+
+
+def test_an_entity_that_parquet_cannot_have_is_left_out(tmp_path: Path) -> None:
+    kind = pa.map_(pa.string(), pa.month_day_nano_interval())
+    made = chunk("/a", 1, [index(FRAME, [1])], [component("x", [[[("k", (1, 2, 3))]]], kind)])
+    path = one_recording(tmp_path / "one.bin", [scalars("/0", [1]), made, scalars("/b", [1])])
+    with pytest.raises(RrdError, match="rows of /a cannot be stored as Parquet"):
+        to_parquet(path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    notes: list[Note] = []
+    found = to_parquet(path, tmp_path / "out", continue_on_error=True, on_note=notes.append)
+    assert [each.entity_path for each in found] == ["/0", "/b"]
+    assert files(tmp_path / "out") == ["app/demo/0.parquet", "app/demo/b.parquet"]
+    assert len(notes) == 1
+    assert "/a is left out" in str(notes[0])
 
 
 def test_large_recordings_become_several_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,9 @@ import pytest
 from aiorerun.codec.decoder import iter_messages
 from aiorerun.codec.errors import RrdError
 from aiorerun.codec.framing import MESSAGE_HEADER, MessageKind
+from aiorerun.codec.messages import chunk_message
 from aiorerun.files.recover import recover
-from tests.unit.codec.building import announcement, messages_of, scalar_chunk, stream_of
+from tests.unit.codec.building import STORE, announcement, messages_of, scalar_chunk, stream_of
 from tests.unit.files.making import assert_footer_is_right, payloads
 from tests.unit.recording.making import chunks, everything, one_recording
 
@@ -183,3 +184,29 @@ def test_progress_goes_from_nothing_to_everything(tmp_path: Path) -> None:
     size = path.stat().st_size
     assert told == sorted(told)
     assert told[-1] == (size, size)
+
+
+@pytest.mark.parametrize("count", [16, 31, 32, 33, 48, 4096, 4096 + 5, 1 << 20])
+def test_zeros_are_one_stretch_and_no_ends_of_streams(tmp_path: Path, count: int) -> None:
+    # The chunks do not say of which application their recording is: it has to be kept in mind.
+    old = STORE._replace(application_id="")
+    sent = [chunk_message(old, scalar_chunk(f"/e{number}")) for number in range(3)]
+    data = stream_of([announcement(), *sent])
+    place = list(iter_messages(data))[2].offset - MESSAGE_HEADER.size
+    outcome, out = recovered(tmp_path, data[:place] + bytes(count) + data[place:])
+    assert outcome.chunks == 3
+    assert [(each.start, each.end) for each in outcome.dropped] == [(place, place + count)]
+    assert payloads(out) == payloads(recovered(tmp_path, data)[1])
+    outcome, _ = recovered(tmp_path, data[:place] + bytes(count))
+    assert outcome.chunks == 1
+    assert outcome.dropped_bytes == (0 if count == 16 else count)
+    assert outcome.num_dropped == bool(outcome.dropped_bytes)
+
+
+def test_damage_that_repeats_itself_is_told_once(tmp_path: Path) -> None:
+    data, spans = several()
+    start = spans[3][0]
+    rubbish = MESSAGE_HEADER.pack(MessageKind.SET_STORE_INFO, 24) + b"\x0a" + bytes(23)
+    outcome, out = recovered(tmp_path, data[:start] + 50 * rubbish + data[start:])
+    assert payloads(out) == payloads(data)
+    assert [(each.start, each.nbytes) for each in outcome.dropped] == [(start, 50 * len(rubbish))]

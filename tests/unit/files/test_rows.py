@@ -9,16 +9,26 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
-from aiorerun.files.rows import chunks_of, instances_text, last_rows, row_json, row_text, rows_of, time_text
+from aiorerun.codec.errors import RrdError
+from aiorerun.files.rows import (
+    Row,
+    chunks_of,
+    instances_text,
+    last_rows,
+    row_json,
+    row_text,
+    rows_of,
+    time_text,
+)
 from aiorerun.types.timeline import TimelineKind
-from tests.unit.codec.building import FRAME, chunk, component, index
+from aiorerun.types.tuid import Tuid
+from tests.unit.codec.building import FRAME, STORE, chunk, component, index
 from tests.unit.files.making import scalars
 from tests.unit.recording.making import CLOCK, SINCE, everything, one_recording
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
-
-    from aiorerun.files.rows import Row
 
 SEQUENCE, DURATION, TIMESTAMP = TimelineKind
 
@@ -162,3 +172,10 @@ def test_the_last_rows() -> None:
     one = row(x=pa.array([1]))
     assert last_rows(iter([one] * 5), 2) == [one, one]
     assert last_rows([one], 0) == []
+
+
+@pytest.mark.parametrize("text_of", [row_text, row_json])
+def test_texts_that_are_damaged_are_errors_of_ours(text_of: Callable[[Row], str]) -> None:
+    texts = pa.Array.from_buffers(pa.string(), 1, pa.array([b"\xbd"]).buffers())
+    with pytest.raises(RrdError, match="not UTF-8"):
+        text_of(Row(STORE, Tuid(1, 2), [], {"x": texts}))

@@ -34,24 +34,28 @@ from tests.unit.files.making import assert_footer_is_right, chunk_payloads, payl
 from tests.unit.recording.making import OTHER, everything
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from aiorerun.files.split import Part
     from aiorerun.pipeline.chunk import Chunk
+    from aiorerun.types.store import StoreId
 
 PROPERTIES = chunk("/__properties", 1, [], [component("name", [["n"]], pa.string())])
 STATIC = chunk("/static", 1, [], [component(SCALARS, [[7.0]], pa.float64())])
 
 
-def recording(folder: Path, *made: Chunk, name: str = "rec.bin") -> Path:
-    """A file with static data between other data, a blueprint, and a second recording."""
+def recording(
+    folder: Path, *made: Chunk, name: str = "rec.bin", others: Sequence[StoreId] = (OTHER,)
+) -> Path:
+    """A file with static data between other data, a blueprint, and mostly a second recording."""
     path = folder / name
     messages = [
         *messages_of(scalars("/view", [0]), store=BLUEPRINT),
         blueprint_activation_message(BLUEPRINT, make_active=True, make_default=True),
         *messages_of(*made[:2], STATIC, *made[2:], PROPERTIES),
         announcement(),
-        *messages_of(scalars("/other", [1, 2]), store=OTHER),
+        *(message for other in others for message in messages_of(scalars("/other", [1, 2]), store=other)),
     ]
     path.write_bytes(stream_of(messages))
     return path
@@ -194,8 +198,14 @@ def test_rows_that_are_not_on_the_timeline_are_in_the_first_part(tmp_path: Path)
     assert found == [["/aside"], [], []]
 
 
+def ids_of(part: Part) -> set[str]:
+    with reading.load_archive(part.path) as archive:
+        assert archive.all_blueprints()[0].recording_id() == BLUEPRINT.recording_id
+        return {each.recording_id() for each in archive.all_recordings()}
+
+
 def test_recordings_of_parts_get_ids_of_their_own(tmp_path: Path) -> None:
-    path = recording(tmp_path, *many(4))
+    path = recording(tmp_path, *many(4), others=[])
     options = SplitOptions(recording_id="part-")
     for parts in (
         split_by_size(path, tmp_path / "sized", 1, options),
@@ -203,9 +213,23 @@ def test_recordings_of_parts_get_ids_of_their_own(tmp_path: Path) -> None:
     ):
         for number, part in enumerate(parts):
             assert_footer_is_right(part.path)
-            with reading.load_archive(part.path) as archive:
-                assert {each.recording_id() for each in archive.all_recordings()} == {f"part-{number}"}
-                assert archive.all_blueprints()[0].recording_id() == BLUEPRINT.recording_id
+            assert ids_of(part) == {f"part-{number}"}
+
+
+def test_several_recordings_stay_several(tmp_path: Path) -> None:
+    path = recording(tmp_path, *many(4))
+    options = SplitOptions(recording_id="part-")
+    parts = split_by_time(path, tmp_path / "timed", "frame", lambda kind: Every(15), options)
+    assert [ids_of(part) for part in parts] == [
+        {"part-0-demo", "part-0-other"},
+        {"part-1-demo"},
+        {"part-2-demo"},
+    ]
+    parts = split_by_size(path, tmp_path / "sized", 1, options)
+    assert len(parts) == 5
+    for number, part in enumerate(parts):
+        assert_footer_is_right(part.path)
+        assert ids_of(part) == {f"part-{number}-{'demo' if number < 4 else 'other'}"}
 
 
 def test_a_timeline_that_is_not_there(tmp_path: Path) -> None:

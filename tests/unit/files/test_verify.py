@@ -219,3 +219,11 @@ def test_many_differences_are_not_all_listed(tmp_path: Path, monkeypatch: pytest
     found = texts(tmp_path, with_footer_of([announcement(), *real], [announcement(), *listed]))
     assert sum("chunk id" in text for text in found) == 2
     assert any("more chunks" in text for text in found)
+
+
+def test_zeros_are_one_problem(tmp_path: Path) -> None:
+    data = stream_of(messages_of(scalar_chunk(), scalar_chunk()))
+    place = list(iter_messages(data))[2].offset - MESSAGE_HEADER.size
+    outcome, notes = found_in(tmp_path, data[:place] + bytes(1 << 20) + data[place:], check_footers=False)
+    assert outcome.chunks == 2
+    assert [(note.offset, "1048576 bytes" in note.text) for note in notes] == [(place, True)]

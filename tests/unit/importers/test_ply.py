@@ -164,3 +164,12 @@ def test_splats_need_all_their_properties() -> None:
     names = [f"float {name}" for name in SPLAT if name != "rot_3"]
     data = ply(("vertex", 1, (*XYZ, *names)), body="0 1 2 " + "1 " * 10 + "\n")
     assert imported(data).archetype_short_name() == "Points3D"
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_comments_may_tell_of_the_end_of_the_header(line_end: str) -> None:
+    lines = ["ply", "format ascii 1.0", "comment end_header is below", "element vertex 2", "end_header", ""]
+    data = line_end.join(lines).encode()
+    header = parse_header(data)
+    assert header.count("vertex") == 2
+    assert header.size == len(data)

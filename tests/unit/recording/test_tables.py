@@ -9,12 +9,17 @@ import pyarrow as pa
 import pytest
 
 import aiorerun as rr
+from aiorerun.codec.chunk_arrow import to_record_batch
+from aiorerun.codec.forward import forwarded_message
+from aiorerun.recording import tables
 from aiorerun.sync import recording as blocking
 from aiorerun.types.timeline import Timeline
 from tests.unit.codec.building import (
     FRAME,
     POSITION_TYPE,
     SEQUENCE,
+    STORE,
+    TIMESTAMP,
     chunk,
     component,
     index,
@@ -132,24 +137,136 @@ def test_what_chunks_lack_costs_nothing(tmp_path: Path) -> None:
     table.validate(full=True)
 
 
-def test_columns_that_change_their_type(tmp_path: Path) -> None:
+OTHER_TYPES = [
+    ([[7]], pa.int64(), [["8"]], pa.string()),
+    ([[7]], pa.int64(), [[9.0]], pa.float64()),
+    ([[1]], pa.int16(), [[2]], pa.int64()),
+    ([["text"]], pa.string(), [[1.5]], pa.float64()),
+    ([[1.5]], pa.float64(), [[[1.5]]], pa.list_(pa.float64())),
+    ([[{"a": 1}]], pa.struct({"a": pa.int8()}), [[{"b": 1}]], pa.struct({"b": pa.int8()})),
+    ([[[1.0]]], pa.list_(pa.float32(), 1), [[[1.0, 2.0]]], pa.list_(pa.float32(), 2)),
+]
+
+
+@pytest.mark.parametrize(("first", "kind", "second", "other"), OTHER_TYPES)
+def test_columns_that_change_their_type(
+    tmp_path: Path, first: Any, kind: pa.DataType, second: Any, other: pa.DataType
+) -> None:
     one = [index(FRAME, [1])]
     recording = saved(
         tmp_path,
-        chunk("/a", 1, one, [component("x", [[1]], pa.int16())]),
-        chunk("/a", 1, one, [component("x", [[2]], pa.int64())]),
-        chunk("/b", 1, one, [component("x", [["text"]], pa.string())]),
-        chunk("/b", 1, one, [component("x", [[1.5]], pa.float64())]),
-        chunk("/b", 1, one, [component("x", [[[1.5]]], pa.list_(pa.float64()))]),
+        chunk("/b", 1, one, [component("x", first, kind)]),
+        chunk("/b", 1, one, [component("x", second, other)]),
     )
-    # What fits is made to fit.
-    assert recording.rows("a", component="x").column("x").to_pylist() == [[1], [2]]
-    assert recording.to_table(entity_path="a").column("/a:x").to_pylist() == [[1], [2]]
-    with pytest.raises(rr.RrdError, match=r"values of type list<item: string> .*read its chunks"):
+    with pytest.raises(rr.RrdError, match=r"values of type list<item: .*read its chunks"):
         recording.rows("b", component="x")
     with pytest.raises(rr.RrdError, match="read its chunks instead"):
         recording.to_table()
-    assert len(list(recording.chunks(entity_path="b"))) == 3
+    with pytest.raises(rr.RrdError, match="read its chunks instead"):
+        recording.to_reader().read_all()
+    assert len(list(recording.chunks(entity_path="b"))) == 2
+
+
+def test_columns_that_change_what_is_said_about_their_type(tmp_path: Path) -> None:
+    one = [index(FRAME, [1])]
+    point = pa.struct({"at": pa.list_(pa.field("item", pa.float32(), nullable=False), 2)})
+    named = pa.struct([pa.field("at", pa.list_(pa.field("number", pa.float32()), 2), metadata={"m": "x"})])
+    recording = saved(
+        tmp_path,
+        *(chunk("/a", 1, one, [component("x", [[{"at": [1, 2]}]], kind)]) for kind in (named, point)),
+        chunk("/a", 1, one, [component("x", [[None]], pa.null())]),
+    )
+    expected = [[{"at": [1.0, 2.0]}], [{"at": [1.0, 2.0]}], [None]]
+    assert recording.rows("a", component="x").column("x").to_pylist() == expected
+    assert recording.to_table().column("/a:x").to_pylist() == expected
+
+
+def test_runs_that_other_rows_lack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = to_record_batch(chunk("/r", 1, [index(FRAME, [1])], [component("x", [[1]], pa.int8())]))
+    runs = pa.RunEndEncodedArray.from_arrays(pa.array([2], pa.int32()), pa.array(["a"]))
+    lists = pa.ListArray.from_arrays(pa.array([0, 2], pa.int32()), runs)
+    batch = batch.set_column(2, batch.schema.field(2).with_type(lists.type), lists)
+    path = tmp_path / "runs.bin"
+    path.write_bytes(
+        stream_of(
+            [*messages_of(scalar_chunk()), forwarded_message(STORE, batch), *messages_of(scalar_chunk())]
+        )
+    )
+    recording = blocking.load_recording(path)
+    table = recording.to_table()
+    table.validate(full=True)
+    assert table.column("/r:x").to_pylist() == [None, ["a", "a"], None]
+    assert recording.to_reader().read_all().column("/r:x").to_pylist() == [None, ["a", "a"], None]
+    assert recording.rows("r", component="x").column("x").to_pylist() == [["a", "a"]]
+    nothing = recording.rows("r", component="x", timeline="nothing")
+    assert (nothing.num_rows, nothing.schema.field("x").type) == (0, lists.type)
+    # What Arrow refuses is an error of ours.
+    monkeypatch.setattr(tables, "_nulls", pa.nulls)
+    with pytest.raises(rr.RrdError, match="do not make a table"):
+        recording.to_table()
+
+
+def test_a_timeline_that_changes_its_kind(tmp_path: Path) -> None:
+    made = [
+        chunk("/a", 1, [index(Timeline("t", kind), [1])], [component("x", [[1]], pa.int8())])
+        for kind in (SEQUENCE, TIMESTAMP)
+    ]
+    recording = saved(tmp_path, *made, write_footer=False)
+    with pytest.raises(rr.RrdError, match="read its chunks instead"):
+        recording.to_table()
+
+
+@BOTH
+def test_chunks_without_rows_add_nothing(tmp_path: Path, write_footer: bool) -> None:
+    other = [index(Timeline("other", SEQUENCE), [])]
+    recording = saved(
+        tmp_path,
+        chunk("/e", 0, other, [component("x", [], pa.int8())]),
+        scalar_chunk("/a"),
+        chunk("/e", 0, other, [component("y", [], pa.int8())]),
+        write_footer=write_footer,
+    )
+    assert list(recording.timelines()) == ["frame"]
+    assert (recording.num_chunks, recording.num_rows) == (3, 1)
+    assert recording.to_table().column("frame").to_pylist() == [1]
+    assert recording.to_reader().read_all().equals(recording.to_table())
+    assert recording.rows("e", component="x").num_rows == 0
+    assert recording.to_table(timeline="other").num_rows == 0
+
+
+@BOTH
+def test_columns_that_are_called_the_same(tmp_path: Path, write_footer: bool) -> None:
+    called = ["/e:C", "C", "component:/e:C", ROW_ID, "timeline:C"]
+    times = [index(Timeline(name, SEQUENCE), [number]) for number, name in enumerate(called)]
+    made = chunk("/e", 1, times, [component("C", [[7]], pa.int8())])
+    recording = saved(tmp_path, made, write_footer=write_footer)
+    table = recording.to_table()
+    assert table.column_names == [
+        ROW_ID,
+        "/e:C",
+        "C",
+        "component:/e:C",
+        f"timeline:{ROW_ID}",
+        "timeline:C",
+        "component:component:/e:C",
+    ]
+    assert table.to_pylist()[0] == dict(
+        zip(table.column_names, [table.column(ROW_ID)[0].as_py(), 0, 1, 2, 3, 4, [7]], strict=True)
+    )
+    assert recording.to_reader().read_all().equals(table)
+    rows = recording.rows("e", component="C")
+    assert rows.select([1, 2, 3, 4, 5, 6]).to_pylist() == [
+        {
+            "/e:C": 0,
+            "timeline:timeline:C": 1,
+            "component:/e:C": 2,
+            f"timeline:{ROW_ID}": 3,
+            "timeline:C": 4,
+            "C": [7],
+        }
+    ]
+    rows = recording.rows("e", component="C", timeline="C")
+    assert rows.select([1, 2]).to_pylist() == [{"timeline:C": 1, "C": [7]}]
 
 
 @BOTH
