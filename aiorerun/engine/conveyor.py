@@ -8,6 +8,7 @@ runs: commands wait, which is the start buffer.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import importlib
 import logging
@@ -388,13 +389,16 @@ def _load() -> None:
 
 
 def _set_result(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
+    # Whoever waits for it may be gone with a loop that was closed.
+    with contextlib.suppress(RuntimeError):
+        if not future.done():
+            future.set_result(None)
 
 
 def _set_exception(future: asyncio.Future[None], error: Exception) -> None:
-    if not future.done():
-        future.set_exception(error)
+    with contextlib.suppress(RuntimeError):
+        if not future.done():
+            future.set_exception(error)
 
 
 conveyors: set[Conveyor] = set()

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from aiorerun.integrations.exchange import Exchange
-from aiorerun.integrations.requests.details import Body, document
+from aiorerun.integrations.requests.bodies import Body
+from aiorerun.integrations.requests.details import document
 from aiorerun.integrations.requests.routes import UNMATCHED
 from aiorerun.integrations.requests.rows import PackedRow, closed_row
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 from aiorerun.integrations.asgi_routes import has_route
 from aiorerun.integrations.exchange import Exchange
-from aiorerun.integrations.requests.details import Body, decoded, document
+from aiorerun.integrations.requests.bodies import Body
+from aiorerun.integrations.requests.details import decoded, document
 from aiorerun.integrations.requests.rows import web_socket_row
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class AsgiExchange(Exchange):
             return False
         if getattr(self, "gone", False) and type(error).__name__ in _DISCONNECTS:
             return False
-        if isinstance(error, OSError) and _came_through(error, self.server_send):
+        if isinstance(error, OSError) and _came_through(error, self._last_send()):
             # So servers may tell that the client is gone.
             self.disconnected = True
             return False
@@ -108,6 +109,16 @@ class AsgiExchange(Exchange):
             # This is what servers answer then.
             self.status = 500
         return True
+
+    def _last_send(self) -> Any:
+        """That of the server itself, where other middlewares of this kind are around this one.
+
+        They hand on its awaitable, so no exception comes through them.
+        """
+        send: Any = self.server_send
+        while isinstance(outer := getattr(send, "__self__", None), AsgiExchange):
+            send = outer.server_send
+        return send
 
     def details(self, title: str) -> str:
         """Nothing, unless it is wanted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from math import nan
 from time import perf_counter_ns
@@ -33,6 +34,7 @@ MS: Final = 1e-6
 _get_times: Final = _times.get
 _set_times: Final = _times.set
 _get_local: Final = active._local.get
+_get_loop: Final = asyncio.get_running_loop
 
 # One counter for all: two middlewares may record into one recording.
 _numbers: Final = itertools.count(1)
@@ -90,7 +92,7 @@ class Exchange:
             self.entered = True
         recorder.recent.append(self)
         self.began_ns = now = perf_counter_ns()
-        if recorder.timer is None or recorder.recording is not recording:
+        if recorder.timer is None or recorder.recording is not recording or recorder.loop is not _get_loop():
             recorder.start(recording, now)
 
     @property

@@ -61,6 +61,10 @@ class Failures:
         if self._reading:
             await asyncio.wait(list(self._reading), timeout=1.0)
 
+    def forget_reading(self) -> None:
+        """Does not wait for what another event loop, or another process, was reading."""
+        self._reading.clear()
+
     def _log(self, recording: AsyncRecordingStream, times: Timepoint, text: str) -> None:
         from aiorerun.archetypes import TextLog
 

@@ -37,8 +37,19 @@ def active_recording() -> BaseRecordingStream | None:
 
 
 def clipped(text: str, limit: int = MAX_TEXT) -> str:
-    """A text that is not too long."""
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    """A text that is not too long, and can be recorded."""
+    return encodable(text if len(text) <= limit else text[: limit - 1] + "…")
+
+
+def encodable(text: str) -> str:
+    """A text without single surrogates, as names of files may have them: these are no characters."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace").decode()
+    return text
 
 
 def fields(
@@ -60,6 +71,7 @@ def fields(
         if len(components) >= MAX_FIELDS:
             break
         kind, value = _plain(redactor.value(name, _short(given)))
+        name = encodable(name)  # noqa: PLW2901
         named = name if _kinds.get((archetype, name)) == kind else _name(archetype, name, kind)
         if named is None:
             more.append(f"{name}={value}")

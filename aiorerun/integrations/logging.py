@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from aiorerun.archetypes import TextLog
-from aiorerun.integrations.fields import MAX_MESSAGE, active_recording, clipped, fields
+from aiorerun.integrations.fields import MAX_MESSAGE, active_recording, clipped, encodable, fields
 from aiorerun.integrations.redaction import DEFAULT
 from aiorerun.logging_handler import LEVELS, BaseLoggingHandler
 from aiorerun.types.entity_path import new_entity_path
@@ -79,7 +79,9 @@ class RerunHandler(BaseLoggingHandler):
             self.formatter is None and not record.exc_info and not record.exc_text and not record.stack_info
         )
         text = clipped(record.getMessage() if plain else self.format(record), MAX_MESSAGE)
-        row = TextLog(self._redactor.text(text), level=LEVELS.get(record.levelno, record.levelname))
+        row = TextLog(
+            self._redactor.text(text), level=LEVELS.get(record.levelno) or encodable(record.levelname)
+        )
         parts = [self._about(record)]
         if "opentelemetry.trace" in sys.modules:
             trace = fields(ARCHETYPE, current_trace())
@@ -94,7 +96,7 @@ class RerunHandler(BaseLoggingHandler):
     def _path_of(self, name: str) -> str:
         path = self._paths.get(name)
         if path is None:
-            below = new_entity_path(name.split("."))
+            below = new_entity_path(encodable(name).split("."))
             path = below if not self.path_prefix else f"{self.path_prefix}{below}"
             if len(self._paths) >= _MAX_LOGGERS:
                 self._paths.clear()

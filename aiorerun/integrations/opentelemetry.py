@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -95,7 +96,10 @@ class RerunSpanProcessor(SpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         """Records that a span has ended; the tracer calls it."""
-        self._guarded(self._end, span)
+        context = span.get_span_context()
+        # Also where nothing is recorded, as no recording is active: the next span of that name needs it.
+        lane = None if context is None else self._lanes.give_back(context.span_id)
+        self._guarded(partial(self._end, lane), span)
 
     def shutdown(self) -> None:
         """Forgets the spans that still run."""
@@ -130,9 +134,10 @@ class RerunSpanProcessor(SpanProcessor):
             state = StateChange(state=name)
             self._log(recording, span.start_time, ((f"{path}/lane_{lane}", state),))
 
-    def _end(self, recording: BaseRecordingStream, span: ReadableSpan, context: Any) -> None:
+    def _end(
+        self, found: tuple[str, int] | None, recording: BaseRecordingStream, span: ReadableSpan, context: Any
+    ) -> None:
         name, path = self._named(span.name)
-        found = self._lanes.give_back(context.span_id)
         ids = _ids(span, context)
         if span.events:
             self._log_events(recording, span, path, DynamicArchetype(ARCHETYPE, components=ids))

@@ -11,6 +11,7 @@ from math import nan
 from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Final
 
+from aiorerun import process
 from aiorerun.integrations.complaints import Complaints
 from aiorerun.integrations.exchange import MS, ONLY_REQUEST, leave, leave_quickly, log_row
 from aiorerun.integrations.failures import Failures
@@ -47,11 +48,17 @@ _of_former: Final = RequestStats()
 """What recorders have counted that are no more."""
 
 
+class _Hooks:
+    """Guards the lists of hooks of recordings, which several recorders and threads change."""
+
+    lock = threading.RLock()
+
+
 class Recorder:
     """Numbers requests, gives each a time scope, and logs what became of it.
 
-    All methods belong to the event loop of the service. None of them raises: whatever goes wrong here, the
-    request goes on as without it.
+    All methods but :meth:`current_stats` belong to the event loop of the service. None of them raises:
+    whatever goes wrong here, the request goes on as without it.
 
     Args:
         settings: What is recorded.
@@ -62,6 +69,7 @@ class Recorder:
         long: requests that have been in progress for a while.
         complain: Gets errors of our own.
         recording: Where requests went last.
+        loop: The event loop that requests began on last: that of the timers.
         timer: Tells rates, while there is anything to tell. ``None`` before the first request, and after long
             silence.
     """
@@ -75,7 +83,7 @@ class Recorder:
         self._is_cut_off = False
         self._buffers: list[RowBuffer] = []
         self._push_timer: asyncio.TimerHandle | None = None
-        # Somebody may flush the recording in another thread.
+        # Somebody may flush the recording, or ask for counters, in another thread.
         self._lock = threading.RLock()
         self._takes_all = settings.sampler.takes_all
         self._wants_details = settings.wants_details
@@ -85,6 +93,8 @@ class Recorder:
         self.long: set[Exchange] = set()
         self._ended = 0
         self._rated_ns = 0
+        self._hooked: weakref.WeakSet[AsyncRecordingStream] = weakref.WeakSet()
+        self.loop: asyncio.AbstractEventLoop | None = None
         self.timer: asyncio.TimerHandle | None = None
         self.complain = Complaints("a request could not be recorded; it is not affected itself")
         self._failures = Failures(settings, self.complain)
@@ -94,12 +104,25 @@ class Recorder:
         weakref.finalize(self, _of_former.add, self.stats).atexit = False
 
     def current_stats(self) -> RequestStats:
-        """A copy of the counters."""
-        self.push()
-        stats = self.stats
-        ended = stats.recorded + stats.not_sampled + stats.not_recorded
-        in_progress = len(self.long) + len(self.recent)
-        return replace(stats, in_progress=in_progress, seen=ended + in_progress)
+        """A copy of the counters; for any thread.
+
+        Only the event loop hands rows over for that. Anywhere else those of requests that have ended are
+        counted where they wait.
+        """
+        if _running_loop() is self.loop:
+            self.push()
+        with self._lock:
+            stats = replace(self.stats)
+            stats.recorded += sum(buffer.rows for buffer in self._buffers)
+            stats.in_progress = len(self.long)
+            for exchange in self.recent[:]:
+                # What the sample will say is not known before it is asked.
+                if exchange.ended_ns and self._takes_all:
+                    stats.recorded += 1
+                else:
+                    stats.in_progress += 1
+        stats.seen = stats.in_progress + stats.recorded + stats.not_sampled + stats.not_recorded
+        return stats
 
     def target(self) -> AsyncRecordingStream | None:
         """The recording that requests go to now: that of the service, else the active one."""
@@ -113,14 +136,60 @@ class Recorder:
         return recording
 
     def start(self, recording: AsyncRecordingStream, now: int) -> None:
-        """Gets ready for the first request, or for the first one in another recording."""
+        """Gets ready for the first request, or for the first one in another recording or on another loop."""
+        loop = asyncio.get_running_loop()
+        if loop is not self.loop:
+            self._move_to(loop)
         self.recording = recording
-        hooks = recording._engine.before_cut
-        if self._hand_in_last not in hooks:
-            hooks.append(self._hand_in_last)
+        engine = recording._engine
+        with _Hooks.lock:
+            if self._hand_in_last not in engine.before_cut:
+                engine.before_cut.append(self._hand_in_last)
+                self._hooked.add(recording)
         if self.timer is None and self.settings.rate_interval:
             self._rated_ns = now
-            self._arm(asyncio.get_running_loop())
+            self._arm(loop)
+
+    def _move_to(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Forgets the timers of another loop, which may have ended: no timer of that comes any more."""
+        self.loop = loop
+        self.timer = self._latest = self._push_timer = None
+        self._failures.forget_reading()
+        self.service.resume(loop)
+
+    def _unhook_if_idle(self) -> None:
+        """Lets recordings forget this recorder, and so the application, until the next request.
+
+        As long as rows wait here, the recordings keep it.
+        """
+        with _Hooks.lock:
+            is_ticking = self.timer is not None and self.loop is not None and not self.loop.is_closed()
+            if is_ticking or self.recent or self.long or self._buffers:
+                return
+            self.timer = self.recording = None
+            self._unhook()
+
+    def _unhook(self) -> None:
+        for recording in list(self._hooked):
+            engine = recording._engine
+            # Another list: somebody may be going through this one.
+            engine.before_cut = [hook for hook in engine.before_cut if hook != self._hand_in_last]
+        self._hooked.clear()
+
+    def forget(self) -> None:
+        """Forgets the requests of the parent, in a forked child."""
+        # Threads that are not here may have held it.
+        self._lock = threading.RLock()
+        self.recent.clear()
+        self.long.clear()
+        self._buffers = []
+        self._ended = 0
+        self._is_cut_off = False
+        self.recording = self.loop = self.timer = self._latest = self._push_timer = None
+        self.stats.clear()
+        self.settings.routes.forget()
+        self._failures.forget_reading()
+        self._unhook()
 
     # --- the end of requests -------------------------------------------------------------------
 
@@ -133,8 +202,11 @@ class Recorder:
         exchange.ended_ns = perf_counter_ns()
         leave_quickly(exchange)
         if exchange.is_long:
-            self.long.discard(exchange)
-            self.recent.append(exchange)
+            with self._lock:
+                # Another thread may have found that it has ended.
+                if exchange in self.long:
+                    self.long.discard(exchange)
+                    self.recent.append(exchange)
         self._ended += 1
         if self._ended >= _TOGETHER:
             self.hand_in()
@@ -144,16 +216,28 @@ class Recorder:
 
     def fail(self, exchange: Exchange, error: BaseException) -> None:
         """Ends a request that raised something."""
-        exchange.ended_ns = perf_counter_ns()
-        if exchange.is_long:
-            self.long.discard(exchange)
-        else:
-            self.recent.remove(exchange)
         try:
-            self.hand_in()
-            self._record(exchange, error)
+            # It ends when it is out of the list: another thread would take it for one that raised nothing.
+            if self._take_out(exchange):
+                exchange.ended_ns = perf_counter_ns()
+                self.hand_in()
+                with self._lock:
+                    self._record(exchange, error)
+        except Exception as own:
+            self.complain(own)
         finally:
             leave(exchange)
+
+    def _take_out(self, exchange: Exchange) -> bool:
+        """Returns whether the request was in progress; not so in a forked child."""
+        with self._lock:
+            if exchange in self.long:
+                self.long.discard(exchange)
+            elif exchange in self.recent:
+                self.recent.remove(exchange)
+            else:
+                return False
+        return True
 
     def _on_time(self) -> None:
         self._latest = None
@@ -161,39 +245,48 @@ class Recorder:
 
     def hand_in(self) -> None:
         """Logs the rows of all requests that have ended."""
+        with self._lock:
+            following = iter(self._take_ended())
+            self._wall_offset_ns = time_ns() - perf_counter_ns()
+            while True:
+                try:
+                    self._record_plain(following)
+                except Exception as own:
+                    # Of one request; the others follow.
+                    self.stats.not_recorded += 1
+                    self.complain(own)
+                else:
+                    return
+
+    def _take_ended(self) -> list[Exchange]:
+        """Takes the requests that have ended out of the recent ones; the others last for long."""
         recent = self.recent
+        # Meanwhile others may begin.
         count = len(recent)
-        # The list never changes: another thread may flush the recording.
         seen = recent[:count]
         del recent[:count]
         self._ended = 0
         ended: list[Exchange] = []
         for exchange in seen:
-            if exchange.ended_ns:
-                ended.append(exchange)
-            else:
+            if not exchange.ended_ns:
                 exchange.is_long = True
                 self.long.add(exchange)
-        self._wall_offset_ns = time_ns() - perf_counter_ns()
-        following = iter(ended)
-        while True:
-            try:
-                with self._lock:
-                    self._record_plain(following)
-            except Exception as own:
-                # Of one request; the others follow.
-                self.stats.not_recorded += 1
-                self.complain(own)
-            else:
-                return
+                if not _has_ended(exchange):
+                    continue
+                # In this moment, on the loop: whether that has seen it in here or not, it is not any more.
+                self.long.discard(exchange)
+            ended.append(exchange)
+        return ended
 
     def _hand_in_last(self) -> None:
-        """The same, when the recording is flushed or closed."""
-        self._is_cut_off = True
-        try:
-            self.push()
-        finally:
-            self._is_cut_off = False
+        """The same, when the recording is flushed or closed, in any thread."""
+        with self._lock:
+            self._is_cut_off = True
+            try:
+                self.push()
+            finally:
+                self._is_cut_off = False
+        self._unhook_if_idle()
 
     def _record_plain(self, ended: Iterator[Exchange]) -> None:
         """Records requests in the shortest way, those that it can; the others go the long way."""
@@ -252,8 +345,8 @@ class Recorder:
         self._push(buffer)
         buffer.make_room()
         self._buffers.append(buffer)
-        if self._push_timer is None:
-            loop = asyncio.get_running_loop()
+        # Where a recording is flushed, maybe in another thread, rows are pushed right away.
+        if self._push_timer is None and not self._is_cut_off and (loop := _running_loop()) is not None:
             self._push_timer = loop.call_later(_PUSH_SECS, self._push_on_time, context=self._context)
 
     def _push(self, buffer: RowBuffer) -> None:
@@ -272,8 +365,8 @@ class Recorder:
 
     def push(self) -> None:
         """Passes the rows of all requests that have ended on to the recording."""
-        self.hand_in()
         with self._lock:
+            self.hand_in()
             buffers, self._buffers = self._buffers, []
             for buffer in buffers:
                 self._push(buffer)
@@ -326,10 +419,13 @@ class Recorder:
         """Returns when all that ended is recorded, tracebacks included, and stops the rates."""
         self.push()
         await self._failures.settle()
-        for timer in (self.timer, self._latest, self._push_timer):
-            if timer is not None:
-                timer.cancel()
+        timers = (self.timer, self._latest, self._push_timer)
         self.timer = self._latest = self._push_timer = self.recording = None
+        if _running_loop() is self.loop:
+            for timer in timers:
+                if timer is not None:
+                    timer.cancel()
+        self._unhook_if_idle()
 
     # --- rates ---------------------------------------------------------------------------------
 
@@ -338,20 +434,27 @@ class Recorder:
         self.timer = loop.call_later(self.settings.rate_interval, self._tick, loop, context=self._context)
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        if loop is not self.loop:
+            return
         self.timer = None
         try:
-            self.hand_in()
-            told = self._log_rates(perf_counter_ns())
+            with self._lock:
+                self.hand_in()
+                told = self._log_rates(perf_counter_ns())
         except Exception as own:
             self.complain(own)
             return
         finally:
             # In the next turn rates are cut off, as a rule: so it is one job of the worker for both.
-            loop.call_soon(self.push, context=self._context)
+            loop.call_soon(self._push_rates, context=self._context)
         if told or self.recent or self.long:
             self._arm(loop)
         else:
             self.recording = None
+
+    def _push_rates(self) -> None:
+        self.push()
+        self._unhook_if_idle()
 
     def _log_rates(self, now: int) -> bool:
         """Logs what happened since the last time; returns whether there was anything to tell."""
@@ -374,6 +477,17 @@ def _takes_rows(recording: AsyncRecordingStream) -> bool:
     return recording._capture.gate not in (DISABLED, CLOSED)
 
 
+def _has_ended(exchange: Exchange) -> bool:
+    return exchange.ended_ns != 0
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
 async def settle_all() -> None:
     """Returns when all that ended is recorded; before a recording is closed."""
     for recorder in list(_recorders):
@@ -387,3 +501,14 @@ def request_stats() -> RequestStats:
     for recorder in list(_recorders):
         total.add(recorder.current_stats())
     return total
+
+
+def _forget_in_child() -> None:
+    """A forked child has no request in progress: its parent records those."""
+    _Hooks.lock = threading.RLock()
+    _of_former.clear()
+    for recorder in list(_recorders):
+        recorder.forget()
+
+
+process.on_fork.append(_forget_in_child)

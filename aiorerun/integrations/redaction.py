@@ -43,6 +43,10 @@ _SEPARATORS: Final = re.compile(r"[\W_]+")
 _LINES: Final = ("authorization", "cookie")
 """Values of these names have blanks, commas and semicolons in them: they go up to the end of the line."""
 
+_NAMING: Final = ("name", "key", "field", "header", "param", "parameter", "id")
+_NAMED: Final = frozenset(("value", "values", "val", "content", "contents", "data", "text"))
+"""In a dict one item may name what another one holds: ``{"name": "password", "value": …}``."""
+
 _MAX_DEPTH: Final = 8
 _MAX_ITEMS: Final = 256
 _KNOWN_NAMES: Final = 4096
@@ -83,6 +87,10 @@ _VALUE: Final = re.compile(
 _LINE: Final = re.compile(
     rf"{_QUOTED}|[\[({{][^\])}}]*+[^\n]*+|(?:[^\"'\n]++|(?<==)\"[^\"\n]*+\"?+|(?<==)'[^'\n]*+'?+)++",
     re.DOTALL | re.IGNORECASE,
+)
+# Quotations within brackets are passed over, and those that do not end are the rest.
+_BRACKETS: Final = re.compile(
+    r"\"(?:[^\"\\]++|\\.)*+(?:\"|\\?\Z)|'(?:[^'\\]++|\\.)*+(?:'|\\?\Z)|[\[({]|[\])}]", re.DOTALL
 )
 _CREDENTIALS: Final = re.compile(r"[^\s,'\"]++")
 _DIGEST: Final = re.compile(r"\w++=[^\n]*+|[^\s,'\"]++")
@@ -143,11 +151,22 @@ class Redactor:
             return "…"
         if isinstance(value, dict):
             items = islice(value.items(), _MAX_ITEMS)
-            return {key: self._value(str(key), each, depth - 1) for key, each in items}
+            name = "password" if self._names_a_secret(value) else ""
+            return {
+                key: self._value(name if name and str(key).lower() in _NAMED else str(key), each, depth - 1)
+                for key, each in items
+            }
         if isinstance(value, list | tuple):
             return [self._value("", each, depth - 1) for each in value[:_MAX_ITEMS]]
         # What becomes a text sooner or later, such as an exception, is one now.
         return value if isinstance(value, int | float) else self.text(str(value))
+
+    def _names_a_secret(self, value: dict[Any, Any]) -> bool:
+        """Whether one of the items says that another one is a secret."""
+        return any(
+            isinstance(named, str) and str(key).lower() in _NAMING and self.is_secret(named)
+            for key, named in islice(value.items(), _MAX_ITEMS)
+        )
 
     def text(self, text: str) -> str:
         """A text without the secrets in it."""
@@ -184,7 +203,10 @@ class Redactor:
             # Not so in `token: password: x`: what is behind the first name is the second one.
             if prefix.end() > done:
                 shown.extend((text[done : prefix.end()], HIDDEN))
-            done = max(done, value.end())
+            end = value.end()
+            if text[prefix.end()] in "[({":
+                end = max(end, _end_of_brackets(text, prefix.end()))
+            done = max(done, end)
         return "".join((*shown, text[done:])) if done else text
 
     def _value_behind(self, prefix: re.Match[str]) -> re.Pattern[str] | None:
@@ -196,6 +218,20 @@ class Redactor:
             return None
         plain = plain_name(name)
         return _LINE if any(part in plain for part in _LINES) else _VALUE
+
+
+def _end_of_brackets(text: str, start: int) -> int:
+    """Where the bracket closes that opens here, whatever opens and closes in it; if it does not, the end."""
+    depth = 0
+    for found in _BRACKETS.finditer(text, start):
+        mark = found.group()
+        if mark in "[({":
+            depth += 1
+        elif mark in "])}":
+            depth -= 1
+            if not depth:
+                return found.end()
+    return len(text)
 
 
 def plain_name(name: str) -> str:

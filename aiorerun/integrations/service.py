@@ -25,6 +25,9 @@ SERVER_MEMORY_LIMIT: Final = "128MiB"
 """What ``serve_grpc`` keeps for viewers that come later."""
 CLOSE_TIMEOUT_SECS: Final = 5.0
 """So long a sink may hold up the end of a service: less than what process managers allow."""
+_LAST_TRIES: Final = 20
+_LAST_PAUSE_SECS: Final = 0.01
+"""So often, and so far apart, sinks are opened at the end of an event loop that had no time for it."""
 
 opened: Final[list[AsyncRecordingStream]] = []
 """Recordings that live with a service, for middlewares that have none of their own; the last one counts."""
@@ -116,6 +119,9 @@ class ServiceRecording:
         self.recording = recording
         self._is_open = False
         self._has_ended = False
+        self._has_failed = False
+        self._made: list[Sink] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._opening: asyncio.Task[None] | None = None
 
     @property
@@ -137,27 +143,45 @@ class ServiceRecording:
             if self.recording is not None:
                 opened.append(self.recording)
             return self.recording
+        loop = asyncio.get_running_loop()
+        self.resume(loop)
         if self._opening is not None:
             await asyncio.shield(self._opening)
         if self._is_open:
             return self.recording
         self._has_ended = False
-        recording = self._make()
+        recording = self._make(loop)
         await self._attach(recording)
         return recording
 
     def open_soon(self) -> AsyncRecordingStream | None:
         """Opens the recording in the background, where no start of the service was seen.
 
-        Rows wait until the sinks are there. If one cannot be opened, that is logged and nothing is recorded.
+        Rows wait until the sinks are there. If one cannot be opened, that is logged once and nothing is
+        recorded.
         """
-        if not self.owns or self._is_open or self._has_ended:
+        if not self.owns or self._is_open or self._has_ended or self._has_failed:
             return self.recording
-        recording = self._make()
-        self._opening = asyncio.get_running_loop().create_task(self._attach_quietly(recording))
+        loop = asyncio.get_running_loop()
+        recording = self._make(loop)
+        self._opening = loop.create_task(self._attach_quietly(recording))
         return recording
 
-    def _make(self) -> AsyncRecordingStream:
+    def resume(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Opens the sinks once more, in the background, if the event loop that drove them has ended.
+
+        Where nobody tells of the end of the service, as without lifespans, its recording goes on with the
+        next loop.
+        """
+        former, recording = self._loop, self.recording
+        if not self.owns or not self._is_open or former is None or recording is None:
+            return
+        if former is not loop and former.is_closed():
+            self._loop = loop
+            self._opening = loop.create_task(self._attach_quietly(recording))
+
+    def _make(self, loop: asyncio.AbstractEventLoop) -> AsyncRecordingStream:
+        self._loop = loop
         name = uuid.uuid4().hex if self._recording_id is None else self._recording_id
         made = AsyncRecordingStream(self._application_id, recording_id=name, **self._options)
         self.recording = made
@@ -169,20 +193,55 @@ class ServiceRecording:
 
     async def _attach(self, recording: AsyncRecordingStream) -> None:
         try:
-            await recording.set_sinks(*self._make_sinks(), default_blueprint=self._blueprint)
-            await recording.send_recording_name(f"{self._application_id}, process {os.getpid()}")
+            await self._send_to_sinks(recording)
         except BaseException:
-            self._forget()
-            recording._close_soon()
+            self._give_up(recording)
             raise
 
     async def _attach_quietly(self, recording: AsyncRecordingStream) -> None:
         try:
-            await self._attach(recording)
+            await self._send_to_sinks(recording)
         except Exception:
             logger.exception("the recording of this service cannot be opened, nothing is recorded")
+            self._has_failed = True
+            self._give_up(recording)
+        except asyncio.CancelledError:
+            # What sinks have taken over by now, the recording finishes itself.
+            if not recording._engine.has_sinks:
+                await self._send_at_last(recording)
+            raise
         finally:
-            self._opening = None
+            if self._opening is asyncio.current_task():
+                self._opening = None
+
+    async def _send_at_last(self, recording: AsyncRecordingStream) -> None:
+        """Opens the sinks for what is there, where the loop ends before that was done.
+
+        The loop waits for the tasks that it has cancelled. That of the recording is one of them: for as long
+        as it ends, sinks cannot be opened.
+        """
+        for _ in range(_LAST_TRIES):
+            try:
+                await self._send_to_sinks(recording)
+                await recording.disconnect()
+            except asyncio.CancelledError:
+                await asyncio.sleep(_LAST_PAUSE_SECS)
+            except Exception as error:
+                logger.debug("rows of a service were not recorded before its event loop ended: %s", error)
+                return
+            else:
+                return
+
+    async def _send_to_sinks(self, recording: AsyncRecordingStream) -> None:
+        if not self._made:
+            # The same ones on the next loop: they may have been opened when the last one ended.
+            self._made = self._make_sinks()
+        await recording.set_sinks(*self._made, default_blueprint=self._blueprint)
+        await recording.send_recording_name(f"{self._application_id}, process {os.getpid()}")
+
+    def _give_up(self, recording: AsyncRecordingStream) -> None:
+        self._forget()
+        recording._close_soon()
 
     def _make_sinks(self) -> list[Sink]:
         made: list[Sink] = []
@@ -204,6 +263,7 @@ class ServiceRecording:
 
     def _forget(self) -> None:
         recording, self.recording = self.recording, None
+        self._made = []
         self._is_open = False
         _take_out(recording)
         if active.get_global() is recording:
@@ -221,8 +281,10 @@ class ServiceRecording:
         if not self._is_open:
             return
         recording = self.recording
-        if self._opening is not None:
-            await asyncio.wait([self._opening])
+        opening = self._opening
+        # One that another loop took with it never ends.
+        if opening is not None and opening.get_loop() is asyncio.get_running_loop():
+            await asyncio.wait([opening])
         self._forget()
         if recording is None:
             return

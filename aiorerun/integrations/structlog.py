@@ -7,7 +7,7 @@ import traceback
 from typing import TYPE_CHECKING, Any, Final
 
 from aiorerun.archetypes import TextLog
-from aiorerun.integrations.fields import MAX_MESSAGE, active_recording, clipped, fields
+from aiorerun.integrations.fields import MAX_MESSAGE, active_recording, clipped, encodable, fields
 from aiorerun.integrations.logging import ARCHETYPE, EXTRA, current_trace
 from aiorerun.integrations.redaction import DEFAULT
 from aiorerun.logging_handler import emitting
@@ -103,7 +103,9 @@ class RerunProcessor:
 
     def _path(self, name: object) -> str:
         return (
-            self.path_prefix + new_entity_path(name.split(".")) if isinstance(name, str) else self.path_prefix
+            self.path_prefix + new_entity_path(encodable(name).split("."))
+            if isinstance(name, str)
+            else self.path_prefix
         )
 
     def _tell(self, error: Exception) -> None:

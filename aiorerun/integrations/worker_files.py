@@ -68,6 +68,9 @@ class WorkerFileSink(FileSink):
         self._lock: _Lock | None = None
 
     def _open(self) -> None:
+        if self._lock is not None:
+            # An event loop ended while it was opened, and nobody has closed it.
+            self._close()
         if "{worker}" in self._template:
             self.path, self._lock = _first_free(self._template)
         else:

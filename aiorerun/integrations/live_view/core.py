@@ -144,9 +144,10 @@ class LiveViewCore:
             raise RuntimeError("the live view was closed: make another one")
         if self.sink.hub is not None:
             return
-        if self._starting is None:
-            self._starting = asyncio.get_running_loop().create_task(self._attach(), name="aiorerun-live-view")
-        starting = self._starting
+        loop, starting = asyncio.get_running_loop(), self._starting
+        # One that another event loop took with it never ends.
+        if starting is None or starting.done() or starting.get_loop() is not loop:
+            starting = self._starting = loop.create_task(self._attach(), name="aiorerun-live-view")
         try:
             await asyncio.shield(starting)
         finally:

@@ -5,41 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aiorerun.integrations.redaction import HIDDEN
+from aiorerun.integrations.requests.bodies import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from aiorerun.integrations.requests.bodies import Body
     from aiorerun.integrations.requests.settings import RequestSettings
 
 Headers = list[tuple[str, str]]
-
-
-class Body:
-    """The beginning of a body.
-
-    Args:
-        limit: So many bytes are kept.
-    """
-
-    __slots__ = ("_kept", "_limit", "size")
-
-    def __init__(self, limit: int) -> None:
-        self._kept = bytearray()
-        self._limit = limit
-        self.size = 0
-
-    def add(self, data: bytes) -> None:
-        """Looks at the next piece."""
-        self.size += len(data)
-        room = self._limit - len(self._kept)
-        if room > 0:
-            self._kept += data[:room]
-
-    def text(self) -> str:
-        """What was kept, and how much is missing. A character that was cut in two is left out."""
-        text = bytes(self._kept).decode("utf-8", "replace")
-        left_out = self.size - len(self._kept)
-        return f"{text.rstrip(chr(0xFFFD))}… ({left_out} bytes more)" if left_out > 0 else text
 
 
 def decoded(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
@@ -73,10 +47,7 @@ def document(
         if told:
             lines.extend((f"{kind} headers:", *told))
         if body is not None and body.size:
-            # A form is one long assignment; everything else is read as text.
-            text = body.text()
-            is_form = any("urlencoded" in value for name, value in fields if name.lower() == "content-type")
-            lines.extend((f"{kind} body:", redactor.query(text) if is_form else text))
+            lines.extend((f"{kind} body:", shown(body, fields, redactor)))
     first, *others = lines
     masked = redactor.text("\n".join(others), secrets)
     return f"{first}\n{masked}"

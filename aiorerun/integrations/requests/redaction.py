@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl, quote, quote_plus
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl, quote, quote_plus, unquote_plus
 
 from aiorerun.integrations.redaction import HIDDEN, NAMES_IN_REQUESTS, Redactor, plain_name
 
@@ -42,11 +42,25 @@ class RequestRedactor:
         return "&".join([self._parameter(part) for part in text.split("&")])
 
     def _parameter(self, part: str) -> str:
-        name, equals, _ = part.partition("=")
-        # The name may be escaped as well: what it stands for decides.
-        pairs = parse_qsl(f"{name}=x", keep_blank_values=True)
-        is_secret = self.is_secret(pairs[0][0] if pairs else name)
-        return f"{name}={HIDDEN}" if equals and is_secret else part
+        # Some separate parameters by semicolons, others have them in values: the rest of the part is hidden.
+        shown: list[str] = []
+        for piece in part.split(";"):
+            name, equals, value = piece.partition("=")
+            if equals and self._is_secret_parameter(name, value):
+                return ";".join([*shown, f"{name}={HIDDEN}"])
+            shown.append(piece)
+        return part
+
+    def _is_secret_parameter(self, name: str, value: str) -> bool:
+        # Both may be escaped: what they stand for decides.
+        if self.is_secret(unquote_plus(name)):
+            return True
+        plain = unquote_plus(value)
+        return plain != value and self._redactor.text(plain) != plain
+
+    def value(self, name: str, value: Any) -> Any:
+        """What a field holds, ``***`` if its name says that it is a secret; of lists and dicts each item."""
+        return self._redactor.value(name, value)
 
     def text(self, text: str, secrets: Iterable[str] = ()) -> str:
         """A text of any kind with everything masked that looks like a secret, or is one of these."""

@@ -75,6 +75,12 @@ class Route:
         self._seen_busy_ns = 0
         self._told = False
 
+    def forget(self) -> None:
+        """Counts from the beginning; what was counted belongs to another process."""
+        self.buffer = None
+        self._ended = self._running = self._moved_ns = self._seen_busy_ns = 0
+        self._told = False
+
     def began(self, at_ns: int) -> None:
         """Counts a request that is in progress since then."""
         self._running += 1
@@ -137,6 +143,11 @@ class Routes:
                 return found
         made = self._by_name[method, template] = Route(self._root, method, template)
         return made
+
+    def forget(self) -> None:
+        """Counts from the beginning on all routes."""
+        for route in self._by_name.values():
+            route.forget()
 
     def rates(self, now_ns: int, span_ns: int) -> list[Rates]:
         """What happened on each route since the last call."""

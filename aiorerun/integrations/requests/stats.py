@@ -12,7 +12,8 @@ class RequestStats:
     ``seen = in_progress + recorded + not_sampled + not_recorded``. Each of the ``recorded`` is one row in the
     recording, whose :meth:`aiorerun.AsyncRecordingStream.stats` tells what became of it. Requests that have
     ended are handed to the recording within half a second, or a second where there are many, and before it is
-    flushed or closed.
+    flushed or closed; asked for in another thread than that of the service, they count as ``recorded`` before
+    that, or where there is a sample as ``in_progress`` for a moment.
 
     Attributes:
         seen: Requests that began, without those below.
@@ -40,3 +41,8 @@ class RequestStats:
         self.not_sampled += other.not_sampled
         self.not_recorded += other.not_recorded
         self.in_progress += other.in_progress
+
+    def clear(self) -> None:
+        """Counts from the beginning."""
+        self.seen = self.excluded = self.recorded = 0
+        self.not_sampled = self.not_recorded = self.in_progress = 0

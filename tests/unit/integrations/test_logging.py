@@ -225,3 +225,15 @@ def test_trace_ids(recorded: Recorded) -> None:
     assert inside["trace_id"] == [format(span.get_span_context().trace_id, "032x")]
     assert inside["span_id"] == [format(span.get_span_context().span_id, "016x")]
     assert not [name for name in outside.values if name.endswith("_id")]
+
+
+def test_texts_and_names_with_single_surrogates(recorded: Recorded) -> None:
+    """As names of files have them that are no UTF-8."""
+    logger = logger_with(RerunHandler(), "shop.\ud800")
+    logger.warning("no file \udcff", extra={"path\udcff": "a\udcff", "all": ["\udcff"]})
+    (row,) = [each for each in recorded.rows() if each.entity_path.startswith("/logs/shop/")]
+    values = {name: value[0] for name, value in row.values.items()}
+    assert values["TextLog:text"] == r"no file \udcff"
+    assert values["extra:path\\udcff"] == r"a\udcff"
+    assert values["extra:all"] == r'["\udcff"]'
+    assert "ud800" in row.entity_path

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import aiorerun
+import aiorerun.sync
 
 if TYPE_CHECKING:
     from tests.unit.integrations.recorded import Recorded
@@ -156,3 +157,17 @@ def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "aiorerun.integrations.opentelemetry")
     with pytest.raises(ImportError, match=r"aiorerun\[opentelemetry\]"):
         importlib.import_module("aiorerun.integrations.opentelemetry")
+
+
+def test_lanes_are_free_again_where_spans_end_without_a_recording(recorded: Recorded) -> None:
+    processor = ours.RerunSpanProcessor()
+    tracer = tracer_with(processor)
+    for _ in range(3):
+        span = tracer.start_span("job")
+        aiorerun.sync.set_global_data_recording(None)
+        span.end()
+        aiorerun.sync.set_global_data_recording(recorded.rec)
+    assert (processor._lanes._open, processor._lanes._taken) == ({}, {})
+    with tracer.start_as_current_span("job"):
+        pass
+    assert {row.entity_path for row in recorded.rows() if "lane" in row.entity_path} == {"/spans/job/lane_0"}

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import linecache
+import os
+import sys
+import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -359,7 +362,7 @@ async def test_requests_of_middlewares_that_are_no_more_still_count(recorded: Re
         await drive(wrapped, http_scope("/a"))
     # No timer waits with it any more, nor does the recording.
     await wrapped._recorder.settle()
-    recorded.rec._engine.before_cut.clear()
+    assert recorded.rec._engine.before_cut == []
     recorder = weakref.ref(wrapped._recorder)
     del wrapped
     gc.collect()
@@ -367,6 +370,143 @@ async def test_requests_of_middlewares_that_are_no_more_still_count(recorded: Re
     assert recorder() is None
     after = request_stats()
     assert (after.recorded - before.recorded, after.seen - before.seen) == (3, 3)
+
+
+async def test_counters_are_read_in_any_thread(recorded: Recorded) -> None:
+    """Threads have no event loop: what they would hand in would be lost."""
+    wrapped = RerunMiddleware(ok, recording=recorded.rec, rate_interval=0)
+    for number in range(20):
+        await drive(wrapped, http_scope("/a"))
+        stats = await asyncio.to_thread(lambda: wrapped.stats)
+        assert (stats.seen, stats.recorded, stats.in_progress) == (number + 1, number + 1, 0)
+    # Those that are handed in, and wait with others.
+    wrapped._recorder.hand_in()
+    assert (await asyncio.to_thread(lambda: wrapped.stats)).recorded == 20
+    assert wrapped.stats.recorded == len(await recorded.requests()) == 20
+
+
+async def test_counters_read_meanwhile_do_not_touch_failures(recorded: Recorded) -> None:
+    wrapped = RerunMiddleware(broken, recording=recorded.rec, rate_interval=0, tracebacks=False)
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            wrapped._recorder._hand_in_last()
+            assert wrapped.stats.not_recorded == 0
+
+    former = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    asking = [asyncio.create_task(asyncio.to_thread(ask)) for _ in range(2)]
+    try:
+        for _ in range(100):
+            done = await asyncio.gather(*(drive(wrapped, http_scope("/a")) for _ in range(5)))
+            assert {type(each.error) for each in done} == {RuntimeError}
+    finally:
+        sys.setswitchinterval(former)
+        stop.set()
+        await asyncio.gather(*asking)
+
+    assert [row["failed"] for row in await recorded.requests()] == [[True]] * 500
+
+
+async def test_the_application_gets_its_exception_whatever_happens_here(recorded: Recorded) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        wrapped._recorder.recent.clear()
+        raise RuntimeError("mine")
+
+    wrapped = RerunMiddleware(app, recording=recorded.rec)
+    transcript = await drive(wrapped, http_scope("/a"))
+
+    assert str(transcript.error) == "mine"
+
+
+@pytest.mark.parametrize("rate_interval", [0, 0.05])
+async def test_a_recording_lets_go_of_middlewares_that_are_no_more(
+    recorded: Recorded, rate_interval: float
+) -> None:
+    wrapped = RerunMiddleware(ok, recording=recorded.rec, rate_interval=rate_interval)
+    await drive(wrapped, http_scope("/a"))
+    assert len(recorded.rec._engine.before_cut) == 1
+    # What waits for its row is not lost with it.
+    held = weakref.ref(wrapped._recorder)
+    del wrapped
+    gc.collect()
+    assert len(await recorded.requests()) == 1
+
+    async def is_gone() -> bool:
+        # Timers hold it for a moment, as long as there are rates to tell.
+        gc.collect()
+        return held() is None
+
+    await until(is_gone)
+    assert recorded.rec._engine.before_cut == []
+
+
+@pytest.mark.may_block
+def test_timers_go_on_with_the_next_loop() -> None:
+    """As where a test client runs each request, or a program one server after another."""
+    rec = rr.AsyncRecordingStream("loops")
+    wrapped = RerunMiddleware(ok, recording=rec, rate_interval=0.05)
+
+    async def ends_early() -> None:
+        await drive(wrapped, http_scope("/a"))
+
+    async def lasts() -> None:
+        sink = CaptureSink()
+        await rec.set_sinks(sink)
+        await drive(wrapped, http_scope("/b"))
+
+        async def has_rates() -> bool:
+            return len(await sink.rows("http/rate/b/GET")) > 1
+
+        await until(has_rates)
+        assert wrapped._recorder.loop is asyncio.get_running_loop()
+        assert not [each for each in wrapped._recorder.recent if each.ended_ns]
+        await rec.disconnect()
+
+    asyncio.run(ends_early())
+    asyncio.run(lasts())
+    asyncio.run(ends_early())
+    asyncio.run(lasts())
+    asyncio.run(rec.aclose())
+    assert wrapped.stats.recorded == 4
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
+@pytest.mark.may_block
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+async def test_a_forked_child_does_not_record_the_requests_of_its_parent(recorded: Recorded) -> None:
+    release = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/long":
+            await release.wait()
+        await ok(scope, receive, send)
+
+    wrapped = RerunMiddleware(app, recording=recorded.rec)
+    long = asyncio.create_task(drive(wrapped, http_scope("/long")))
+    for _ in range(20):
+        await drive(wrapped, http_scope("/a"))
+    recorder = wrapped._recorder
+    recorder.hand_in()
+    assert recorder._buffers
+    assert recorder.long
+    with recorder._lock:
+        pid = os.fork()
+        if not pid:
+            left = recorder.recent or recorder.long or recorder._buffers or recorded.rec._engine.before_cut
+            seen = asyncio.run(_stats_in_child(wrapped))
+            os._exit(1 if left or seen else 0)
+    _, status = await asyncio.to_thread(os.waitpid, pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    release.set()
+    await long
+    assert len(await recorded.requests()) == 21
+
+
+async def _stats_in_child(wrapped: RerunMiddleware) -> int:
+    wrapped._recorder.push()
+    return wrapped.stats.seen + request_stats().seen
 
 
 async def test_an_overflowing_recording_holds_nobody_up() -> None:
@@ -395,3 +535,17 @@ async def test_an_overflowing_recording_holds_nobody_up() -> None:
     await rec.aclose()
     stats = rec.stats()
     assert stats.rows_accepted == stats.rows_delivered + stats.rows_dropped
+
+
+@pytest.mark.parametrize("inner_options", [{}, {"headers": True}], ids=["plain", "details"])
+async def test_a_client_that_is_gone_is_no_failure_within_another_middleware(
+    recorded: Recorded, inner_options: dict[str, Any]
+) -> None:
+    inner = RerunMiddleware(ok, recording=recorded.rec, entity_path="inner", **inner_options)
+    middle = RerunMiddleware(inner, recording=recorded.rec, entity_path="middle", headers=True)
+    outer = RerunMiddleware(middle, recording=recorded.rec, entity_path="outer")
+    await drive(outer, http_scope("/a"), fail_at="http.response.body")
+
+    for path in ("inner", "middle", "outer"):
+        (row,) = await recorded.sink.rows(f"{path}/requests/a/GET")
+        assert (row["failed"], row["client_disconnected"]) == ([False], [True])

@@ -100,8 +100,23 @@ TEXTS = [
     ("user[password]=enigma&page=2", "user[password]=***&page=2"),
     ("if password == 'enigma':", "if password == ***:"),
     ("password=*enigma", "password=***"),
+    (
+        '{"credentials": {"meta": {"v": 1}, "value": "enigma"}, "user": "ada"}',
+        '{"credentials": ***, "user": "ada"}',
+    ),
+    ('"tokens": [["a"], ["enigma"]], "user": "ada"', '"tokens": ***, "user": "ada"'),
+    ('tokens=["a]", "enigma"], user', "tokens=***, user"),
+    ("tokens=[(1, [2]), {'a': 'enigma'}", "tokens=***"),
+    ("cookies={'a': {'b': 1},\n'sid': 'enigma'}\nrest", "cookies=***\nrest"),
     ("postgresql+driver://ada:en@igma@db/shop", "postgresql+driver://***@db/shop"),
 ]
+
+
+def test_values_that_other_items_name() -> None:
+    given = {"headers": [{"name": "Authorization", "value": "enigma"}, {"name": "Accept", "value": "text"}]}
+    assert redact.value("request", given) == {
+        "headers": [{"name": "Authorization", "value": HIDDEN}, {"name": "Accept", "value": "text"}]
+    }
 
 
 def test_secrets_in_objects_that_become_texts() -> None:
@@ -152,6 +167,7 @@ PIECES = [
     "-----BEGIN PRIVATE KEY-----", "x" * 50 + "token", "token.", 'password" ', "a-", "_", "://", "://a", "a@",
     "cookie:", "cookie=\"", "cookie:{", "digest a=", "basic ", "token=(", "token='\\'", "token=\\'x\n",
     "a[b", "a[b]", "token=b'", "cookie:a\n", "token:b", "token: \\", "token=token='", "authorization='='",
+    "token=[(", "token=[]", "token=['", 'token={"a\\',
 ]  # fmt: skip
 
 

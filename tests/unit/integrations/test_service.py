@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -141,6 +142,67 @@ async def test_a_failed_opening_in_the_background_records_nothing(
     await drive(wrapped, http_scope("/a"))
 
     assert caplog.text.count("nothing is recorded") == 1
+
+
+async def test_a_failed_opening_is_told_once_and_not_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrapped = RerunMiddleware(ok, save=tmp_path / "none" / "a.rrd")
+    await drive(wrapped, http_scope("/a"))
+
+    async def has_failed() -> bool:
+        return wrapped._service.recording is None
+
+    await until(has_failed)
+    for _ in range(20):
+        await drive(wrapped, http_scope("/a"))
+        assert wrapped._service.recording is None
+
+    assert wrapped.stats.excluded == 20
+    assert caplog.text.count("nothing is recorded") == 1
+
+
+@pytest.mark.may_block
+def test_the_next_loop_goes_on_with_the_recording() -> None:
+    """As with servers without lifespans that are run once more."""
+    sink = CaptureSink()
+    wrapped = RerunMiddleware(ok, sinks=[sink], rate_interval=0)
+
+    async def run() -> list[Any]:
+        await drive(wrapped, http_scope("/a"))
+
+        async def is_there() -> bool:
+            return wrapped._service._opening is None
+
+        await until(is_there)
+        recording = wrapped._service.recording
+        assert recording is not None
+        await recording.flush()
+        return [row for row in await sink.rows() if row.entity_path == "/http/requests/a/GET"]
+
+    assert len(asyncio.run(run())) == 1
+    first = wrapped._service.recording
+    assert len(asyncio.run(run())) == 2
+    assert wrapped._service.recording is first
+    asyncio.run(wrapped._service.close())
+
+
+@pytest.mark.may_block
+def test_loops_that_end_before_the_sinks_are_open(tmp_path: Path) -> None:
+    """As with a test client without a lifespan."""
+    path = tmp_path / "a.rrd"
+    wrapped = RerunMiddleware(ok, save=path)
+    for _ in range(3):
+        asyncio.run(_drive_once(wrapped))
+        assert [row.path for row in rows_of(path)].count("/http/requests/a/GET") == 1
+    asyncio.run(wrapped._service.close())
+
+    assert wrapped.stats.recorded == 3
+    assert_verified([path])
+
+
+async def _drive_once(wrapped: RerunMiddleware) -> None:
+    await drive(wrapped, http_scope("/a"))
 
 
 async def test_a_disabled_recording_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

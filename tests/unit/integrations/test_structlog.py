@@ -113,3 +113,11 @@ def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     RerunProcessor()
     with pytest.raises(ImportError, match=r"aiorerun\[structlog\]"):
         RerunProcessor(last=True)
+
+
+def test_names_with_single_surrogates(recorded: Recorded) -> None:
+    event = {"event": "no file \udcff", "logger": "a\udcff", "k\udcff": "v"}
+    RerunProcessor()(None, "info", event)
+    (row,) = [each for each in recorded.rows() if each.entity_path.startswith("/logs/")]
+    assert row.values["TextLog:text"][0] == r"no file \udcff"
+    assert row.values["extra:k\\udcff"][0] == "v"

@@ -586,3 +586,32 @@ async def test_the_body_of_a_request_may_end_early(view: LiveView) -> None:
     with contextlib.suppress(ConnectionError):
         await view(scope_of(READ_MESSAGES, method="POST", headers=WEB), peer.receive, peer.send)
     assert not peer.messages
+
+
+@pytest.mark.may_block
+def test_a_start_that_another_loop_took_with_it_is_made_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rec = rr.AsyncRecordingStream("app", recording_id="live")
+    view = LiveView(rec, cache_dir=tmp_path)
+
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    async def goes_on() -> int:
+        answer = await ask(view, SNAPSHOT)
+        await view.aclose()
+        return answer.status
+
+    loop = asyncio.new_event_loop()
+    with monkeypatch.context() as patched:
+        patched.setattr(view, "_attach", never)
+        starting = loop.create_task(view.start())
+        loop.run_until_complete(asyncio.sleep(0))
+    assert view._starting is not None
+    left = view._starting
+    assert asyncio.run(goes_on()) == 200
+    left.cancel()
+    loop.run_until_complete(asyncio.wait([left, starting]))
+    loop.close()
+    assert starting.cancelled()

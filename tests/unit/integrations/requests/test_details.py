@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from aiorerun.integrations.redaction import HIDDEN
-from aiorerun.integrations.requests.details import Body, decoded, document
+from aiorerun.integrations.requests.bodies import Body
+from aiorerun.integrations.requests.details import decoded, document
 from aiorerun.integrations.requests.settings import RequestSettings
 
 REQUEST = [("accept", "text/html"), ("authorization", "Bearer topsecret")]
-RESPONSE = [("content-type", "text/html"), ("set-cookie", "sid=sessionvalue; Path=/")]
+RESPONSE = [("content-type", "text/plain"), ("set-cookie", "sid=sessionvalue; Path=/")]
 
 
 def body(data: bytes, limit: int = 100) -> Body:
@@ -25,7 +26,7 @@ def test_all_headers_without_secrets() -> None:
         "  accept: text/html",
         f"  authorization: {HIDDEN}",
         "response headers:",
-        "  content-type: text/html",
+        "  content-type: text/plain",
         f"  set-cookie: {HIDDEN}",
     ]
 
