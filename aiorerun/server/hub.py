@@ -237,8 +237,6 @@ class Hub:
             compacted = await asyncio.to_thread(self._superseded.compact, snapshot)
             self.history.replace_static(*compacted)
             limit = self.history.limit or 0
-            # Not again before there is a good deal more, so that the cost stays linear.
-            self._compact_at = self.history.static_bytes + limit // 2
             if self.history.has_too_much_static and not self._told_of_static:
                 self._told_of_static = True
                 logger.warning(
@@ -250,4 +248,6 @@ class Hub:
         except Exception:
             logger.exception("static data could not be looked into: all of it is kept")
         finally:
+            # Not again before there is a good deal more, so that the cost stays linear; after a failure, too.
+            self._compact_at = self.history.static_bytes + (self.history.limit or 0) // 2
             self._compaction = None

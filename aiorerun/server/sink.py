@@ -67,7 +67,6 @@ class GrpcServerSink:
         self.newest_first = newest_first
         self.cors_allow_origin = origin_patterns(cors_allow_origin)
         self.insecure = insecure
-        self.default_batcher_config = ChunkBatcherConfig.LOW_LATENCY()
         self._token = token
         self._tls = tls
         self._server: ProxyServer | None = None
@@ -75,6 +74,13 @@ class GrpcServerSink:
         """How rows are batched unless the stream is told otherwise: viewers wait for them."""
 
     def _key(self) -> tuple[object, ...]:
+        """What equal sinks have in common: the address, as a port can be listened on only once.
+
+        So a sink with other options can take the place of one that has the port: that one lets go first.
+        """
+        if self.port:
+            return self.bind_ip, self.port
+        # Each of them has a port of its own.
         return (
             self.bind_ip,
             self.port,

@@ -7,9 +7,9 @@ when static data alone is over the limit, in a worker thread, and once per messa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from aiorerun.codec.errors import RrdError
 from aiorerun.codec.framing import MessageKind
 from aiorerun.server.blocks import BlockQueue
 
@@ -22,20 +22,16 @@ if TYPE_CHECKING:
 MAX_DECODED_BYTES: Final = 256 << 20
 """Messages that take more than this when decompressed are not looked into, and so are kept."""
 
+ROW_ID_BYTES: Final = 16
+
 Cell = tuple["StoreId", str, str]
 """A store, an entity and the name of a column: what static data replaces as a whole."""
 
+StaticFacts = Mapping[Cell, bytes]
+"""What a static message sets: the columns that have a value, with the greatest row id that has one there.
 
-class StaticFacts(NamedTuple):
-    """What a static message sets.
-
-    Attributes:
-        cells: The columns that have a value.
-        newest_row: The greatest row id, which decides between messages.
-    """
-
-    cells: frozenset[Cell]
-    newest_row: bytes
+Rows of one message need not set the same columns, so each column has a row id of its own.
+"""
 
 
 def static_facts(payload: memoryview) -> StaticFacts | None:
@@ -52,7 +48,7 @@ def static_facts(payload: memoryview) -> StaticFacts | None:
     try:
         message = decode_message(MessageKind.ARROW_MSG, payload)
         return _facts(message) if isinstance(message, ArrowMsg) else None
-    except (RrdError, ValueError, KeyError):
+    except Exception:  # What clients send may be anything, and must not keep the rest from being looked at.
         return None
 
 
@@ -60,19 +56,36 @@ def _facts(message: ArrowMsg) -> StaticFacts | None:
     from aiorerun.codec.chunk_schema import KIND
 
     batch = message.batch(MAX_DECODED_BYTES, validate=False)
-    metadata = batch.schema.metadata or {}
-    entity_path = metadata[b"rerun:entity_path"].decode()
-    cells: set[Cell] = set()
-    newest_row = b""
+    entity_path = (batch.schema.metadata or {})[b"rerun:entity_path"].decode()
+    row_ids: list[bytes] = []
+    columns: dict[str, Any] = {}
     for field, column in zip(batch.schema, batch.columns, strict=True):
         kind = (field.metadata or {}).get(KIND)
         if kind == b"control":
-            newest_row = max((bytes(row_id) for row_id in column.to_pylist()), default=b"")
+            row_ids = _row_ids(column)
         elif kind == b"data" and column.null_count < len(column):
-            cells.add((message.store, entity_path, field.name))
-    if not cells or not newest_row:
+            columns[field.name] = column
+    if not columns or not row_ids:
         return None
-    return StaticFacts(frozenset(cells), newest_row)
+    return {
+        (message.store, entity_path, name): _newest_with_value(row_ids, column)
+        for name, column in columns.items()
+    }
+
+
+def _row_ids(column: Any) -> list[bytes]:
+    row_ids: list[object] = column.to_pylist()
+    found = [row_id for row_id in row_ids if isinstance(row_id, bytes) and len(row_id) == ROW_ID_BYTES]
+    if len(found) < len(row_ids):
+        raise ValueError("a row has no row id, or one that is none")
+    return found
+
+
+def _newest_with_value(row_ids: list[bytes], column: Any) -> bytes:
+    if not column.null_count:
+        return max(row_ids)
+    has_value = column.is_valid().to_pylist()
+    return max(row_id for row_id, has in zip(row_ids, has_value, strict=True) if has)
 
 
 class Compacted(NamedTuple):
@@ -104,22 +117,23 @@ class Superseded:
         entries: list[Entry] = []
         while snapshot:
             entries.append(snapshot.take())
-        former, self._facts = self._facts, {}
+        known: dict[int, StaticFacts | None] = {}
         newest: dict[Cell, tuple[bytes, int]] = {}
         for entry in entries:
             number = entry.number
-            facts = former[number] if number in former else static_facts_of(entry)
-            self._facts[number] = facts
-            if facts is not None:
-                for cell in facts.cells:
-                    newest[cell] = max(newest.get(cell, (b"", -1)), (facts.newest_row, number))
+            facts = self._facts[number] if number in self._facts else static_facts_of(entry)
+            known[number] = facts
+            for cell, row_id in (facts or {}).items():
+                newest[cell] = max(newest.get(cell, (b"", -1)), (row_id, number))
         kept = BlockQueue()
         for entry in entries:
-            facts = self._facts[entry.number]
-            if facts is None or any(newest[cell][1] == entry.number for cell in facts.cells):
+            facts = known[entry.number]
+            if facts is None or any(newest[cell][1] == entry.number for cell in facts):
                 kept.append(entry)
             else:
-                del self._facts[entry.number]
+                del known[entry.number]
+        # Only now: whatever fails before leaves what is known as it was.
+        self._facts = known
         return Compacted(kept, entries[-1].number if entries else 0)
 
 
@@ -127,4 +141,8 @@ def static_facts_of(entry: Entry) -> StaticFacts | None:
     """What a static message sets; see :func:`static_facts`."""
     from aiorerun.server.bodies import arrow_msg_of
 
-    return static_facts(arrow_msg_of(entry.framed))
+    try:
+        payload = arrow_msg_of(entry.framed)
+    except Exception:
+        return None
+    return static_facts(payload)

@@ -83,7 +83,8 @@ class Connection:
         self._refusals = 0
         self._is_abandoned = self._is_aborted = self._is_finishing = self._is_finished = False
         self._wants_answer = False
-        self._answers = 0
+        # Questions are numbered: an answer is only for those that were asked before it was asked for.
+        self._asked = self._answered = 0
         self._answer_error: ConnectionError | None = None
         self._left: Unconfirmed | None = None
         self._back_timer: asyncio.TimerHandle | None = None
@@ -104,17 +105,22 @@ class Connection:
         """Whether it was finished or cut."""
         return self._task.done()
 
+    @property
+    def is_left_behind(self) -> bool:
+        """Whether its event loop is closed, or its process is another one."""
+        return self.loop.is_closed() or self._is_foreign
+
     def ask_answer(self) -> int:
-        """Has the server confirm everything; returns what :attr:`answers` must exceed for it."""
+        """Has the server confirm everything; returns what :meth:`is_answered` knows the question by."""
         self._wants_answer = True
         self._answer_error = None
+        self._asked += 1
         self._wake.set()
-        return self._answers
+        return self._asked
 
-    @property
-    def answers(self) -> int:
-        """How often the server has confirmed everything."""
-        return self._answers
+    def is_answered(self, question: int) -> bool:
+        """Whether the server has confirmed everything that was sent before a question."""
+        return self._answered >= question
 
     def take_answer_error(self) -> ConnectionError | None:
         """Why the server did not confirm, if that is so. The question is taken back then."""
@@ -275,9 +281,11 @@ class Connection:
             _uncancel()
 
     async def _ask(self, session: Session) -> None:
+        asked = self._asked
         await session.acknowledge(ANSWER_SECS)
-        self._wants_answer = False
-        self._answers += 1
+        self._answered = asked
+        # Those who have asked meanwhile may have written something that was not sent any more.
+        self._wants_answer = self._wants_answer and self._asked > asked
         self._refusals = 0
         self._progress.confirmed()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import importlib
 import logging
 import time
@@ -24,7 +25,7 @@ from aiorerun.sinks.queued import check_max_queued_bytes
 if TYPE_CHECKING:
     import os
     import ssl
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from aiorerun.codec.messages import Message
     from aiorerun.net.tls import ClientTls
@@ -123,6 +124,8 @@ class GrpcSink:
         self._spill: SpillSupply | None = None
         self._connection: Connection | None = None
         self._spill_error: OSError | None = None
+        self._lost_because = ""
+        self._is_attached = False
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, GrpcSink):
@@ -196,8 +199,29 @@ class GrpcSink:
         """Starts connecting, and does not wait for that.
 
         Raises:
-            SinkOpenError: Certificates cannot be read, or the spill directory cannot be used.
+            SinkOpenError: Certificates cannot be read, the spill directory cannot be used, or the sink is
+                attached to another recording.
         """
+        if self._is_attached and (self._connection is None or not self._connection.is_left_behind):
+            raise SinkOpenError(
+                errno.EBUSY, f"{self!r} is attached to another recording already: make another sink"
+            )
+        self._is_attached = True
+        try:
+            self._leave_behind()
+            await self._open(context)
+        except BaseException:
+            self._is_attached = False
+            raise
+
+    def _leave_behind(self) -> None:
+        """A recording that had the sink has gone with its event loop or process, without a word."""
+        if self._connection is not None:
+            self._connection.abandon()
+            self._connection = None
+            self._progress.moved()
+
+    async def _open(self, context: SinkContext) -> None:
         # In the worker: it takes a tenth of a second.
         await context.run_blocking(_load)
         from aiorerun.net.hosts import is_loopback
@@ -260,6 +284,7 @@ class GrpcSink:
             SinkUnavailable: There is no connection for more than five seconds.
         """
         connection = self._bind()
+        await self._catch_up()
         supply = self._supply
         if self._spill is not None and not self._progress.is_linked:
             # It is safe where it is.
@@ -270,17 +295,24 @@ class GrpcSink:
         """Returns when the server has confirmed everything.
 
         Raises:
-            SinkUnavailable: There is no connection for more than five seconds, or no answer for thirty.
+            SinkUnavailable: There is no connection for more than five seconds, or no answer for thirty; or
+                rows were lost meanwhile that had been taken before.
             ServerUnavailable: The server has answered with an error.
         """
         connection = self._bind()
-        before = connection.ask_answer()
+        await self._catch_up()
+        lost = self._progress.rows_lost
+        question = connection.ask_answer()
         try:
             await self._until(
-                connection, lambda: connection.answers > before, or_raise=connection.take_answer_error
+                connection, lambda: connection.is_answered(question), or_raise=connection.take_answer_error
             )
         finally:
             connection.forget_answer()
+        lost = self._progress.rows_lost - lost
+        if lost:
+            # The connection broke, and the answer over the next one is not about them.
+            raise SinkUnavailable(f"{lost} rows are lost that {self!r} had taken: {self._lost_because}")
 
     async def wait_available(self) -> None:
         """Returns when writing makes sense again. May be cancelled."""
@@ -304,6 +336,8 @@ class GrpcSink:
         try:
             if not context.has_given_up and (self._progress.is_linked or self._rows_unconfirmed()):
                 connection = self._bind()
+                with contextlib.suppress(SinkUnavailable):
+                    await self._catch_up()
                 await self._finish(connection)
         except GeneratorExit:
             # The event loop is gone for good; nothing can be waited for.
@@ -359,6 +393,7 @@ class GrpcSink:
             await connection.cut()
         left = None if connection is None else connection.left
         self._connection = None
+        self._is_attached = False
         self._tell_unconfirmed(left or self._supply.unconfirmed())
         self._progress.closed()
         if self._spill is not None:
@@ -409,24 +444,33 @@ class GrpcSink:
     async def _write_to_disk(
         self, spill: SpillSupply, connection: Connection, messages: Sequence[Message]
     ) -> None:
-        try:
-            await spill.put(messages)
-        except OSError as error:
-            self._spill_error = error
-            raise SinkUnavailable(f"cannot write to {str(self._spill_dir)!r}: {error.strerror}") from error
+        await self._to_disk(spill.put(messages))
         connection.wake()
         if spill.has_losses:
             # Rows of this very call may be among them, which count as written only when it returns.
             asyncio.get_running_loop().call_soon(spill.report_losses)
 
+    async def _to_disk(self, writing: Awaitable[None]) -> None:
+        try:
+            await writing
+        except OSError as error:
+            self._spill_error = error
+            raise SinkUnavailable(f"cannot write to {str(self._spill_dir)!r}: {error.strerror}") from error
+
+    async def _catch_up(self) -> None:
+        """Finishes the write that was under way when a former event loop was closed."""
+        if self._spill is not None and self._spill.is_writing:
+            await self._to_disk(self._spill.finish_put())
+            self._bind().wake()
+
     async def _make_room(self) -> None:
         """The disk is full, for instance: what the server confirms can be deleted."""
         connection = self._bind()
-        before = connection.ask_answer()
+        question = connection.ask_answer()
         ends = time.monotonic() + 1.0
         while (left := ends - time.monotonic()) > 0:
             await self._progress.changes.wait(left)
-            if connection.answers > before:
+            if connection.is_answered(question):
                 break
         connection.forget_answer()
         self._spill_error = None
@@ -450,6 +494,7 @@ class GrpcSink:
 
     def _lose(self, rows: int, reason: str) -> None:
         self._progress.rows_lost += rows
+        self._lost_because = reason
         if self._context is not None:
             self._context.lose(rows, reason)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections import deque
 from functools import partial
@@ -13,8 +14,9 @@ from aiorerun.codec.framing import MessageKind
 from aiorerun.net.logmsg import frame, frame_bytes
 from aiorerun.sinks.grpc.spill_book import SpillBook, SpillFile
 from aiorerun.sinks.grpc.spill_dir import claim, take_over
-from aiorerun.sinks.grpc.spill_files import Append, append_all, read_chapter, remove
+from aiorerun.sinks.grpc.spill_files import Append, read_chapter, remove, set_aside
 from aiorerun.sinks.grpc.spill_format import MAGIC, encode_record, record_size
+from aiorerun.sinks.grpc.spill_write import Part, SpillWrite
 from aiorerun.sinks.grpc.supply import LOST_WITH_CONNECTION, REFUSED, Batch, Unconfirmed
 
 if TYPE_CHECKING:
@@ -44,6 +46,9 @@ TAIL_BYTES: Final = 4 << 20
 
 NO_ROOM: Final = "spill_dir is full"
 """Why rows are lost that were never sent and had no room on disk."""
+
+_VANISHED: Final = (errno.ENOENT, errno.ESTALE)
+"""How the system says that a file or its directory was removed."""
 
 DAMAGED: Final = "damaged in spill_dir"
 """Why rows are lost that could not be read back."""
@@ -114,7 +119,7 @@ class SpillSupply:
         self._forgotten_below = 0
         self._acknowledged_below = 0
         self._is_connected = False
-        self._is_writing = False
+        self._write: SpillWrite | None = None
         self._pending_losses: list[tuple[int, str]] = []
 
     async def open(self) -> None:
@@ -142,15 +147,64 @@ class SpillSupply:
         Raises:
             OSError: They could not be written; none of them was taken.
         """
-        plan = self._plan(messages)
-        self._is_writing = True
+        await self.finish_put()
         try:
-            await self._run(partial(append_all, [append for _, append, _ in plan]))
-        finally:
-            self._is_writing = False
-        for file, append, part in plan:
-            self._commit(file, append, part)
+            await self._put(messages)
+        except OSError as error:
+            if error.errno not in _VANISHED:
+                raise
+            await self._move_elsewhere()
+            await self._put(messages)
+
+    async def finish_put(self) -> None:
+        """Finishes a :meth:`put` whose event loop was closed in the middle of it; else does nothing.
+
+        What it was given is not lost. The worker of that loop may still be writing it.
+
+        Raises:
+            OSError: That could not be written; it is tried again with the next call.
+        """
+        write = self._write
+        if write is None:
+            return
+        await self._run(write.wait)
+        if not write.is_written and self._write is write:
+            await self._run(write.run)
+        self._commit_all(write)
+
+    async def _put(self, messages: Sequence[Message]) -> None:
+        write = self._write = SpillWrite(self._plan(messages))
+        try:
+            await self._run(write.run)
+        except Exception:
+            if self._write is write:
+                self._write = None
+            raise
+        self._commit_all(write)
         await self._delete(self._book.shrink(None if self._move is None else self._move.file))
+
+    def _commit_all(self, write: SpillWrite) -> None:
+        # A coroutine of a former event loop may come after somebody else has done it.
+        if self._write is not write:
+            return
+        self._write = None
+        for file, append, part in write.plan:
+            self._commit(file, append, part)
+
+    async def _move_elsewhere(self) -> None:
+        """Somebody has removed the subdirectory: another one takes its place.
+
+        Files that are in memory as a whole are still sent. Of others it turns out later that they are gone.
+        """
+        own = await self._run(partial(claim, self._directory, self._target))
+        logger.warning("files in %r are gone: somebody has removed them", str(self._owners[0].path))
+        self._owners.insert(0, own)
+        self._active = None
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether a :meth:`put` is under way, or was when its event loop was closed."""
+        return self._write is not None
 
     def report_losses(self) -> None:
         """Tells about rows that were lost meanwhile; not within a write, whose rows do not count yet."""
@@ -205,12 +259,12 @@ class SpillSupply:
 
     async def acknowledged(self) -> None:
         """See :class:`aiorerun.sinks.grpc.supply.Supply`."""
-        done = self._book.acknowledge(self._active if self._is_writing else None)
+        done = self._book.acknowledge(self._active if self.is_writing else None)
         if self._active in done:
             self._active = None
         self._forgotten_rows = 0
         self._acknowledged_below = max(self._acknowledged_below, self._sent_below, self._forgotten_below)
-        await self._run(partial(remove, [file.path for file in done]))
+        await self._run(partial(_dispose, done))
 
     def let_go(self, count: int) -> bool:
         """See :class:`aiorerun.sinks.grpc.supply.Supply`. They were in files."""
@@ -229,7 +283,7 @@ class SpillSupply:
 
     async def drop_sent(self) -> bool:
         """See :class:`aiorerun.sinks.grpc.supply.Supply`."""
-        if self._is_writing or not self._book.files:
+        if self.is_writing or not self._book.files:
             return False
         gone = self._book.forget_first()
         if gone.file is self._active:
@@ -263,9 +317,9 @@ class SpillSupply:
             owner.forget()
         self._owners = []
 
-    def _plan(self, messages: Sequence[Message]) -> list[tuple[SpillFile, Append, list[Message]]]:
+    def _plan(self, messages: Sequence[Message]) -> list[Part]:
         """Divides messages among the file that is written to and new ones."""
-        plan: list[tuple[SpillFile, Append, list[Message]]] = []
+        plan: list[Part] = []
         infos = [*self._resident.store_infos()]
         file, size = self._active, 0 if self._active is None else self._active.size
         part: list[Message] = []
@@ -273,7 +327,7 @@ class SpillSupply:
 
         def finish() -> None:
             if file is not None and part:
-                plan.append((file, Append(file.path, file.size, pieces), part))
+                plan.append(Part(file, Append(file.path, file.size, pieces), part))
 
         for message in messages:
             if file is None or (size + record_size(message) > self._file_bytes and (part or file.count)):
@@ -348,6 +402,7 @@ class SpillSupply:
         ]  # fmt: skip
         self._move = _Move(file, chapter.end, len(own), rows)
         if chapter.damage is not None:
+            file.is_damaged = file.is_damaged or chapter.has_rest
             self._skip_damaged(file, chapter.damage, len(own), rows)
         return Batch(
             [frame_bytes(record.kind, record.payload) for record in records],
@@ -424,6 +479,12 @@ def _open(directory: Path, target: str) -> tuple[Owner, dict[Owner, list[SpillFi
         else:
             owner.release()
     return own, left
+
+
+def _dispose(files: Sequence[SpillFile]) -> None:
+    """Deletes files that are done; damaged ones are set aside instead."""
+    set_aside(file.path for file in files if file.is_damaged)
+    remove(file.path for file in files if not file.is_damaged)
 
 
 def _release(owners: Sequence[Owner]) -> None:

@@ -23,6 +23,7 @@ class SpillFile:
         start: Where the first of these begins.
         sent_count: How many of them were sent over the present connection.
         sent_rows: Rows of those.
+        is_damaged: Whether it has a part that cannot be read, for whatever reason but a missing end.
     """
 
     path: Path
@@ -34,6 +35,7 @@ class SpillFile:
     start: int = 0
     sent_count: int = 0
     sent_rows: int = 0
+    is_damaged: bool = False
 
 
 @dataclass(slots=True)

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from aiorerun.sinks.grpc.spill_format import HEADER, MAGIC, DamagedRecord, decode_record, payload_length
+from aiorerun.sinks.grpc.spill_format import (
+    HEADER,
+    MAGIC,
+    CutOffRecord,
+    DamagedRecord,
+    decode_record,
+    payload_length,
+)
 from aiorerun.sinks.rrd_file import write_all
 
 if TYPE_CHECKING:
@@ -15,6 +22,12 @@ if TYPE_CHECKING:
 
     from aiorerun.codec.chunk_template import Segment
     from aiorerun.sinks.grpc.spill_format import Record
+
+DAMAGED_SUFFIX: Final = ".damaged"
+"""How the names of files end that could not be read to their end, and are left to people."""
+
+MAX_DAMAGED: Final = 8
+"""So many of them are kept for each server."""
 
 
 class Append(NamedTuple):
@@ -38,11 +51,13 @@ class Chapter(NamedTuple):
         records: In order.
         end: Where the next one begins.
         damage: Why nothing more can be read, if that is so.
+        has_rest: Whether there is anything behind the damage, which people may want to look at.
     """
 
     records: list[Record]
     end: int
-    damage: str | None
+    damage: str | None = None
+    has_rest: bool = False
 
 
 def append_all(appends: Sequence[Append]) -> None:
@@ -59,7 +74,7 @@ def append_all(appends: Sequence[Append]) -> None:
         for append in appends:
             done.append(append)
             _append(append)
-    except OSError:
+    except BaseException:
         for append in done:
             with contextlib.suppress(OSError):
                 if append.size:
@@ -88,17 +103,22 @@ def read_chapter(path: Path, start: int, end: int, nbytes: int) -> Chapter:
         start: Where the first record begins; 0 is the beginning of the file.
         end: Where the last one ends.
         nbytes: How much.
+
+    Raises:
+        OSError: Reading does not work just now, as when there are too many open files. That says nothing
+            about the file: it is to be tried again.
     """
     try:
         with path.open("rb", buffering=0) as file:
             if not start:
-                if file.read(len(MAGIC)) != MAGIC:
-                    return Chapter([], end, "it is no spill file")
+                magic = file.read(len(MAGIC))
+                if magic != MAGIC:
+                    return Chapter([], end, "it is no spill file", has_rest=len(magic) == len(MAGIC))
                 start = len(MAGIC)
             file.seek(start)
             return _read(file.fileno(), start, end, nbytes)
-    except OSError as error:
-        return Chapter([], end, error.strerror or str(error))
+    except FileNotFoundError:
+        return Chapter([], end, "it is gone")
 
 
 def _read(fd: int, start: int, end: int, nbytes: int) -> Chapter:
@@ -118,16 +138,16 @@ def _read(fd: int, start: int, end: int, nbytes: int) -> Chapter:
                 missing = _read_bytes(fd, size - len(rest))
                 data, position = memoryview(b"".join((rest, missing))), 0
                 records.append(decode_record(data))
-                return Chapter(records, start + size, None)
+                return Chapter(records, start + size)
             record = decode_record(rest)
         except DamagedRecord as error:
             if records and len(rest) < HEADER.size and start + position + HEADER.size <= end:
                 # Only what was read ends here, not the file.
                 break
-            return Chapter(records, end, str(error))
+            return Chapter(records, end, str(error), has_rest=not isinstance(error, CutOffRecord))
         records.append(record)
         position += record.size
-    return Chapter(records, start + position, None)
+    return Chapter(records, start + position)
 
 
 def _read_bytes(fd: int, nbytes: int) -> bytes:
@@ -146,3 +166,17 @@ def remove(paths: Iterable[Path]) -> None:
     for path in paths:
         with contextlib.suppress(OSError):
             path.unlink()
+
+
+def set_aside(paths: Iterable[Path]) -> None:
+    """Moves damaged files out of the subdirectories of sinks, which nobody would look into any more.
+
+    Only a few are kept for each server, so that a bad disk does not fill up; the oldest go first.
+    """
+    for path in paths:
+        aside = path.parent.with_name(f"{path.parent.name}-{path.stem}{DAMAGED_SUFFIX}")
+        with contextlib.suppress(OSError):
+            path.rename(aside)
+            target = path.parent.name.partition("-")[0]
+            kept = sorted(aside.parent.glob(f"{target}-*{DAMAGED_SUFFIX}"))
+            remove(kept[:-MAX_DAMAGED])

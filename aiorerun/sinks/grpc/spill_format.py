@@ -59,6 +59,10 @@ class DamagedRecord(ValueError):
     """Bytes that are no record, or not all of one."""
 
 
+class CutOffRecord(DamagedRecord):
+    """The beginning of a record, and no more: whoever wrote it was interrupted."""
+
+
 def record_size(message: Message) -> int:
     """Bytes that a message takes in a file."""
     return HEADER.size + message.nbytes
@@ -77,7 +81,7 @@ def payload_length(header: Segment) -> int:
         DamagedRecord: It is no header.
     """
     if len(header) < HEADER.size:
-        raise DamagedRecord("a record is cut off")
+        raise CutOffRecord("a record is cut off")
     nbytes: int = HEADER.unpack_from(header)[1]
     if nbytes > MAX_PAYLOAD:
         raise DamagedRecord("a record is too long")
@@ -93,7 +97,7 @@ def decode_record(data: memoryview) -> Record:
     nbytes = payload_length(data[: HEADER.size])
     end = HEADER.size + nbytes
     if len(data) < end:
-        raise DamagedRecord("a record is cut off")
+        raise CutOffRecord("a record is cut off")
     checksum, _, rows, kind, flags = HEADER.unpack_from(data)
     payload = data[HEADER.size : end]
     if checksum != _checksum(data[8 : HEADER.size], (payload,)):

@@ -89,17 +89,24 @@ def table(name: str, content: bytes = b"ipc") -> bytes:
 
 
 def static_chunk(
-    path: str, row: int, columns: dict[str, list[Any]], *, name: str = "rec", lz4: bool = False
+    path: str,
+    row: int,
+    columns: dict[str, list[Any]],
+    *,
+    name: str = "rec",
+    lz4: bool = False,
+    row_ids: Any = None,
 ) -> bytes:
-    """A request with a real static chunk of one row per value."""
+    """A request with a real static chunk of one row per value; their ids are counted up unless given."""
     rows = len(next(iter(columns.values())))
     ids = [(row + number).to_bytes(16, "big") for number in range(rows)]
+    row_ids = pa.array(ids, pa.binary(16)) if row_ids is None else row_ids
     fields = [
-        pa.field("rerun.controls.RowId", pa.binary(16), metadata={"rerun:kind": "control"}),
+        pa.field("rerun.controls.RowId", row_ids.type, metadata={"rerun:kind": "control"}),
         *(pa.field(column, pa.list_(pa.binary()), metadata={"rerun:kind": "data"}) for column in columns),
     ]
     schema = pa.schema(fields, metadata={"rerun:entity_path": path, "rerun:id": f"{row:032X}"})
-    arrays = [pa.array(ids, pa.binary(16))]
+    arrays = [row_ids]
     arrays += [
         pa.array([v if v is None else [v] for v in c], pa.list_(pa.binary())) for c in columns.values()
     ]

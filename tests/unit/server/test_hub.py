@@ -307,6 +307,24 @@ async def test_static_data_that_is_replaced_goes_when_there_is_too_much() -> Non
     assert len(got) < 15
 
 
+async def test_a_failure_to_look_into_static_data_is_not_repeated_with_each_message(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = _hub(10_000)
+
+    def fail(snapshot: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(hub._superseded, "compact", fail)
+    for number in range(100):
+        await hub.publish(_named(str(number), queue=Queue.STATIC, size=1000))
+        if hub._compaction is not None:
+            await asyncio.wait({hub._compaction})
+    assert len(hub.history) == 100
+    # Once per half of the limit.
+    assert 15 < sum("could not be looked into" in record.message for record in caplog.records) < 20
+
+
 async def test_static_data_alone_over_the_limit_stays_with_one_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -13,6 +13,7 @@ from aiorerun.net.logmsg import ParsedLogMsg, parse_log_msg
 from aiorerun.server.server import ProxyServer
 from aiorerun.server.sink import GrpcServerSink
 from tests.unit.server.peers import Client, serving
+from tests.unit.sinks.grpc.serving import free_port
 
 
 def _port(sink: GrpcServerSink) -> int:
@@ -25,17 +26,17 @@ def _is_open(sink: GrpcServerSink) -> bool:
 
 def test_equality_and_what_it_shows() -> None:
     sink = GrpcServerSink(port=1, token="s3cret")
-    assert sink == GrpcServerSink(port=1, token="s3cret")
-    assert hash(sink) == hash(GrpcServerSink(port=1, token="s3cret"))
-    for other in (
+    for equal in (
         GrpcServerSink(port=1),
-        GrpcServerSink(port=2, token="s3cret"),
         GrpcServerSink(port=1, token="s3cret", newest_first=True),
-        GrpcServerSink(port=1, token="s3cret", cors_allow_origin="x"),
         GrpcServerSink(port=1, token="s3cret", server_memory_limit="1GB"),
-        "something else",
     ):
+        assert sink == equal
+        assert hash(sink) == hash(equal)
+    for other in (GrpcServerSink(port=2), GrpcServerSink("127.0.0.2", 1), "something else"):
         assert sink != other
+    assert GrpcServerSink(port=0) == GrpcServerSink(port=0)
+    assert GrpcServerSink(port=0) != GrpcServerSink(port=0, newest_first=True)
     assert "s3cret" not in repr(sink)
     assert sink.uri == "rerun+http://127.0.0.1:1/proxy"
     assert isinstance(sink, rr.Sink)
@@ -114,6 +115,20 @@ async def test_a_frozen_viewer_does_not_hold_up_the_program_for_long(monkeypatch
                 await rec.flush()
         assert reader.dropped.done()
     assert rec.stats().rows_dropped == 0
+
+
+async def test_a_port_can_be_served_anew_with_other_options() -> None:
+    port = free_port()
+    async with rr.AsyncRecordingStream("app") as rec:
+        await rec.set_sinks(GrpcServerSink(port=port))
+        await rec.log("a", rr.TextLog("x"))
+        again = GrpcServerSink(port=port, server_memory_limit="1GB", newest_first=True)
+        await rec.set_sinks(again)
+        assert again.server is not None
+        assert _port(again) == port
+        with pytest.raises(ValueError, match="Duplicate sinks"):
+            await rec.set_sinks(GrpcServerSink(port=port), GrpcServerSink(port=port, token="x"))
+        assert [stats.name for stats in rec.stats().sinks] == [repr(again)]
 
 
 async def test_a_sink_serves_one_recording() -> None:

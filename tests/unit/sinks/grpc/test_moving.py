@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import logging
 import os
@@ -12,15 +13,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aiorerun import process
-from aiorerun.sinks.grpc import ConnectionState, GrpcSink
+from aiorerun.errors import SinkOpenError
+from aiorerun.sinks.grpc import ConnectionState, GrpcSink, spill_write
 from aiorerun.sinks.grpc.at_exit import open_without_threads
 from aiorerun.sinks.grpc.errors import ServerStatusError
-from tests.unit.sinks.grpc.serving import PATIENCE, Context, FakeServer, opened, serving, until
+from aiorerun.sinks.grpc.spill_files import append_all
+from tests.unit.sinks.grpc.serving import PATIENCE, Context, FakeServer, is_empty, opened, serving, until
 from tests.unit.sinks.grpc.test_sink import bodies, flood, temporal
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 
 class ServerThread:
@@ -139,6 +143,85 @@ def test_a_call_that_was_under_way_in_the_former_loop_is_finished_in_the_new_one
     context._jobs = asyncio.Lock()
     asyncio.run(go_on())
     assert [bytes(each.body) for each in server.streams[-1]] == bodies([*flood(), *later])
+
+
+def test_a_sink_whose_loop_is_gone_may_be_attached_again(server: FakeServer) -> None:
+    sink = GrpcSink(server.url)
+    loop = asyncio.new_event_loop()
+
+    async def begin() -> None:
+        await sink.open(Context())
+        await sink.write(temporal(2))
+        await until(lambda: len(server.messages) == 2)
+        with pytest.raises(SinkOpenError, match="another recording"):
+            await sink.open(Context())
+
+    loop.run_until_complete(begin())
+    loop.close()
+    messages = temporal(3)
+
+    async def again() -> None:
+        async with opened(sink):
+            await sink.write(messages)
+            await sink.aclose()
+
+    asyncio.run(again())
+    assert [bytes(each.body) for each in server.streams[-1]] == bodies(messages)
+    gc.collect()
+
+
+@pytest.mark.parametrize("is_in_time", [True, False], ids=["written", "not written"])
+@pytest.mark.parametrize("goes_on_with", ["write", "flush", "flush_acknowledged", "aclose"])
+def test_a_write_to_disk_outlives_its_loop(
+    server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, goes_on_with: str, is_in_time: bool
+) -> None:
+    first, second, third = temporal(3), temporal(2), temporal(1)
+    sink = GrpcSink(server.url, spill_dir=tmp_path)
+    context = Context()
+    loop = asyncio.new_event_loop()
+    really, begun, goes_on = append_all, threading.Event(), threading.Event()
+
+    def slow(appends: Any) -> None:
+        if is_in_time:
+            really(appends)
+        begun.set()
+        assert goes_on.wait(PATIENCE)
+        if not is_in_time:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    async def begin() -> None:
+        await sink.open(context)
+        await sink.write(first)
+        with monkeypatch.context() as patch:
+            patch.setattr(spill_write, "append_all", slow)
+            begin.task = asyncio.ensure_future(sink.write(second))  # type: ignore[attr-defined]
+            await until(begun.is_set)
+
+    loop.run_until_complete(begin())
+    loop.close()
+    begin.task._log_destroy_pending = False  # type: ignore[attr-defined]
+
+    async def go_on() -> None:
+        call = asyncio.ensure_future(getattr(sink, goes_on_with)(*[third] * (goes_on_with == "write")))
+        await asyncio.sleep(0.05)
+        # The former call is collected as garbage meanwhile.
+        del begin.task  # type: ignore[attr-defined]
+        gc.collect()
+        goes_on.set()
+        await asyncio.wait_for(call, PATIENCE)
+        if goes_on_with != "aclose":
+            await sink.flush_acknowledged()
+            assert sink.status.rows_unconfirmed == 0
+            await sink.aclose()
+
+    context._jobs = asyncio.Lock()
+    asyncio.run(go_on())
+    expected = [*first, *second, *([third[0]] if goes_on_with == "write" else [])]
+    sent = [bytes(each.body) for stream in server.streams for each in stream]
+    # What the former loop has sent is sent again.
+    assert list(dict.fromkeys(sent)) == bodies(expected)
+    assert not context.lost
+    assert is_empty(tmp_path)
 
 
 async def test_a_fork_leaves_the_connection_with_the_parent() -> None:

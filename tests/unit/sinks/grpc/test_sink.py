@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -130,6 +131,41 @@ async def test_a_bad_certificate_file_is_told_when_it_is_attached(tmp_path: Path
 
 
 # --- sending -----------------------------------------------------------------------------------
+
+
+async def test_it_serves_one_recording_at_a_time(tmp_path: Path) -> None:
+    async with serving() as server:
+        sink = GrpcSink(server.url)
+        async with rr.AsyncRecordingStream("one") as one, rr.AsyncRecordingStream("two") as two:
+            await one.set_sinks(sink)
+            with pytest.raises(SinkOpenError, match="attached to another recording") as caught:
+                await two.set_sinks(sink)
+            assert caught.value.errno == errno.EBUSY
+            await one.log("a", rr.Scalars(1.0))
+            await one.flush(acknowledged=True)
+            # Again to the same recording, and after that to the other one.
+            await one.set_sinks(sink, rr.FileSink(tmp_path / "x.rrd"))
+            await one.log("a", rr.Scalars(2.0))
+            await one.flush(acknowledged=True)
+            assert len(server.chunk_ids()) >= 2
+            await one.disconnect()
+            before = len(server.chunk_ids())
+            await two.set_sinks(sink)
+            await two.log("a", rr.Scalars(3.0))
+            await two.flush(acknowledged=True)
+            assert len(server.chunk_ids()) > before
+
+
+async def test_a_sink_that_could_not_be_opened_is_attached_to_nothing(tmp_path: Path) -> None:
+    directory = tmp_path / "spill"
+    directory.write_text("a file")
+    sink = GrpcSink("127.0.0.1/proxy", spill_dir=directory)
+    for _ in range(2):
+        with pytest.raises(SinkOpenError, match="spill_dir"):
+            await sink.open(Context())
+    directory.unlink()
+    async with opened(sink):
+        assert sink.state is ConnectionState.CONNECTING
 
 
 async def test_messages_come_in_once_in_order_and_closing_waits_for_the_answer() -> None:
@@ -362,6 +398,27 @@ async def test_forgotten_rows_are_lost_once_when_the_connection_breaks() -> None
                 assert context.lost == {LOST_WITH_CONNECTION: 21}
             await sink.aclose()
     assert sink.status.rows_lost == 21
+
+
+async def test_a_confirmed_flush_tells_of_rows_that_are_lost_while_it_waits() -> None:
+    async with serving() as server:
+        server.answers.clear()
+        sink = GrpcSink(server.url, replay_bytes=0)
+        async with opened(sink) as context:
+            await sink.write(temporal(3, rows=7))
+            flush = asyncio.ensure_future(sink.flush_acknowledged())
+            await until(lambda: len(server.messages) == 3)
+            await server.die()
+            await server.start()
+            server.answers.set()
+            with pytest.raises(
+                SinkUnavailable, match="21 rows are lost.*forgotten before the connection broke"
+            ):
+                await asyncio.wait_for(flush, PATIENCE)
+            assert context.lost == {LOST_WITH_CONNECTION: 21}
+            await sink.write(temporal())
+            await asyncio.wait_for(sink.flush_acknowledged(), PATIENCE)
+            await sink.aclose()
 
 
 async def test_a_loss_is_noticed_while_nothing_is_sent() -> None:

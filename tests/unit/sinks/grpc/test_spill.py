@@ -6,25 +6,27 @@ import asyncio
 import errno
 import logging
 import os
-from typing import TYPE_CHECKING
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from grpclib.const import Status
 
 from aiorerun import process
 from aiorerun.sinks.base import SinkUnavailable
-from aiorerun.sinks.grpc import ConnectionState, GrpcSink, spill as spill_module
+from aiorerun.sinks.grpc import ConnectionState, GrpcSink, spill as spill_module, spill_write
 from aiorerun.sinks.grpc.spill import DAMAGED, MIN_FILE_BYTES, NO_ROOM
 from aiorerun.sinks.grpc.spill_dir import take_over
 from aiorerun.sinks.grpc.supply import LOST_WITH_CONNECTION, REFUSED
 from tests.unit.codec.building import announcement
 from tests.unit.sinks.grpc.serving import PATIENCE, FakeServer, free_port, is_empty, opened, serving, until
 from tests.unit.sinks.grpc.test_sink import bodies, lines, temporal
+from tests.unit.sinks.grpc.test_spill_files import spoil
 from tests.unit.sinks.test_resident import static
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from aiorerun.codec.messages import Message
 
@@ -245,7 +247,7 @@ async def test_a_disk_that_takes_nothing_makes_the_sink_unavailable_until_it_doe
                 def fail(appends: object) -> None:
                     raise OSError(errno.ENOSPC, "No space left on device")
 
-                patch.setattr(spill_module, "append_all", fail)
+                patch.setattr(spill_write, "append_all", fail)
                 with pytest.raises(SinkUnavailable, match="No space left"):
                     await sink.write(second)
             await asyncio.wait_for(sink.wait_available(), PATIENCE)
@@ -254,6 +256,36 @@ async def test_a_disk_that_takes_nothing_makes_the_sink_unavailable_until_it_doe
             await sink.write(second)
             await sink.aclose()
         assert server.bodies == bodies([*first, *second])
+
+
+async def test_the_answer_to_a_former_question_confirms_nothing_that_came_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving() as server:
+        server.answers.clear()
+        sink = GrpcSink(server.url, spill_dir=tmp_path)
+        async with opened(sink):
+            first, second = temporal(2), temporal(3)
+            await sink.write(first)
+            with monkeypatch.context() as patch:
+
+                def fail(appends: object) -> None:
+                    raise OSError(errno.ENOSPC, "No space left on device")
+
+                patch.setattr(spill_write, "append_all", fail)
+                with pytest.raises(SinkUnavailable, match="No space left"):
+                    await sink.write(second)
+            # It asks, and does not wait for an answer that takes long.
+            await asyncio.wait_for(sink.wait_available(), PATIENCE)
+            await sink.write(second)
+            flush = asyncio.ensure_future(sink.flush_acknowledged())
+            await asyncio.sleep(0)
+            server.answers.set()
+            await asyncio.wait_for(flush, PATIENCE)
+            assert server.bodies == bodies([*first, *second])
+            assert server.ended == 2
+            assert files(tmp_path) == []
+            await sink.aclose()
 
 
 async def test_two_sinks_share_a_directory(tmp_path: Path) -> None:
@@ -295,6 +327,108 @@ async def test_files_that_cannot_be_read_back_cost_their_rows_and_no_others(tmp_
     (lost,) = [message for message in messages if bodies([message])[0] not in set(server.bodies)]
     assert context.lost == {DAMAGED: lost.rows}
     assert server.bodies == bodies([message for message in messages if message is not lost])
+    assert is_empty(tmp_path)
+    await server.die()
+
+
+@pytest.mark.usefixtures("small_files")
+async def test_damaged_files_are_not_deleted(tmp_path: Path) -> None:
+    server = FakeServer()
+    server.port = free_port()
+    sink = GrpcSink(server.url, spill_dir=tmp_path)
+    messages = temporal(100)
+    async with opened(sink) as context:
+        for message in messages:
+            await sink.write([message])
+        spoilt = files(tmp_path)[1]
+        spoil(spoilt, spoilt.stat().st_size // 2)
+        content = spoilt.read_bytes()
+        await server.start()
+        await sink.aclose()
+    missing = [message for message in messages if bodies([message])[0] not in set(server.bodies)]
+    assert context.lost == {DAMAGED: len(missing)}
+    (kept,) = tmp_path.iterdir()
+    assert kept.suffix == ".damaged"
+    assert kept.read_bytes() == content
+    await server.die()
+
+
+@pytest.mark.usefixtures("small_files")
+async def test_what_cannot_be_read_for_a_moment_is_sent_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = FakeServer()
+    server.port = free_port()
+    left, own = temporal(40), temporal(40)
+    former = GrpcSink(server.url, spill_dir=tmp_path)
+    async with opened(former):
+        await former.write(left)
+    sink = GrpcSink(server.url, spill_dir=tmp_path)
+    failed: set[Path] = set()
+    really = Path.open
+
+    def open_second(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.suffix == ".spill" and path not in failed and len(failed) < 3:
+            failed.add(path)
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return really(path, *arguments, **options)
+
+    async with opened(sink) as context:
+        await sink.write(own)
+        monkeypatch.setattr(Path, "open", open_second)
+        await server.start()
+        await until(lambda: bodies(own)[-1] in server.bodies)
+        await sink.flush_acknowledged()
+        await sink.aclose()
+    assert len(failed) == 3
+    assert not context.lost
+    there = [bytes(each.body) for each in server.messages]
+    assert set(there) == set(bodies([*left, *own]))
+    assert is_empty(tmp_path)
+    await server.die()
+
+
+async def test_a_directory_that_is_removed_is_made_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving() as server:
+        directory = tmp_path / "spill"
+        sink = GrpcSink(server.url, spill_dir=directory)
+        async with opened(sink) as context:
+            first, second, third = temporal(3), temporal(2), temporal(4)
+            await sink.write(first)
+            await sink.flush()
+            shutil.rmtree(directory)
+            await sink.write(second)
+            await sink.flush_acknowledged()
+            await sink.write(third)
+            assert len(files(directory)) == 1
+            await sink.aclose()
+        assert server.bodies == bodies([*first, *second, *third])
+        assert not context.lost
+    assert is_empty(directory)
+    assert sum("somebody has removed" in line for line in lines(caplog)) == 1
+
+
+@pytest.mark.usefixtures("small_files")
+async def test_what_was_in_a_directory_that_is_removed_is_counted(tmp_path: Path) -> None:
+    server = FakeServer()
+    server.port = free_port()
+    sink = GrpcSink(server.url, spill_dir=tmp_path)
+    messages, later = temporal(100), temporal(3)
+    async with opened(sink) as context:
+        for message in messages:
+            await sink.write([message])
+        (directory,) = tmp_path.iterdir()
+        shutil.rmtree(directory)
+        await sink.write(later)
+        await server.start()
+        await sink.aclose()
+    there = set(server.bodies)
+    missing = [message for message in messages if bodies([message])[0] not in there]
+    assert set(bodies(later)) <= there
+    assert len(missing) > 50
+    assert context.lost == {DAMAGED: len(missing)}
     assert is_empty(tmp_path)
     await server.die()
 

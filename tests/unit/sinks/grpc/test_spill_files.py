@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -12,7 +14,7 @@ from aiorerun.codec.framing import MessageKind
 from aiorerun.codec.messages import chunk_message
 from aiorerun.errors import SinkOpenError
 from aiorerun.sinks.grpc.spill_dir import claim, take_over
-from aiorerun.sinks.grpc.spill_files import Append, append_all, read_chapter, remove
+from aiorerun.sinks.grpc.spill_files import Append, append_all, read_chapter, remove, set_aside
 from aiorerun.sinks.grpc.spill_format import (
     HEADER,
     MAGIC,
@@ -44,6 +46,13 @@ def write(path: Path, *messages: Message) -> int:
     """Writes a file; returns its size."""
     append_all([Append(path, 0, [encoded(*messages)])])
     return path.stat().st_size
+
+
+def spoil(path: Path, position: int) -> None:
+    """Changes a byte."""
+    content = bytearray(path.read_bytes())
+    content[position] ^= 1
+    path.write_bytes(content)
 
 
 @pytest.mark.parametrize("message", MESSAGES)
@@ -107,6 +116,47 @@ def test_a_torn_end_costs_the_last_record_only(tmp_path: Path, cut: int) -> None
     assert [bytes(record.payload) for record in chapter.records] == list(map(payload, MESSAGES[:2]))
     assert chapter.damage is not None
     assert chapter.end == whole + cut
+    assert not chapter.has_rest
+
+
+def test_what_is_behind_a_damaged_record_is_told_of(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    size = write(path, *MESSAGES)
+    spoil(path, len(MAGIC) + record_size(MESSAGES[0]) + HEADER.size)
+    chapter = read_chapter(path, 0, size, 1 << 20)
+    assert len(chapter.records) == 1
+    assert (chapter.end, chapter.damage, chapter.has_rest) == (size, "a record is damaged", True)
+
+
+def test_an_error_of_the_system_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x"
+    size = write(path, *MESSAGES)
+    with monkeypatch.context() as patch:
+
+        def read(fd: int, nbytes: int) -> bytes:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        patch.setattr(os, "read", read)
+        with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+            read_chapter(path, 0, size, 1 << 20)
+    assert len(read_chapter(path, 0, size, 1 << 20).records) == len(MESSAGES)
+
+
+def test_a_few_damaged_files_are_set_aside_for_each_server(tmp_path: Path) -> None:
+    owners = [claim(tmp_path, "one") for _ in range(3)]
+    another = claim(tmp_path, "another")
+    for owner in (*owners, another):
+        paths = [owner.segment_path(number) for number in range(1, 6)]
+        for path in paths:
+            write(path, MESSAGES[0])
+        set_aside([*paths, owner.segment_path(99)])
+        owner.release()
+    names = sorted(path.name for path in tmp_path.iterdir())
+    newest = [f"{owner.path.name}-{number:08d}.damaged" for owner in owners for number in range(1, 6)][-8:]
+    others = [f"{another.path.name}-{number:08d}.damaged" for number in range(1, 6)]
+    assert names == sorted([*newest, *others])
+    # They are no subdirectories of programs.
+    assert list(take_over(tmp_path, "one")) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"AIOR", b"something else"])
@@ -116,7 +166,9 @@ def test_other_files_are_no_spill_files(tmp_path: Path, content: bytes) -> None:
     chapter = read_chapter(path, 0, len(content), 100)
     assert (chapter.records, chapter.end) == ([], len(content))
     assert chapter.damage
-    assert read_chapter(tmp_path / "none", 0, 10, 100).damage
+    assert chapter.has_rest == (len(content) > len(MAGIC))
+    gone = read_chapter(tmp_path / "none", 0, 10, 100)
+    assert (gone.damage, gone.has_rest) == ("it is gone", False)
 
 
 def test_what_cannot_be_written_completely_is_undone(tmp_path: Path) -> None:
