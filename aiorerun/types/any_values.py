@@ -130,8 +130,9 @@ class DynamicArchetype:
         return plan
 
     def _descriptor(self, name: Any) -> ComponentDescriptor:
+        given: Any = name
         is_name = isinstance(name, str) or not hasattr(name, "component")
-        descriptor: ComponentDescriptor = ComponentDescriptor(name) if is_name else name
+        descriptor: ComponentDescriptor = ComponentDescriptor(name) if is_name else given
         if self._archetype is None or descriptor.archetype is not None:
             return descriptor
         return descriptor.with_builtin_archetype(self._archetype)
