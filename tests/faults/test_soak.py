@@ -148,7 +148,7 @@ asyncio.run(main(sys.argv[1], int(sys.argv[2]), 20))
 
 def test_memory_is_flat_over_many_chunks(tmp_path: Path, sized: Sized) -> None:
     """The footer's bookkeeping is on disk: 96 bytes per chunk would show after 80,000 of them."""
-    chunks = sized(200_000, 1_000_000)
+    chunks = sized(120_000, 1_000_000)
     path = tmp_path / "chunks.rrd"
     result = subprocess.run(
         [sys.executable, "-c", CHUNKS, str(path), str(chunks)],
