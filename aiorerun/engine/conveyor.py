@@ -220,11 +220,8 @@ class Conveyor:
         own_task = asyncio.current_task()
         try:
             while (self.sinks.runners or self._waiting) and self._is_current():
-                try:
-                    await self._step()
-                    await self._make_way()
-                except INTERRUPTS as interrupt:
-                    pass_on(interrupt)
+                await self._step()
+                await self._make_way()
         except asyncio.CancelledError:
             if not self._is_current():
                 raise
@@ -274,10 +271,7 @@ class Conveyor:
             finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self.switch((), finished, at_exit=True)
             while not finished.done():
-                try:
-                    await self._step()
-                except INTERRUPTS as interrupt:
-                    pass_on(interrupt)
+                await self._step()
 
     async def _wait(self) -> None:
         """Waits for something to do, and meanwhile for the end of a run of losses."""
@@ -293,10 +287,15 @@ class Conveyor:
             await self._wake.wait()
 
     async def _step(self) -> None:
-        if not self._waiting:
-            await self._wait()
-            return
-        command = self._waiting.take()
+        try:
+            if self._waiting:
+                await self._do(self._waiting.take())
+            else:
+                await self._wait()
+        except INTERRUPTS as interrupt:
+            pass_on(interrupt)
+
+    async def _do(self, command: Cargo | Order) -> None:
         try:
             await self._handle(command)
         except INTERRUPTS:

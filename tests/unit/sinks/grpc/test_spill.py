@@ -234,6 +234,20 @@ async def test_sent_rows_that_had_no_room_are_lost_only_if_the_connection_breaks
         assert 0 < again < 100
 
 
+async def refused_by_a_full_disk(
+    sink: GrpcSink, messages: Sequence[Message], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Writes messages while the disk has no room for them."""
+
+    def fail(appends: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(spill_write, "append_all", fail)
+        with pytest.raises(SinkUnavailable, match="No space left"):
+            await sink.write(messages)
+
+
 async def test_a_disk_that_takes_nothing_makes_the_sink_unavailable_until_it_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,14 +256,7 @@ async def test_a_disk_that_takes_nothing_makes_the_sink_unavailable_until_it_doe
         async with opened(sink):
             first, second = temporal(2), temporal(2)
             await sink.write(first)
-            with monkeypatch.context() as patch:
-
-                def fail(appends: object) -> None:
-                    raise OSError(errno.ENOSPC, "No space left on device")
-
-                patch.setattr(spill_write, "append_all", fail)
-                with pytest.raises(SinkUnavailable, match="No space left"):
-                    await sink.write(second)
+            await refused_by_a_full_disk(sink, second, monkeypatch)
             await asyncio.wait_for(sink.wait_available(), PATIENCE)
             # What was confirmed meanwhile is gone from the disk.
             assert files(tmp_path) == []
@@ -267,14 +274,7 @@ async def test_the_answer_to_a_former_question_confirms_nothing_that_came_later(
         async with opened(sink):
             first, second = temporal(2), temporal(3)
             await sink.write(first)
-            with monkeypatch.context() as patch:
-
-                def fail(appends: object) -> None:
-                    raise OSError(errno.ENOSPC, "No space left on device")
-
-                patch.setattr(spill_write, "append_all", fail)
-                with pytest.raises(SinkUnavailable, match="No space left"):
-                    await sink.write(second)
+            await refused_by_a_full_disk(sink, second, monkeypatch)
             # It asks, and does not wait for an answer that takes long.
             await asyncio.wait_for(sink.wait_available(), PATIENCE)
             await sink.write(second)
